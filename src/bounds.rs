@@ -1,0 +1,166 @@
+//! Every limit of the product, named, with its unit in the name or the type.
+//!
+//! A queue, map, body, header, wait or retry whose size is not written here does not exist. Limits
+//! that an operator may change are settings; what stands here for them is the default.
+
+use std::time::Duration;
+
+// --- Connections and heads -----------------------------------------------------------------
+
+/// Open connections on the public listener, all sources together.
+pub const CONNECTIONS_MAX: usize = 10_000;
+/// Connections kept back for each source, so that a crowd at one source does not shut out another.
+pub const CONNECTIONS_RESERVED_PER_SOURCE: usize = 64;
+/// An idle connection is closed after this. LiveKit's client keeps its own for 90 s, load balancers
+/// theirs for 60 s: ours must be the longer one, or a post meets a closing socket.
+pub const CONNECTION_IDLE: Duration = Duration::from_secs(100);
+/// From the first byte of a request head to its last.
+pub const HEAD_READ: Duration = Duration::from_secs(10);
+/// Bytes of one request head: request line and all header lines.
+pub const HEAD_BYTES_MAX: usize = 32 * 1024;
+/// Header lines of one request.
+pub const HEADER_LINES_MAX: usize = 64;
+/// Connections waiting in the kernel to be accepted.
+pub const LISTEN_BACKLOG: u32 = 4_096;
+/// How long accepting pauses after the process ran out of file descriptors.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+// --- Bodies ----------------------------------------------------------------------------------
+
+/// Default of `server.body_max`, in bytes. LiveKit metadata makes bodies of two megabytes legal.
+pub const BODY_BYTES_MAX_DEFAULT: usize = 4 * 1024 * 1024;
+/// The largest `server.body_max` that may be configured, in bytes.
+pub const BODY_BYTES_MAX_LIMIT: usize = 64 * 1024 * 1024;
+/// From the end of the head to the last byte of the body.
+pub const BODY_READ: Duration = Duration::from_secs(30);
+/// A body must have come at least this fast, after [`BODY_RATE_GRACE`].
+pub const BODY_BYTES_PER_SECOND_MIN: u64 = 4 * 1024;
+/// How long a body may take before its rate is looked at.
+pub const BODY_RATE_GRACE: Duration = Duration::from_secs(5);
+/// Bodies being read or handled at one time, all sources together.
+pub const BODIES_IN_FLIGHT_MAX: usize = 4_096;
+/// Bodies kept back for each source.
+pub const BODIES_RESERVED_PER_SOURCE: usize = 32;
+/// Bytes of bodies being read or handled at one time, all sources together.
+pub const BODY_BYTES_IN_FLIGHT_MAX: usize = 256 * 1024 * 1024;
+/// Bytes of bodies kept back for each source; never less than one body of the largest size.
+pub const BODY_BYTES_RESERVED_PER_SOURCE: usize = 8 * 1024 * 1024;
+
+// --- Rates -------------------------------------------------------------------------------------
+
+/// Failed signatures an address may send each second before it is narrowed.
+pub const PEER_FAILURES_PER_SECOND: u32 = 5;
+/// Failed signatures an address may send at once before it is narrowed.
+pub const PEER_FAILURES_BURST: u32 = 20;
+/// How long an address stays narrowed after its last failure over the budget.
+pub const PEER_NARROWED_FOR: Duration = Duration::from_secs(60);
+/// Large bodies a narrowed address may have in flight.
+pub const NARROWED_BODIES: usize = 4;
+/// A body up to this many bytes takes no narrowed place while it is being read: it is read first
+/// and then waits for a place, so that slow small bodies cannot hold up an honest one.
+pub const NARROWED_SMALL_BODY_BYTES: usize = 64 * 1024;
+/// From the end of the head to the last byte of the body, for a narrowed address.
+pub const NARROWED_BODY_READ: Duration = Duration::from_secs(5);
+/// Addresses whose failures are counted one by one; more of them share one budget.
+pub const PEERS_TRACKED_MAX: usize = 65_536;
+/// How often the map of addresses is swept.
+pub const PEERS_SWEEP: Duration = Duration::from_secs(10);
+/// Default of a source's `rate.per_second`, in authentic deliveries.
+pub const SOURCE_RATE_PER_SECOND_DEFAULT: u32 = 2_000;
+/// Default of a source's `rate.burst`, in authentic deliveries.
+pub const SOURCE_RATE_BURST_DEFAULT: u32 = 4_000;
+/// Deliveries of one source over its rate that are still taken at one time, where the provider
+/// would fall silent after refusals.
+pub const OVER_RATE_IN_FLIGHT_MAX: usize = 256;
+/// How long such a delivery waits to be admitted before 503.
+pub const OVER_RATE_WAIT: Duration = Duration::from_secs(2);
+/// `Retry-After` of retryable refusals, in seconds: LiveKit obeys it without upper bound, and a
+/// long one stalls a room until its token expires.
+pub const RETRY_AFTER_SECONDS: u32 = 2;
+
+// --- Verification ------------------------------------------------------------------------------
+
+/// Default of a Daily source's `signature_max_age`. Daily's last retry can be about 75 minutes old.
+pub const SIGNATURE_MAX_AGE_DEFAULT: Duration = Duration::from_secs(2 * 60 * 60);
+/// How far in the future a Daily timestamp may lie.
+pub const SIGNATURE_AHEAD_MAX: Duration = Duration::from_secs(5 * 60);
+/// Leeway on `exp` and `nbf` of a LiveKit token, as LiveKit's own receivers allow.
+pub const TOKEN_LEEWAY: Duration = Duration::from_secs(60);
+/// Bytes of a LiveKit token that are looked at.
+pub const TOKEN_BYTES_MAX: usize = 4 * 1024;
+/// Secrets or keys of one source.
+pub const SECRETS_PER_SOURCE_MAX: usize = 16;
+/// A secret shorter than this many bytes is warned about.
+pub const SECRET_BYTES_ADVISED: usize = 32;
+
+// --- Understanding -----------------------------------------------------------------------------
+
+/// Nesting of objects and arrays in a body; deeper is quarantined as malformed.
+pub const JSON_DEPTH_MAX: usize = 32;
+/// Values (objects, arrays, scalars) in a body; more is quarantined as malformed.
+pub const JSON_VALUES_MAX: usize = 200_000;
+/// Files, streams or outputs of one event that are carried over; the rest is removed.
+pub const ITEMS_PER_EVENT_MAX: usize = 64;
+/// Paths listed in `removed`; what is beyond is counted in `removed_more`.
+pub const REMOVED_PATHS_MAX: usize = 64;
+/// Bytes of a room name, storage key or id that may leave as it is.
+pub const VISIBLE_TEXT_BYTES_MAX: usize = 512;
+
+// --- Journal -----------------------------------------------------------------------------------
+
+/// Events waiting for the writer.
+pub const JOURNAL_QUEUE_EVENTS: usize = 4_096;
+/// Events of one group commit.
+pub const JOURNAL_BATCH_EVENTS: usize = 1_024;
+/// Bytes of one group commit.
+pub const JOURNAL_BATCH_BYTES: usize = 8 * 1024 * 1024;
+/// A cursor update is on disk at the latest after this.
+pub const CURSOR_COMMIT_WITHIN: Duration = Duration::from_millis(200);
+/// Identities in one generation of the identity index.
+pub const IDENTITY_GENERATION_EVENTS: u64 = 100_000;
+/// How often the second connection copies the write-ahead log into the database.
+pub const CHECKPOINT_EVERY: Duration = Duration::from_millis(100);
+/// How often a full disk is tried again.
+pub const DISK_PROBE: Duration = Duration::from_secs(1);
+/// How long a statement waits for SQLite's lock.
+pub const JOURNAL_BUSY: Duration = Duration::from_secs(5);
+/// Rows read from the journal at one time.
+pub const JOURNAL_READ_EVENTS: usize = 1_024;
+/// Bytes read from the journal at one time.
+pub const JOURNAL_READ_BYTES: usize = 4 * 1024 * 1024;
+/// Identities are kept at least this long, whatever retention deletes.
+pub const IDENTITY_KEPT_MIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+// --- Kafka -------------------------------------------------------------------------------------
+
+/// Records handed to the client and not yet acknowledged.
+pub const IN_FLIGHT_RECORDS: usize = 10_000;
+/// Bytes handed to the client and not yet acknowledged.
+pub const IN_FLIGHT_BYTES: usize = 64 * 1024 * 1024;
+/// The client's own queue, in records; above [`IN_FLIGHT_RECORDS`] so that we stop first.
+pub const CLIENT_QUEUE_RECORDS: usize = 20_000;
+/// The client's own queue, in KiB.
+pub const CLIENT_QUEUE_KIB: usize = 128 * 1024;
+/// Bytes of one record that the client takes; the topic's own limit decides.
+pub const RECORD_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// How long the client gathers records into a batch.
+pub const LINGER: Duration = Duration::from_millis(5);
+/// Batch size when the topics' limit is not known, in bytes: below Kafka's default of 1,048,588.
+pub const BATCH_BYTES_DEFAULT: usize = 900_000;
+/// One question to the brokers (metadata, topic settings, creation of topics).
+pub const BROKER_REQUEST: Duration = Duration::from_secs(5);
+/// First and longest pause between attempts of the courier; jitter is added.
+pub const BACKOFF_MIN: Duration = Duration::from_millis(100);
+/// See [`BACKOFF_MIN`].
+pub const BACKOFF_MAX: Duration = Duration::from_secs(30);
+/// How often the dependencies shown by `/readyz` are looked at while they are away.
+pub const BROKER_PROBE: Duration = Duration::from_secs(2);
+/// How long `kafka_up` is believed without an acknowledgement or answer.
+pub const BROKER_FRESH: Duration = Duration::from_secs(15);
+
+// --- Stopping ----------------------------------------------------------------------------------
+
+/// Default of `server.drain_grace`.
+pub const DRAIN_GRACE_DEFAULT: Duration = Duration::from_secs(5);
+/// Default of `server.drain_deadline`, counted from the signal.
+pub const DRAIN_DEADLINE_DEFAULT: Duration = Duration::from_secs(20);

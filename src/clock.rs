@@ -1,0 +1,168 @@
+//! The only door to time.
+//!
+//! Two clocks in one: the wall clock ([`Clock::now`]) for what is written down and judged by date,
+//! and the steady clock ([`Clock::steady`]) for durations and rates, which never steps back. Tests
+//! drive a manual clock; nothing else in the house reads the system's.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// A moment: milliseconds since the Unix epoch, UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// From milliseconds since the Unix epoch.
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds since the Unix epoch.
+    pub const fn millis(self) -> i64 {
+        self.0
+    }
+
+    /// Seconds since the Unix epoch, with fraction: the unit of Prometheus timestamps.
+    pub fn seconds(self) -> f64 {
+        self.0 as f64 / 1_000.0
+    }
+
+    /// The time since `earlier`, zero if that lies ahead.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0).max(0).unsigned_abs())
+    }
+
+    /// This moment and `duration` more; stays at the end of time rather than wrapping.
+    pub fn plus(self, duration: Duration) -> Self {
+        Self(
+            self.0
+                .saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)),
+        )
+    }
+
+    /// Reads RFC 3339, as in a configuration; `None` if it is not.
+    pub fn parse(text: &str) -> Option<Self> {
+        text.parse::<jiff::Timestamp>()
+            .ok()
+            .map(|t| Self(t.as_millisecond()))
+    }
+}
+
+/// RFC 3339 in UTC with milliseconds: `2026-11-20T10:00:00.027Z`.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_millisecond(self.0) {
+            Ok(moment) => write!(f, "{moment:.3}"),
+            // Outside the years -9999 to 9999; no provider and no clock says so in earnest.
+            Err(_) => f.write_str("1970-01-01T00:00:00.000Z"),
+        }
+    }
+}
+
+/// The clock every room is given.
+#[derive(Clone, Debug)]
+pub struct Clock(Kind);
+
+#[derive(Clone, Debug)]
+enum Kind {
+    System { origin: Instant },
+    Manual(Arc<Hands>),
+}
+
+#[derive(Debug)]
+struct Hands {
+    wall_millis: AtomicI64,
+    steady_nanos: AtomicU64,
+}
+
+impl Clock {
+    /// The machine's clock.
+    pub fn system() -> Self {
+        Self(Kind::System {
+            origin: Instant::now(),
+        })
+    }
+
+    /// A clock that stands at `start` until it is moved: for tests.
+    pub fn manual(start: Timestamp) -> Self {
+        Self(Kind::Manual(Arc::new(Hands {
+            wall_millis: AtomicI64::new(start.0),
+            steady_nanos: AtomicU64::new(0),
+        })))
+    }
+
+    /// The wall clock.
+    pub fn now(&self) -> Timestamp {
+        match &self.0 {
+            Kind::System { .. } => {
+                let since = SystemTime::now()
+                    .duration_since(UNIX_EPOCH)
+                    .unwrap_or_default();
+                Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+            }
+            Kind::Manual(hands) => Timestamp(hands.wall_millis.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// Time since this clock was made; never steps back.
+    pub fn steady(&self) -> Duration {
+        match &self.0 {
+            Kind::System { origin } => origin.elapsed(),
+            Kind::Manual(hands) => Duration::from_nanos(hands.steady_nanos.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// Moves a manual clock on, both hands; the machine's clock is left alone.
+    pub fn advance(&self, by: Duration) {
+        if let Kind::Manual(hands) = &self.0 {
+            let millis = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+            hands.wall_millis.fetch_add(millis, Ordering::SeqCst);
+            let nanos = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
+            hands.steady_nanos.fetch_add(nanos, Ordering::SeqCst);
+        }
+    }
+
+    /// Sets the wall of a manual clock, backwards too, as an administrator or NTP would.
+    pub fn set(&self, to: Timestamp) {
+        if let Kind::Manual(hands) = &self.0 {
+            hands.wall_millis.store(to.0, Ordering::SeqCst);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timestamp_prints_as_rfc_3339_with_milliseconds() {
+        assert_eq!(
+            Timestamp(1_795_168_800_027).to_string(),
+            "2026-11-20T10:00:00.027Z"
+        );
+        assert_eq!(
+            Timestamp(1_795_168_800_000).to_string(),
+            "2026-11-20T10:00:00.000Z"
+        );
+    }
+
+    #[test]
+    fn rfc_3339_with_an_offset_is_read() {
+        assert_eq!(
+            Timestamp::parse("2026-11-20T11:00:00+01:00"),
+            Some(Timestamp(1_795_168_800_000))
+        );
+        assert_eq!(Timestamp::parse("yesterday"), None);
+    }
+
+    #[test]
+    fn a_wall_set_back_leaves_the_steady_clock_alone() {
+        let clock = Clock::manual(Timestamp(1_000));
+        clock.advance(Duration::from_secs(1));
+        clock.set(Timestamp(5));
+        assert_eq!(clock.now(), Timestamp(5));
+        assert_eq!(clock.steady(), Duration::from_secs(1));
+    }
+}

@@ -1,0 +1,255 @@
+//! The shared words of the road: source, tenant, provider, event id, kind, family, reasons.
+//!
+//! Nothing here holds a value that a provider sent: names come from the configuration, kinds and
+//! reasons are closed lists, ids are keyed digests. So all of it may be printed anywhere.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Takes a name that the configuration has checked.
+            pub fn new(name: &str) -> Self {
+                Self(name.into())
+            }
+
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+name!(
+    /// A source as the configuration names it: one sender with its own route and secrets.
+    SourceName
+);
+name!(
+    /// A tenant as the configuration names it: whose events these are.
+    TenantName
+);
+name!(
+    /// This gateway in its fleet (`server.instance`): stable over restarts.
+    InstanceName
+);
+
+/// A video platform by its name in the configuration, such as `daily`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProviderName(&'static str);
+
+impl ProviderName {
+    /// A name given by the registry of providers.
+    pub const fn new(name: &'static str) -> Self {
+        Self(name)
+    }
+
+    /// The name as text.
+    pub const fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+impl fmt::Display for ProviderName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// 128 bits of a keyed digest. Prints as RFC 4648 base32 in lower case: 26 characters, no padding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest128(pub [u8; 16]);
+
+impl fmt::Display for Digest128 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+        // 128 bits stand left-aligned in 26 groups of five (130 bits).
+        let bits = u128::from_be_bytes(self.0);
+        let mut text = [0u8; 26];
+        for (place, letter) in text.iter_mut().enumerate() {
+            let group = if place < 25 {
+                bits >> (123 - 5 * place)
+            } else {
+                bits << 2
+            };
+            let index = usize::try_from(group & 31).unwrap_or(0);
+            *letter = ALPHABET.get(index).copied().unwrap_or(b'a');
+        }
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
+    }
+}
+
+/// The event's only name everywhere: equal over retries, replays, restarts and instances.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventId(pub Digest128);
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ev1_{}", self.0)
+    }
+}
+
+/// Which topic an event belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Family {
+    /// Recordings, transcripts and their processing.
+    Recording,
+    /// People and what they do in a room.
+    Participant,
+    /// Rooms, streams, ingresses, agents.
+    Lifecycle,
+    /// What could not be understood or may not pass.
+    Quarantine,
+}
+
+impl Family {
+    /// All families, in the order of their topics.
+    pub const ALL: [Self; 4] = [
+        Self::Recording,
+        Self::Participant,
+        Self::Lifecycle,
+        Self::Quarantine,
+    ];
+
+    /// The last part of the topic's name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Recording => "recording",
+            Self::Participant => "participant",
+            Self::Lifecycle => "lifecycle",
+            Self::Quarantine => "quarantine",
+        }
+    }
+}
+
+macro_rules! kinds {
+    ($($family:ident: $($kind:ident = $text:literal),+;)+) => {
+        /// What happened, in the one language of the gateway. `video.` + this is the CloudEvents type.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Kind {
+            $($(#[doc = concat!("`", $text, "`")] $kind,)+)+
+        }
+
+        impl Kind {
+            /// All kinds.
+            pub const ALL: &[Self] = &[$($(Self::$kind,)+)+];
+
+            /// The kind as consumers read it, without `video.`.
+            pub const fn as_str(self) -> &'static str {
+                match self { $($(Self::$kind => $text,)+)+ }
+            }
+
+            /// The family, and with it the topic.
+            pub const fn family(self) -> Family {
+                match self { $($(Self::$kind => Family::$family,)+)+ }
+            }
+        }
+    };
+}
+
+kinds! {
+    Recording:
+        RecordingStarted = "recording.started", RecordingUpdated = "recording.updated",
+        RecordingReady = "recording.ready", RecordingFailed = "recording.failed",
+        TranscriptStarted = "transcript.started", TranscriptReady = "transcript.ready",
+        TranscriptFailed = "transcript.failed",
+        ProcessingFinished = "processing.finished", ProcessingFailed = "processing.failed";
+    Participant:
+        ParticipantJoined = "participant.joined", ParticipantLeft = "participant.left",
+        ParticipantAborted = "participant.aborted",
+        WaitingJoined = "waiting.joined", WaitingLeft = "waiting.left",
+        TrackPublished = "track.published", TrackUnpublished = "track.unpublished",
+        DialinReady = "dialin.ready", DialinConnected = "dialin.connected",
+        DialinStopped = "dialin.stopped", DialinWarning = "dialin.warning",
+        DialinError = "dialin.error",
+        DialoutConnected = "dialout.connected", DialoutAnswered = "dialout.answered",
+        DialoutStopped = "dialout.stopped", DialoutWarning = "dialout.warning",
+        DialoutError = "dialout.error",
+        CalltransferTriggered = "calltransfer.triggered",
+        CalltransferInitiated = "calltransfer.initiated",
+        CalltransferAnswered = "calltransfer.answered",
+        CalltransferCompleted = "calltransfer.completed";
+    Lifecycle:
+        RoomStarted = "room.started", RoomEnded = "room.ended",
+        StreamStarted = "stream.started", StreamUpdated = "stream.updated",
+        StreamEnded = "stream.ended", StreamFailed = "stream.failed",
+        IngressStarted = "ingress.started", IngressEnded = "ingress.ended",
+        AgentStarted = "agent.started", AgentEnded = "agent.ended", AgentPending = "agent.pending";
+    Quarantine:
+        Quarantined = "quarantined";
+}
+
+impl Kind {
+    /// Reads what [`Kind::as_str`] writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.as_str() == text)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why an authentic delivery stands in quarantine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum QuarantineReason {
+    /// Authentic and readable, but of a kind this version does not know.
+    UnknownKind,
+    /// Authentic, but not JSON of a shape that can be read.
+    Malformed,
+    /// Something personal was about to leave (policy `on_violation = "quarantine"`).
+    PiiViolation,
+    /// The broker refused the record for its size even when it was sent alone.
+    TooLargeForKafka,
+}
+
+impl QuarantineReason {
+    /// The reason as consumers, logs and metrics read it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::UnknownKind => "unknown_kind",
+            Self::Malformed => "malformed",
+            Self::PiiViolation => "pii_violation",
+            Self::TooLargeForKafka => "too_large_for_kafka",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_prints_as_rfc_4648_base32_without_padding() {
+        // base32(00 01 … 0f) by coreutils: AAAQEAYEAUDAOCAJBIFQYDIOB4======
+        let digest = Digest128(std::array::from_fn(|i| i as u8));
+        assert_eq!(digest.to_string(), "aaaqeayeaudaocajbifqydiob4");
+        assert_eq!(
+            Digest128([0xff; 16]).to_string(),
+            "777777777777777777777777".to_owned() + "74"
+        );
+    }
+
+    #[test]
+    fn every_kind_reads_back_from_its_text() {
+        for kind in Kind::ALL {
+            assert_eq!(Kind::parse(kind.as_str()), Some(*kind));
+        }
+    }
+}

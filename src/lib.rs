@@ -1,0 +1,13 @@
+//! hookgate: a webhook ingress gateway for video platforms.
+
+pub mod bounds;
+pub mod clock;
+pub mod delivery;
+pub mod event;
+pub mod journal;
+pub mod normalize;
+pub mod outcome;
+pub mod providers;
+pub mod scrub;
+pub mod secret;
+pub mod verify;
