@@ -1,6 +1,7 @@
 //! hookgate: a webhook ingress gateway for video platforms.
 
 pub mod bounds;
+pub mod cli;
 pub mod clock;
 pub mod delivery;
 pub mod event;

@@ -1,0 +1,3 @@
+//! One file per verb (skeleton: to be written).
+
+pub mod fixture;
