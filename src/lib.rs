@@ -9,6 +9,8 @@ pub mod journal;
 pub mod normalize;
 pub mod outcome;
 pub mod providers;
+pub mod publish;
 pub mod scrub;
 pub mod secret;
+pub mod telemetry;
 pub mod verify;

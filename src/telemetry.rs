@@ -1,0 +1,391 @@
+//! The names of everything counted, as types.
+//!
+//! A series exists at its zero from the start, so that its first increase is seen. No label ever
+//! carries a room, person, address, path or event id: labels are names of the configuration and
+//! closed lists. The recorder is our own, not the process's, so that two gateways in one test count
+//! apart.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use metrics::{Counter, Gauge, Histogram, with_local_recorder};
+use metrics_exporter_prometheus::{
+    BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
+};
+
+use crate::event::{Family, SourceName};
+use crate::outcome::Outcome;
+
+/// The label of deliveries to no configured source.
+pub const UNKNOWN_SOURCE: &str = "unknown";
+
+const SECONDS: &[f64] = &[
+    0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
+const EVENTS: &[f64] = &[
+    1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1_024.0,
+];
+
+/// What each source counts.
+pub struct SourceMeters {
+    deliveries: Vec<Counter>,
+    refused: HashMap<&'static str, Counter>,
+    removed: HashMap<&'static str, Counter>,
+    /// From the end of the head to the answer.
+    pub delivery_seconds: Histogram,
+    /// When its last event was received, in seconds since the epoch; restored from the journal.
+    pub last_event: Gauge,
+    /// accepted + quarantined - published - pending - held - erased_unpublished: 0, or a defect.
+    pub ledger_imbalance: Gauge,
+    secrets: Vec<(Gauge, Gauge)>,
+}
+
+impl SourceMeters {
+    /// Counts one ending.
+    pub fn ended(&self, outcome: &Outcome) {
+        if let Some(counter) = self.deliveries.get(outcome.index()) {
+            counter.increment(1);
+        }
+    }
+
+    /// Counts one refusal by its reason.
+    pub fn refused(&self, reason: &'static str) {
+        if let Some(counter) = self.refused.get(reason) {
+            counter.increment(1);
+        }
+    }
+
+    /// Counts values that a rule removed.
+    pub fn removed(&self, rule: &'static str, count: u64) {
+        if let Some(counter) = self.removed.get(rule) {
+            counter.increment(count);
+        }
+    }
+
+    /// Notes that the secret at this place verified a delivery.
+    pub fn secret_used(&self, place: usize, seconds_since_epoch: f64) {
+        if let Some((last_used, _)) = self.secrets.get(place) {
+            last_used.set(seconds_since_epoch);
+        }
+    }
+}
+
+/// What a source brings to be counted by.
+pub struct SourceLabels<'a> {
+    /// Its name.
+    pub source: &'a SourceName,
+    /// The labels of its secrets (never values) and when they end, in seconds since the epoch.
+    pub secrets: Vec<(String, Option<f64>)>,
+}
+
+/// Everything counted by one gateway.
+pub struct Telemetry {
+    recorder: PrometheusRecorder,
+    handle: PrometheusHandle,
+    /// What the gateway as a whole counts.
+    pub gateway: GatewayMeters,
+}
+
+/// What the gateway as a whole counts.
+pub struct GatewayMeters {
+    /// Deliveries to no configured source.
+    pub unknown: SourceMeters,
+    /// One group commit, in seconds.
+    pub append_seconds: Histogram,
+    /// Deliveries of one group commit.
+    pub batch_events: Histogram,
+    /// Events not yet published, of live sources.
+    pub pending: Gauge,
+    /// Events kept back.
+    pub held: Gauge,
+    /// Bytes of the journal on disk.
+    pub journal_bytes: Gauge,
+    /// Bytes free where the journal lies.
+    pub disk_free: Gauge,
+    /// Age of the oldest event not yet acknowledged by Kafka, in seconds; 0 when there is none.
+    pub publish_lag: Gauge,
+    /// 1 while the brokers answer.
+    pub kafka_up: Gauge,
+    published: HashMap<Family, Counter>,
+    failures: HashMap<&'static str, Counter>,
+}
+
+impl GatewayMeters {
+    /// Counts records that Kafka acknowledged.
+    pub fn published(&self, family: Family, count: u64) {
+        if let Some(counter) = self.published.get(&family) {
+            counter.increment(count);
+        }
+    }
+
+    /// Counts a failure to publish by its reason.
+    pub fn publish_failed(&self, reason: &'static str) {
+        if let Some(counter) = self.failures.get(reason) {
+            counter.increment(1);
+        }
+    }
+
+    /// Notes the age of the oldest event that waits for Kafka.
+    pub fn lag(&self, age: Duration) {
+        self.publish_lag.set(age.as_secs_f64());
+    }
+}
+
+/// What the boundary counts as rules, what verification counts as reasons, and what publishing
+/// counts as failures: closed lists handed in by the rooms that own them.
+pub struct Lists<'a> {
+    /// Reasons of `hookgate_refused_total`.
+    pub refusals: &'a [&'static str],
+    /// Rules of `hookgate_pii_removed_total`.
+    pub rules: &'a [&'static str],
+    /// Reasons of `hookgate_publish_failures_total`.
+    pub failures: &'a [&'static str],
+}
+
+impl Telemetry {
+    /// A new set of series, all at 0. `topics` names the topic of each family.
+    pub fn new(lists: &Lists<'_>, topics: &[(Family, String)]) -> Result<Self, BuildError> {
+        let recorder = PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS)?
+            .set_buckets_for_metric(
+                Matcher::Full("hookgate_journal_batch_events".into()),
+                EVENTS,
+            )?
+            .build_recorder();
+        let handle = recorder.handle();
+        let gateway = with_local_recorder(&recorder, || gateway_meters(lists, topics));
+        Ok(Self {
+            recorder,
+            handle,
+            gateway,
+        })
+    }
+
+    /// The series of one source, all at 0.
+    pub fn source(&self, labels: &SourceLabels<'_>, lists: &Lists<'_>) -> SourceMeters {
+        with_local_recorder(&self.recorder, || {
+            source_meters(labels.source.as_str(), &labels.secrets, lists)
+        })
+    }
+
+    /// Everything, in Prometheus' text format.
+    pub fn render(&self) -> String {
+        self.handle.render()
+    }
+
+    /// Lets histograms forget their buffers; to be called every few seconds.
+    pub fn upkeep(&self) {
+        self.handle.run_upkeep();
+    }
+}
+
+fn gateway_meters(lists: &Lists<'_>, topics: &[(Family, String)]) -> GatewayMeters {
+    describe();
+    metrics::gauge!("hookgate_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    let topic = |(family, topic): &(Family, String)| {
+        (
+            *family,
+            zero(metrics::counter!("hookgate_published_total", "topic" => topic.clone())),
+        )
+    };
+    let failure = |reason: &&'static str| {
+        (
+            *reason,
+            zero(metrics::counter!("hookgate_publish_failures_total", "reason" => *reason)),
+        )
+    };
+    let unpublished = |state: &'static str| {
+        rest(metrics::gauge!("hookgate_journal_unpublished", "state" => state))
+    };
+    GatewayMeters {
+        unknown: source_meters(UNKNOWN_SOURCE, &[], lists),
+        append_seconds: metrics::histogram!("hookgate_journal_append_seconds"),
+        batch_events: metrics::histogram!("hookgate_journal_batch_events"),
+        pending: unpublished("pending"),
+        held: unpublished("held"),
+        journal_bytes: rest(metrics::gauge!("hookgate_journal_bytes")),
+        disk_free: rest(metrics::gauge!("hookgate_disk_free_bytes")),
+        publish_lag: rest(metrics::gauge!("hookgate_publish_lag_seconds")),
+        kafka_up: rest(metrics::gauge!("hookgate_kafka_up")),
+        published: topics.iter().map(topic).collect(),
+        failures: lists.failures.iter().map(failure).collect(),
+    }
+}
+
+fn source_meters(
+    source: &str,
+    secrets: &[(String, Option<f64>)],
+    lists: &Lists<'_>,
+) -> SourceMeters {
+    let source = source.to_owned();
+    let by = |name: &'static str, label: &'static str, value: &'static str| {
+        zero(metrics::counter!(name, "source" => source.clone(), label => value))
+    };
+    let secret = |(label, ends): &(String, Option<f64>)| {
+        let gauge = |name: &'static str| metrics::gauge!(name, "source" => source.clone(), "secret" => label.clone());
+        let expiry = match ends {
+            Some(ends) => {
+                let gauge = gauge("hookgate_secret_expiry_timestamp_seconds");
+                gauge.set(*ends);
+                gauge
+            }
+            None => Gauge::noop(),
+        };
+        (
+            rest(gauge("hookgate_secret_last_used_timestamp_seconds")),
+            expiry,
+        )
+    };
+    SourceMeters {
+        deliveries: Outcome::LABELS
+            .iter()
+            .map(|outcome| by("hookgate_deliveries_total", "outcome", outcome))
+            .collect(),
+        refused: lists
+            .refusals
+            .iter()
+            .map(|reason| (*reason, by("hookgate_refused_total", "reason", reason)))
+            .collect(),
+        removed: lists
+            .rules
+            .iter()
+            .map(|rule| (*rule, by("hookgate_pii_removed_total", "rule", rule)))
+            .collect(),
+        delivery_seconds: metrics::histogram!("hookgate_delivery_seconds", "source" => source.clone()),
+        last_event: rest(metrics::gauge!(
+            "hookgate_source_last_event_timestamp_seconds", "source" => source.clone()
+        )),
+        ledger_imbalance: rest(metrics::gauge!(
+            "hookgate_ledger_imbalance", "source" => source.clone()
+        )),
+        secrets: secrets.iter().map(secret).collect(),
+    }
+}
+
+fn zero(counter: Counter) -> Counter {
+    counter.absolute(0);
+    counter
+}
+
+fn rest(gauge: Gauge) -> Gauge {
+    gauge.set(0.0);
+    gauge
+}
+
+fn describe() {
+    use metrics::{
+        describe_counter as counter, describe_gauge as gauge, describe_histogram as histogram,
+    };
+    counter!(
+        "hookgate_deliveries_total",
+        "Deliveries by source and how they ended"
+    );
+    counter!(
+        "hookgate_refused_total",
+        "Deliveries not believed, by source and reason"
+    );
+    counter!(
+        "hookgate_pii_removed_total",
+        "Values removed at the boundary, by source and rule"
+    );
+    counter!(
+        "hookgate_published_total",
+        "Records acknowledged by Kafka, by topic"
+    );
+    counter!(
+        "hookgate_publish_failures_total",
+        "Failures to publish, by reason"
+    );
+    histogram!(
+        "hookgate_delivery_seconds",
+        "From the end of the head to the answer"
+    );
+    histogram!(
+        "hookgate_journal_append_seconds",
+        "One group commit with its fsync"
+    );
+    histogram!(
+        "hookgate_journal_batch_events",
+        "Deliveries of one group commit"
+    );
+    gauge!(
+        "hookgate_journal_unpublished",
+        "Events in the journal not yet published, by state"
+    );
+    gauge!("hookgate_journal_bytes", "Bytes of the journal on disk");
+    gauge!(
+        "hookgate_disk_free_bytes",
+        "Bytes free where the journal lies"
+    );
+    gauge!(
+        "hookgate_publish_lag_seconds",
+        "Age of the oldest event that waits for Kafka"
+    );
+    gauge!("hookgate_kafka_up", "1 while the brokers answer");
+    gauge!(
+        "hookgate_source_last_event_timestamp_seconds",
+        "When a source's last event came"
+    );
+    gauge!(
+        "hookgate_secret_last_used_timestamp_seconds",
+        "When a secret last verified a delivery"
+    );
+    gauge!(
+        "hookgate_secret_expiry_timestamp_seconds",
+        "When a secret ends"
+    );
+    gauge!(
+        "hookgate_ledger_imbalance",
+        "What the ledger of a source does not account for"
+    );
+    gauge!("hookgate_build_info", "The running version");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn telemetry() -> (Telemetry, SourceMeters) {
+        let lists = Lists {
+            refusals: &["missing"],
+            rules: &["unlisted"],
+            failures: &["fatal"],
+        };
+        let topics = [(Family::Recording, "video.recording".to_owned())];
+        let telemetry = Telemetry::new(&lists, &topics).unwrap();
+        let source = SourceName::new("a");
+        let labels = SourceLabels {
+            source: &source,
+            secrets: vec![("KEY".into(), Some(9.0))],
+        };
+        let meters = telemetry.source(&labels, &lists);
+        (telemetry, meters)
+    }
+
+    #[test]
+    fn every_series_exists_at_zero_from_the_start() {
+        let (telemetry, _meters) = telemetry();
+        let text = telemetry.render();
+        for series in [
+            r#"hookgate_deliveries_total{source="a",outcome="accepted"} 0"#,
+            r#"hookgate_deliveries_total{source="unknown",outcome="unknown_source"} 0"#,
+            r#"hookgate_refused_total{source="a",reason="missing"} 0"#,
+            r#"hookgate_pii_removed_total{source="a",rule="unlisted"} 0"#,
+            r#"hookgate_published_total{topic="video.recording"} 0"#,
+            r#"hookgate_publish_failures_total{reason="fatal"} 0"#,
+            r#"hookgate_journal_unpublished{state="held"} 0"#,
+            r#"hookgate_secret_expiry_timestamp_seconds{source="a",secret="KEY"} 9"#,
+            "hookgate_kafka_up 0",
+        ] {
+            assert!(text.contains(series), "{series} is not in:\n{text}");
+        }
+    }
+
+    #[test]
+    fn an_ending_counts_once_under_its_label() {
+        let (telemetry, meters) = telemetry();
+        meters.ended(&Outcome::BadSignature);
+        let expected = r#"hookgate_deliveries_total{source="a",outcome="bad_signature"} 1"#;
+        assert!(telemetry.render().contains(expected));
+    }
+}
