@@ -9,10 +9,10 @@
 //! texts, phone numbers, SIP addresses and headers, display names, buckets and links.
 //!
 //! Daily's event id alone is no identity: those of recordings and streams hold an instance id that
-//! is one constant for all rooms unless the caller chose another, that of `dialin.ready` has neither
-//! room nor endpoint in it, and repeated warnings of one call share theirs. So an identity is the id
-//! *and* what it leaves out, but nothing that drifts between deliveries (`joined_at`, durations,
-//! `event_ts`). Only an event without an id is told apart by its time.
+//! is one constant for all rooms unless the caller chose another, that of `dialin.ready` has
+//! neither room nor endpoint in it, and repeated warnings of one call share theirs. So an identity
+//! is the id *and* what it leaves out, but nothing that drifts between deliveries (`joined_at`,
+//! durations, `event_ts`). Only an event without an id is told apart by its time.
 
 use self::keys::{KEYS, OPEN};
 use self::payloads::{
@@ -524,6 +524,26 @@ mod tests {
             let other = event(kind, Some("x"), &json!({ key: "1790000002" }));
             assert_ne!(one.identity, other.identity, "{kind} {key}");
         }
+    }
+
+    #[test]
+    fn no_two_stored_events_are_one_and_each_is_itself_when_it_comes_again() {
+        let mut identities = BTreeSet::new();
+        for (name, kind, _) in TYPES {
+            assert_eq!(fixture(name).identity, fixture(name).identity);
+            identities.insert((Some(kind), fixture(name).identity));
+        }
+        for (name, kind) in [
+            (
+                "recording.ready-to-download.audio-only",
+                Kind::RecordingReady,
+            ),
+            ("without-id", Kind::ParticipantJoined),
+        ] {
+            identities.insert((Some(kind), fixture(name).identity));
+        }
+        identities.insert((None, fixture("unknown-kind").identity));
+        assert_eq!(identities.len(), 35);
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! One function per shape of payload: takes its facts, and tells when the thing itself happened.
 //!
 //! Where a payload does not say when (a job, a transcript that began), the answer is `None` and the
-//! envelope's time counts. A second recording, track or output never hides the first: items keep
-//! their place in the list.
+//! envelope's time counts.
 
 use std::time::Duration;
 
