@@ -82,6 +82,8 @@ pub const RETRY_AFTER_SECONDS: u32 = 2;
 
 /// Default of a Daily source's `signature_max_age`. Daily's last retry can be about 75 minutes old.
 pub const SIGNATURE_MAX_AGE_DEFAULT: Duration = Duration::from_secs(2 * 60 * 60);
+/// A shorter `signature_max_age` is warned about: five retries, up to 15 minutes apart.
+pub const SIGNATURE_MAX_AGE_ADVISED: Duration = Duration::from_secs(75 * 60);
 /// How far in the future a Daily timestamp may lie.
 pub const SIGNATURE_AHEAD_MAX: Duration = Duration::from_secs(5 * 60);
 /// Leeway on `exp` and `nbf` of a LiveKit token, as LiveKit's own receivers allow.
