@@ -65,6 +65,8 @@ pub const NARROWED_BODY_READ: Duration = Duration::from_secs(5);
 pub const PEERS_TRACKED_MAX: usize = 65_536;
 /// How often the map of addresses is swept.
 pub const PEERS_SWEEP: Duration = Duration::from_secs(10);
+/// How long after a sweep a full map of addresses is swept ahead of time.
+pub const PEERS_SWEEP_WHEN_FULL: Duration = Duration::from_secs(1);
 /// Default of a source's `rate.per_second`, in authentic deliveries.
 pub const SOURCE_RATE_PER_SECOND_DEFAULT: u32 = 2_000;
 /// Default of a source's `rate.burst`, in authentic deliveries.

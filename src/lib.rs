@@ -13,4 +13,5 @@ pub mod publish;
 pub mod scrub;
 pub mod secret;
 pub mod telemetry;
+pub mod throttle;
 pub mod verify;
