@@ -74,6 +74,7 @@ pub mod secret;
 pub mod normalize;
 pub mod providers;
 pub mod scrub;
+pub mod throttle;
 pub mod verify;
 
 pub mod journal;
