@@ -3,6 +3,7 @@
 pub mod bounds;
 pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod delivery;
 pub mod event;
 pub mod journal;
@@ -13,4 +14,5 @@ pub mod publish;
 pub mod scrub;
 pub mod secret;
 pub mod telemetry;
+pub mod throttle;
 pub mod verify;
