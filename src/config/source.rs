@@ -238,9 +238,9 @@ fn max_age(section: &mut Section<'_>) -> MaxAge {
 }
 
 fn later(section: &mut Section<'_>) {
-    match section.choice("mode", &["live", "hold", "shadow"]) {
-        Some("hold" | "shadow") => section.not_yet("mode", "only \"live\" is built"),
-        Some(_) | None => {}
+    let mode = section.choice("mode", &["live", "hold", "shadow"]);
+    if mode.is_some_and(|mode| mode != "live") {
+        section.not_yet("mode", "only \"live\" is built");
     }
     if section.choice("on_violation", &["mask", "quarantine"]) == Some("quarantine") {
         section.not_yet("on_violation", "only \"mask\" is built");
