@@ -66,6 +66,7 @@
 
 pub mod bounds;
 pub mod clock;
+pub mod config;
 pub mod delivery;
 pub mod event;
 pub mod outcome;
