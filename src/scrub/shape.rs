@@ -13,18 +13,40 @@ pub(super) enum Form {
     EventRef,
     /// A provider's event type: lower-case letters in words parted by `.`, `_`, `-`.
     EventType,
-    /// A version: numbers parted by dots.
+    /// A version: up to four numbers below 1,000, parted by dots (no telephone number fits).
     Version,
-    /// A cloud region: lower-case letters and digits parted by `-`, not a single word of letters.
+    /// A cloud region: a part of the world from [`AREAS`], then words and digits parted by `-`.
     Region,
-    /// A media type of a track: `audio/…` or `video/…`.
+    /// A media type of a track: `audio/` or `video/` and a codec's short name.
     Mime,
 }
 
 const EVENT_TYPE_BYTES_MAX: usize = 48;
-const VERSION_BYTES_MAX: usize = 16;
-const REGION_BYTES_MAX: usize = 32;
-const MIME_BYTES_MAX: usize = 24;
+const VERSION_BYTES_MAX: usize = 15;
+const REGION_BYTES_MAX: usize = 24;
+const CODEC_BYTES_MAX: usize = 8;
+
+/// How the names of regions begin at the large clouds.
+const AREAS: [&str; 18] = [
+    "af",
+    "africa",
+    "ap",
+    "asia",
+    "au",
+    "australia",
+    "br",
+    "ca",
+    "cn",
+    "eu",
+    "europe",
+    "il",
+    "me",
+    "mx",
+    "northamerica",
+    "sa",
+    "southamerica",
+    "us",
+];
 
 impl Form {
     /// Whether the text has this form.
@@ -37,20 +59,21 @@ impl Form {
                 is_list(text, EVENT_TYPE_BYTES_MAX, &['.', '_', '-'], word)
             }
             Self::Version => {
-                let number = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+                let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+                let number = |part: &str| part.len() <= 3 && digits(part);
                 is_list(text, VERSION_BYTES_MAX, &['.'], number)
             }
             Self::Region => {
                 let small = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
                 let word = |part: &str| part.bytes().all(small);
-                is_list(text, REGION_BYTES_MAX, &['-'], word)
-                    && text.bytes().any(|b| b.is_ascii_lowercase())
-                    && text.bytes().any(|b| b == b'-' || b.is_ascii_digit())
+                let area = text.split_once('-').map(|(area, _)| area);
+                area.is_some_and(|area| AREAS.contains(&area))
+                    && is_list(text, REGION_BYTES_MAX, &['-'], word)
             }
             Self::Mime => {
-                let (top, below) = text.split_once('/').unwrap_or_default();
+                let (top, codec) = text.split_once('/').unwrap_or_default();
                 let word = |part: &str| part.bytes().all(|b| b.is_ascii_alphanumeric());
-                matches!(top, "audio" | "video") && is_list(below, MIME_BYTES_MAX, &['-'], word)
+                matches!(top, "audio" | "video") && is_list(codec, CODEC_BYTES_MAX, &['-'], word)
             }
         }
     }
@@ -162,23 +185,43 @@ mod tests {
     }
 
     #[test]
-    fn a_version_is_numbers_and_dots() {
-        all_fit(Form::Version, &["1.0.0", "2"]);
+    fn a_version_is_small_numbers_and_dots() {
+        all_fit(Form::Version, &["1.0.0", "2", "1.10.203"]);
         none_fits(
             Form::Version,
-            &["1.0.0-zoe", "1..0", "v1", "12345678901234567"],
+            &["1.0.0-zoe", "1..0", "v1", "15550100001", "1.0.0.0.0.0.0.0"],
         );
     }
 
     #[test]
-    fn a_region_is_not_a_single_word_of_letters() {
-        all_fit(Form::Region, &["us-west-2", "eu-central-1", "ochicago1a"]);
-        none_fits(Form::Region, &["zoe", "Us-West-2", "us west", "4711", "-a"]);
+    fn a_region_begins_with_a_part_of_the_world() {
+        all_fit(Form::Region, &["us-west-2", "eu-central-1", "europe-west4"]);
+        none_fits(
+            Form::Region,
+            &[
+                "zoe",
+                "zoe-canary-1",
+                "us",
+                "Us-West-2",
+                "us west",
+                "us-",
+                "-us",
+            ],
+        );
     }
 
     #[test]
-    fn a_media_type_is_audio_or_video() {
+    fn a_media_type_is_audio_or_video_and_a_codec() {
         all_fit(Form::Mime, &["audio/opus", "video/VP8", "video/H264"]);
-        none_fits(Form::Mime, &["text/html", "video/", "video/a b", "audio"]);
+        none_fits(
+            Form::Mime,
+            &[
+                "text/html",
+                "video/",
+                "video/a b",
+                "audio",
+                "video/zoecanary",
+            ],
+        );
     }
 }

@@ -225,7 +225,10 @@ fn names_given_once_stay_given() {
     let event = event(&clean);
     assert_eq!(event["id"], "ev1_gxtqmqpit7gpcil677m5asxqvq");
     assert_eq!(event["subject"], "r1_c266d5q2qbvoo5gd4ow3cglcye");
-    assert_eq!(event["data"]["participant"]["ref"], "p1_wzyxrn2edjeufobq6eijappl7i");
+    assert_eq!(
+        event["data"]["participant"]["ref"],
+        "p1_wzyxrn2edjeufobq6eijappl7i"
+    );
     assert_eq!(key(&clean), "tenant-a/k1_ukvrfj6772f7fwzyyr5yw2peu4");
 }
 
