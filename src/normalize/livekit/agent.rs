@@ -3,7 +3,8 @@
 //! The participant of such an event is the agent itself, by `state.participantIdentity`; whom the
 //! job was dispatched for (`job.participant`) has no word, lest the two be mixed.
 
-use super::{At, Draft, Kind, Timestamp, Word, choice, field, lists};
+use super::fields::field;
+use super::{At, Draft, Kind, Timestamp, Word, lists};
 
 /// Reads a `Job`; times in it are nanoseconds.
 pub(super) fn read(kind: Kind, job: At<'_, '_>, draft: &mut Draft) -> Option<Timestamp> {
@@ -12,13 +13,13 @@ pub(super) fn read(kind: Kind, job: At<'_, '_>, draft: &mut Draft) -> Option<Tim
     }
     draft.text(Word::AgentId, job.get("id"));
     draft.text(Word::AgentDispatch, field(job, "dispatchId"));
-    choice(Word::AgentType, 0, &lists::JOB_TYPE, job.get("type"), draft);
+    lists::JOB_TYPE.tell(Word::AgentType, job.get("type"), draft);
     let state = job.get("state");
     if !state.is_map() {
         return None;
     }
     let status = state.get("status");
-    choice(Word::AgentStatus, 0, &lists::JOB_STATUS, status, draft);
+    lists::JOB_STATUS.tell(Word::AgentStatus, status, draft);
     draft.text(Word::AgentWorker, field(state, "workerId"));
     draft.text(Word::ParticipantId, field(state, "participantIdentity"));
     let (started, ended) = (field(state, "startedAt"), field(state, "endedAt"));

@@ -9,10 +9,8 @@
 //! and locations are URLs that may carry access rights: nothing of a request has a word but its
 //! type, and of a result only the storage key.
 
-use super::{
-    At, Draft, Given, Kind, Part, Place, Timestamp, Word, choice, count, field, first_text, lists,
-    or,
-};
+use super::fields::{count, field, first_text, or};
+use super::{At, Draft, Given, Kind, Part, Place, Timestamp, Word, lists};
 use crate::bounds::ITEMS_PER_EVENT_MAX;
 
 /// Durations here are nanoseconds.
@@ -83,13 +81,7 @@ pub(super) fn read(phase: Phase, info: At<'_, '_>, draft: &mut Draft) -> Option<
         (Phase::Ended, words.ended, field(info, "endedAt")),
     ];
     draft.text(words.id, field(info, "egressId"));
-    choice(
-        words.status,
-        0,
-        &lists::EGRESS_STATUS,
-        info.get("status"),
-        draft,
-    );
+    lists::EGRESS_STATUS.tell(words.status, info.get("status"), draft);
     for (_, word, at) in times {
         draft.moment(word, at);
     }
@@ -138,8 +130,8 @@ pub(super) fn identify_end(document: At<'_, '_>, place: &Place<'_, '_>, draft: &
     true
 }
 
-/// What was asked for, with our word for it. The unified request of protocol 1.46 and later is
-/// named by its source.
+/// What was asked for, with our word for it. The unified request is named by
+/// its source.
 pub(super) fn request<'t, 'b>(info: At<'t, 'b>) -> (Option<&'static str>, At<'t, 'b>) {
     for (name, word) in lists::EGRESS_REQUESTS {
         let request = field(info, name);
@@ -223,17 +215,320 @@ fn outputs(info: At<'_, '_>, draft: &mut Draft) {
     let outputs = listed.children().filter(|(_, at)| at.is_map());
     for (item, (_, output)) in outputs.take(ITEMS_PER_EVENT_MAX).enumerate() {
         let status = output.get("status");
-        choice(
-            Word::OutputStatus,
-            item,
-            &lists::STREAM_STATUS,
-            status,
-            draft,
-        );
+        lists::STREAM_STATUS.tell_of(Word::OutputStatus, item, status, draft);
         draft.moment_of(Word::OutputStartedAt, item, field(output, "startedAt"));
         draft.moment_of(Word::OutputEndedAt, item, field(output, "endedAt"));
         let duration = output.get("duration");
         draft.number_of(Word::OutputDuration, item, duration, NANOS_PER_SECOND);
         draft.count_of(Word::OutputRetries, item, output.get("retries"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{fixture, hear};
+    use super::*;
+    use crate::normalize::Reading;
+
+    fn egress(event: &str, info: &str) -> Reading {
+        hear(&format!(r#"{{"event":"{event}","egressInfo":{info}}}"#)).reading
+    }
+
+    fn ended(event_id: &str, info: &str) -> String {
+        hear(&format!(
+            r#"{{"event":"egress_ended","id":"{event_id}","room":{{"sid":"RM_1","name":"n"}},
+            "egressInfo":{info}}}"#
+        ))
+        .identity
+    }
+
+    #[test]
+    fn what_keeps_anything_or_shows_nothing_is_a_recording_and_what_only_streams_a_stream() {
+        let cases = [
+            ("{}", Kind::RecordingStarted),
+            ("null", Kind::RecordingStarted),
+            (
+                r#"{"fileResults":[],"streamResults":[]}"#,
+                Kind::RecordingStarted,
+            ),
+            (r#"{"fileResults":[{}]}"#, Kind::RecordingStarted),
+            (
+                r#"{"segmentResults":[{}],"streamResults":[{}]}"#,
+                Kind::RecordingStarted,
+            ),
+            (r#"{"imageResults":[{}]}"#, Kind::RecordingStarted),
+            (r#"{"file":{}}"#, Kind::RecordingStarted),
+            (r#"{"streamResults":[{}]}"#, Kind::StreamStarted),
+            (r#"{"stream_results":[{}]}"#, Kind::StreamStarted),
+            (r#"{"stream":{"info":[]}}"#, Kind::StreamStarted),
+            (
+                r#"{"roomComposite":{"streamOutputs":[{}]}}"#,
+                Kind::StreamStarted,
+            ),
+            (r#"{"roomComposite":{"stream":{}}}"#, Kind::StreamStarted),
+            (
+                r#"{"web":{"streamOutputs":[{}],"imageOutputs":[{}]}}"#,
+                Kind::RecordingStarted,
+            ),
+            (
+                r#"{"participant":{"segmentOutputs":[{}]}}"#,
+                Kind::RecordingStarted,
+            ),
+            (r#"{"trackComposite":{"stream":{}}}"#, Kind::StreamStarted),
+            (
+                r#"{"track":{"websocketUrl":"wss://x"}}"#,
+                Kind::StreamStarted,
+            ),
+            (r#"{"track":{"file":{}}}"#, Kind::RecordingStarted),
+            (
+                r#"{"egress":{"outputs":[{"stream":{}}]}}"#,
+                Kind::StreamStarted,
+            ),
+            (
+                r#"{"egress":{"outputs":[{"stream":{}},{"images":{}}]}}"#,
+                Kind::RecordingStarted,
+            ),
+            (
+                r#"{"replay":{"outputs":[{"file":{}}]}}"#,
+                Kind::RecordingStarted,
+            ),
+            (
+                r#"{"replay":{"outputs":[{"stream":{}}]}}"#,
+                Kind::StreamStarted,
+            ),
+            (
+                r#"{"streamResults":[{}],"web":{"fileOutputs":[{}]}}"#,
+                Kind::RecordingStarted,
+            ),
+        ];
+        for (info, kind) in cases {
+            assert_eq!(
+                egress("egress_started", info),
+                Reading::Event(kind),
+                "{info}"
+            );
+        }
+        let updated = egress("egress_updated", r#"{"streamResults":[{}]}"#);
+        assert_eq!(updated, Reading::Event(Kind::StreamUpdated));
+    }
+
+    #[test]
+    fn an_end_is_good_or_bad_by_its_status_and_else_not_understood() {
+        let end = |status: &str, rest: &str| {
+            egress("egress_ended", &format!(r#"{{"status":{status}{rest}}}"#))
+        };
+        let streams = r#","streamResults":[{}]"#;
+        let cases = [
+            (
+                r#""EGRESS_COMPLETE""#,
+                Kind::RecordingReady,
+                Kind::StreamEnded,
+            ),
+            (
+                r#""EGRESS_LIMIT_REACHED""#,
+                Kind::RecordingReady,
+                Kind::StreamEnded,
+            ),
+            ("3", Kind::RecordingReady, Kind::StreamEnded),
+            (
+                r#""EGRESS_FAILED""#,
+                Kind::RecordingFailed,
+                Kind::StreamFailed,
+            ),
+            (
+                r#""EGRESS_ABORTED""#,
+                Kind::RecordingFailed,
+                Kind::StreamFailed,
+            ),
+            ("5", Kind::RecordingFailed, Kind::StreamFailed),
+        ];
+        for (status, recording, stream) in cases {
+            assert_eq!(end(status, ""), Reading::Event(recording), "{status}");
+            assert_eq!(end(status, streams), Reading::Event(stream), "{status}");
+        }
+        for status in [r#""EGRESS_ACTIVE""#, "1", "null", "99", r#""LATER""#, "{}"] {
+            assert_eq!(end(status, ""), Reading::Unknown, "{status}");
+        }
+        assert_eq!(egress("egress_ended", "null"), Reading::Unknown);
+        let odd = fixture("egress_ended-unknown-status");
+        assert_eq!(odd.reading, Reading::Unknown);
+        assert_eq!(odd.get(Word::RoomName), Some("consult-0a1b2c3d"));
+        assert!(odd.identity.starts_with("id=EV_"), "{}", odd.identity);
+    }
+
+    #[test]
+    fn a_recording_tells_its_file_in_seconds_and_bytes_without_its_location() {
+        let heard = fixture("egress_ended");
+        let key = "recordings/3f2b8a1e-5c4d-4e6f-8a9b-0c1d2e3f4a5b/consult-0a1b2c3d.mp4";
+        let expected = [
+            (Word::RecordingStatus, "complete"),
+            (Word::RecordingType, "room_composite"),
+            (Word::RecordingKey, key),
+            (Word::RecordingDuration, "60.5"),
+            (Word::FileType, "file"),
+            (Word::FileKey, key),
+            (Word::FileDuration, "60.5"),
+            (Word::FileSize, "15728640"),
+        ];
+        for (word, value) in expected {
+            assert_eq!(heard.get(word), Some(value), "{word:?}");
+        }
+        assert_eq!(heard.time.as_deref(), heard.get(Word::RecordingEndedAt));
+        assert!(heard.time.unwrap().ends_with(".620Z"));
+    }
+
+    #[test]
+    fn several_files_are_items_and_none_of_them_is_the_recording() {
+        let heard = fixture("egress_ended-two-files");
+        assert_eq!(heard.all(Word::FileKey).len(), 2);
+        assert!(heard.of(Word::FileKey, 1).unwrap().ends_with("backup.mp4"));
+        assert_eq!(heard.get(Word::RecordingKey), None);
+        assert_eq!(heard.get(Word::RecordingType), Some("track_composite"));
+    }
+
+    #[test]
+    fn segments_images_and_the_deprecated_fields_are_files_too() {
+        let segments = fixture("egress_ended-segments");
+        assert_eq!(segments.get(Word::FileType), Some("segments"));
+        assert_eq!(segments.get(Word::FileParts), Some("11"));
+        assert!(segments.get(Word::FileKey).unwrap().ends_with("index.m3u8"));
+        let images = fixture("egress_ended-images");
+        assert_eq!(images.get(Word::FileType), Some("images"));
+        assert_eq!(images.get(Word::FileParts), Some("12"));
+        assert!(images.get(Word::FileKey).unwrap().ends_with("thumb"));
+        let file = fixture("egress_ended-deprecated-file");
+        assert!(file.get(Word::RecordingKey).is_some());
+        assert_eq!(file.get(Word::FileDuration), Some("60.5"));
+        let old = fixture("egress_ended-deprecated-segments");
+        assert_eq!(old.get(Word::FileParts), Some("11"));
+        let both = hear(
+            r#"{"event":"egress_started","egressInfo":{"fileResults":[{"filename":"a"}],
+            "file":{"filename":"a"}}}"#,
+        );
+        assert_eq!(both.all(Word::FileKey), ["a"]);
+    }
+
+    #[test]
+    fn a_stream_tells_each_output_without_its_address() {
+        let heard = fixture("egress_ended-stream");
+        assert_eq!(heard.get(Word::StreamStatus), Some("complete"));
+        assert_eq!(heard.all(Word::OutputStatus), ["finished", "failed"]);
+        assert_eq!(heard.all(Word::OutputDuration), ["60", "14"]);
+        assert_eq!(heard.all(Word::OutputRetries), ["1", "3"]);
+        assert_eq!(heard.get(Word::RecordingId), None);
+        assert_eq!(heard.get(Word::FileType), None);
+        let old = fixture("egress_ended-deprecated-stream");
+        assert_eq!(old.all(Word::OutputStatus), ["finished"]);
+        let started = fixture("egress_started-stream");
+        assert_eq!(started.get(Word::StreamStatus), Some("starting"));
+        assert_eq!(started.all(Word::OutputStatus), ["active"]);
+        assert!(started.implied.contains(&Word::StreamStatus));
+    }
+
+    #[test]
+    fn a_failure_tells_its_code_and_not_its_text() {
+        let heard = fixture("egress_ended-failed");
+        assert_eq!(heard.get(Word::RecordingErrorCode), Some("500"));
+        assert_eq!(heard.get(Word::RecordingType), Some("participant"));
+        let stream = fixture("egress_ended-stream-failed");
+        assert_eq!(stream.get(Word::StreamErrorCode), Some("503"));
+        assert_eq!(stream.kind(), Kind::StreamFailed);
+    }
+
+    #[test]
+    fn a_unified_request_is_named_by_its_source_and_a_replay_as_one() {
+        let kind_of = |name: &str| fixture(name).get(Word::RecordingType).map(str::to_owned);
+        assert_eq!(kind_of("egress_ended-unified").as_deref(), Some("media"));
+        assert_eq!(kind_of("egress_ended-replay").as_deref(), Some("replay"));
+        assert_eq!(kind_of("egress_ended-web").as_deref(), Some("web"));
+    }
+
+    #[test]
+    fn the_room_is_found_in_the_egress_where_the_envelope_has_none() {
+        let heard = hear(
+            r#"{"event":"egress_started","egressInfo":{"roomId":"RM_2","track":{"roomName":"n"}}}"#,
+        );
+        assert_eq!(heard.get(Word::RoomSession), Some("RM_2"));
+        assert_eq!(heard.get(Word::RoomName), Some("n"));
+    }
+
+    #[test]
+    fn snake_case_keys_and_plain_numbers_say_the_same() {
+        let heard = fixture("egress_ended-snake-case-keys");
+        assert_eq!(heard.kind(), Kind::RecordingReady);
+        assert_eq!(heard.get(Word::RecordingType), Some("room_composite"));
+        assert_eq!(heard.get(Word::RecordingDuration), Some("60"));
+        assert!(heard.get(Word::EventSentAt).is_some());
+        assert!(
+            heard.identity.starts_with("id=none egress=EG_"),
+            "{}",
+            heard.identity
+        );
+        assert!(
+            heard.identity.contains(" status=complete ended="),
+            "{}",
+            heard.identity
+        );
+    }
+
+    #[test]
+    fn one_end_under_two_event_ids_is_one_event() {
+        let info =
+            r#"{"egressId":"EG_1","status":"EGRESS_COMPLETE","endedAt":"1795169223000000000"}"#;
+        let first = ended("EV_1", info);
+        assert_eq!(
+            first,
+            "id=none egress=EG_1 status=complete ended=1795169223000000000"
+        );
+        assert_eq!(first, ended("EV_2", info));
+        let by_number = r#"{"egress_id":"EG_1","status":3,"ended_at":1795169223000000000}"#;
+        assert_eq!(first, ended("EV_3", by_number));
+        assert_ne!(first, ended("EV_1", &info.replace("223000", "224000")));
+        assert_ne!(first, ended("EV_1", &info.replace("COMPLETE", "FAILED")));
+        assert_ne!(first, ended("EV_1", &info.replace("EG_1", "EG_2")));
+    }
+
+    #[test]
+    fn starts_and_updates_of_an_egress_keep_their_own_ids() {
+        for name in ["egress_started", "egress_updated"] {
+            let identity = fixture(name).identity;
+            assert!(
+                identity.starts_with("id=EV_") && !identity.contains(' '),
+                "{identity}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_egress_that_never_got_an_id_is_known_by_its_room_and_request() {
+        let info = r#"{"egressId":"","status":"EGRESS_FAILED","participant":{"identity":"x"}}"#;
+        let first = ended("EV_1", info);
+        assert_eq!(
+            first,
+            "id=none room=RM_1 request=participant participant=x status=failed"
+        );
+        assert_eq!(first, ended("EV_2", info));
+        assert_ne!(first, ended("EV_1", &info.replace("\"x\"", "\"y\"")));
+        assert_ne!(first, ended("EV_1", &info.replace("participant", "track")));
+        let lost =
+            r#"{"event":"egress_ended","id":"EV_1","egressInfo":{"status":"EGRESS_FAILED"}}"#;
+        assert_eq!(hear(lost).identity, "id=EV_1");
+        let stored = fixture("egress_ended-without-egress-id");
+        assert_eq!(stored.kind(), Kind::RecordingFailed);
+        assert_eq!(stored.get(Word::RecordingId), None);
+        assert!(
+            stored.identity.contains("request=participant"),
+            "{}",
+            stored.identity
+        );
+    }
+
+    #[test]
+    fn more_results_than_an_event_may_carry_are_left_out() {
+        let files = r#"{"filename":"a"},"#.repeat(ITEMS_PER_EVENT_MAX) + r#"{"filename":"b"}"#;
+        let heard = hear(&format!(
+            r#"{{"event":"egress_started","egressInfo":{{"fileResults":[{files}]}}}}"#
+        ));
+        assert_eq!(heard.all(Word::FileKey), vec!["a"; ITEMS_PER_EVENT_MAX]);
     }
 }

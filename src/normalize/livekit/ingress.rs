@@ -3,7 +3,8 @@
 //! The room gets a participant for it, whose identity stands in `participantIdentity`. The stream
 //! key publishes for whoever holds it, so it and the URL have no word.
 
-use super::{At, Draft, Kind, Timestamp, Word, choice, field, lists, truth};
+use super::fields::{field, truth};
+use super::{At, Draft, Kind, Timestamp, Word, lists};
 
 /// Reads an `IngressInfo`; times in it are nanoseconds.
 pub(super) fn read(kind: Kind, info: At<'_, '_>, draft: &mut Draft) -> Option<Timestamp> {
@@ -12,7 +13,7 @@ pub(super) fn read(kind: Kind, info: At<'_, '_>, draft: &mut Draft) -> Option<Ti
     }
     draft.text(Word::IngressId, field(info, "ingressId"));
     let input = field(info, "inputType");
-    choice(Word::IngressType, 0, &lists::INGRESS_TYPE, input, draft);
+    lists::INGRESS_TYPE.tell(Word::IngressType, input, draft);
     truth(Word::IngressReusable, info.get("reusable"), draft);
     draft.text(Word::ParticipantId, field(info, "participantIdentity"));
     let state = info.get("state");
@@ -20,13 +21,7 @@ pub(super) fn read(kind: Kind, info: At<'_, '_>, draft: &mut Draft) -> Option<Ti
         return None;
     }
     let status = state.get("status");
-    choice(
-        Word::IngressStatus,
-        0,
-        &lists::INGRESS_STATUS,
-        status,
-        draft,
-    );
+    lists::INGRESS_STATUS.tell(Word::IngressStatus, status, draft);
     draft.text(Word::IngressResource, field(state, "resourceId"));
     let (started, ended) = (field(state, "startedAt"), field(state, "endedAt"));
     draft.moment(Word::IngressStartedAt, started);

@@ -5,7 +5,7 @@
 
 /// JSON names, in byte order.
 #[rustfmt::skip]
-const KEYS: [&str; 230] = [
+pub(super) const KEYS: [&str; 232] = [
     "accessKey", "accountKey", "accountName", "activeRecording", "advanced", "agent", "agentId",
     "agentName", "aliOSS", "assumeRoleArn", "assumeRoleExternalId", "attributes", "audio",
     "audioBitrate", "audioCodec", "audioFeatures", "audioFrequency", "audioMixing", "audioOnly",
@@ -18,18 +18,18 @@ const KEYS: [&str; 230] = [
     "credentials", "customBaseUrl", "dataTracks", "departureTimeout", "deployment", "depth",
     "details", "disableDtx", "disableManifest", "disableRed", "disconnectReason", "dispatchId",
     "duration", "egress", "egressId", "egressInfo", "emptyTimeout", "enableRecording",
-    "enableRedaction", "enableTranscoding", "enabled", "enabledCodecs", "encryption",
-    "endOffsetMs", "endedAt", "endpoint", "error", "errorCode", "event", "excludeEvents",
-    "file", "fileOutputs", "fileResults", "fileType", "filename", "filenamePrefix",
-    "filenameSuffix", "filepath", "filterParams", "fmtpLine", "forcePathStyle", "frameEncoding",
-    "frameRate", "framerate", "gcp", "handle", "height", "hidden", "id", "identity",
-    "imageCodec", "imageCount", "imageOutputs", "imageResults", "images", "includeEvents",
-    "info", "ingressId", "ingressInfo", "inputType", "isPublisher", "job", "joinedAt",
-    "joinedAtMs", "keyFrameInterval", "kind", "kindDetails", "kinds", "lastRetryAt", "layers",
-    "layout", "livePlaylistLocation", "livePlaylistName", "location", "manifestLocation",
-    "maxParticipants", "media", "metadata", "mid", "mime", "mimeType", "muted", "name",
-    "namespace", "numDropped", "numParticipants", "numPublishers", "options", "outputs",
-    "packetTrailerFeatures", "participant", "participantIdentity", "participantKind",
+    "enableRedaction", "enableTranscoding", "enabled", "enabledCodecs", "encoding",
+    "encryption", "endOffsetMs", "endedAt", "endpoint", "error", "errorCode", "event",
+    "excludeEvents", "file", "fileOutputs", "fileResults", "fileType", "filename",
+    "filenamePrefix", "filenameSuffix", "filepath", "filterParams", "fmtpLine",
+    "forcePathStyle", "frameEncoding", "frameRate", "framerate", "gcp", "handle", "height",
+    "hidden", "id", "identity", "imageCodec", "imageCount", "imageOutputs", "imageResults",
+    "images", "includeEvents", "info", "ingressId", "ingressInfo", "inputType", "isPublisher",
+    "job", "joinedAt", "joinedAtMs", "keyFrameInterval", "kind", "kindDetails", "kinds",
+    "lastRetryAt", "layers", "layout", "livePlaylistLocation", "livePlaylistName", "location",
+    "manifestLocation", "maxParticipants", "media", "metadata", "mid", "mime", "mimeType",
+    "muted", "name", "namespace", "numDropped", "numParticipants", "numPublishers", "options",
+    "outputs", "packetTrailerFeatures", "participant", "participantIdentity", "participantKind",
     "participantMetadata", "participantName", "participantVideo", "password", "permission",
     "playlistLocation", "playlistName", "preferScreenShare", "preset", "protocol", "proxy",
     "pubHandle", "quality", "reason", "recorder", "region", "repairSsrc", "replay", "replayId",
@@ -42,7 +42,7 @@ const KEYS: [&str; 230] = [
     "tagging", "template", "ticks", "track", "trackComposite", "trackId", "tracks",
     "turnPassword", "type", "unixMicro", "updatedAt", "url", "urls", "username", "version",
     "video", "videoBitrate", "videoCodec", "videoLayerMode", "videoOnly", "videoQuality",
-    "videoTrackId", "web", "webhooks", "websocketUrl", "width", "workerId",
+    "videoTrackId", "web", "webhooks", "websocketUrl", "wellKnown", "width", "workerId",
 ];
 
 /// Whether LiveKit documents a key, in camel or in snake case.

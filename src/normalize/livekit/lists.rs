@@ -3,18 +3,32 @@
 //! A protobuf enum may stand in JSON by its name or its number, and later versions add to it. What
 //! is not on a list has no word: it is left out, and the event passes without it.
 
-use super::At;
+use super::{At, Draft, Given, Word};
 
 /// One protobuf enum: number, name, our word.
 pub(super) struct Names {
     /// The word for number 0, which proto3 does not write.
-    pub(super) zero: &'static str,
+    zero: &'static str,
     rows: &'static [(i64, &'static str, &'static str)],
 }
 
 impl Names {
     const fn new(zero: &'static str, rows: &'static [(i64, &'static str, &'static str)]) -> Self {
         Self { zero, rows }
+    }
+
+    /// Tells an enum of a message that is there: absent, it has its first value.
+    pub(super) fn tell(&self, word: Word, at: At<'_, '_>, draft: &mut Draft) {
+        self.tell_of(word, 0, at, draft);
+    }
+
+    /// Tells an enum of one item of a list.
+    pub(super) fn tell_of(&self, word: Word, item: usize, at: At<'_, '_>, draft: &mut Draft) {
+        if at.is_there() {
+            draft.word_of(word, item, self.read(at), at);
+        } else {
+            draft.implied(word, item, Given::Word(self.zero));
+        }
     }
 
     /// Our word for a value that stands by name or by number.
@@ -231,3 +245,29 @@ pub(super) const KEPT: &[&str] = &["file", "segments", "images"];
 
 /// Lists of outputs or results that stream.
 pub(super) const STREAMED_LISTS: &[&str] = &["streamResults", "streamOutputs"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_list_starts_with_the_value_that_is_not_written() {
+        for names in [
+            ROOM_END_REASON,
+            PARTICIPANT_STATE,
+            PARTICIPANT_KIND,
+            DISCONNECT_REASON,
+            TRACK_TYPE,
+            TRACK_SOURCE,
+            EGRESS_STATUS,
+            STREAM_STATUS,
+            INGRESS_TYPE,
+            INGRESS_STATUS,
+            JOB_TYPE,
+            JOB_STATUS,
+        ] {
+            assert_eq!((names.rows[0].0, names.rows[0].2), (0, names.zero));
+            assert!(names.rows.is_sorted_by(|a, b| a.0 < b.0), "{}", names.zero);
+        }
+    }
+}
