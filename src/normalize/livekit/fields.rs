@@ -1,7 +1,7 @@
 //! Fields of a protobuf message in JSON, read as proto3 means them.
 //!
-//! proto3 leaves out zeroes: in a message that is there, an absent boolean is false. Such values are
-//! told as implied, since they stand at no place. Enums are in `lists`.
+//! proto3 leaves out zeroes: in a message that is there, an absent boolean is false. Such values
+//! are told as implied, since they stand at no place. Enums are in `lists`.
 
 use super::{At, Draft, Given, Word, keys};
 

@@ -310,10 +310,10 @@ mod tests {
 
     impl Heard {
         pub(super) fn kind(&self) -> Kind {
-            match self.reading {
-                Reading::Event(kind) => kind,
-                other => panic!("{other:?}"),
-            }
+            let Reading::Event(kind) = self.reading else {
+                panic!("{:?}", self.reading);
+            };
+            kind
         }
 
         pub(super) fn all(&self, word: Word) -> Vec<&str> {
@@ -710,7 +710,7 @@ mod tests {
         let without = |person: &str, millis: u64| {
             hear(&format!(
                 r#"{{"event":"participant_joined","room":{{"sid":"RM_1","name":"n"}},
-                "participant":{{"sid":"{person}","joinedAtMs":{millis}}},"createdAt":"1795168800"}}"#
+                "participant":{{"sid":"{person}","joinedAtMs":{millis}}},"createdAt":1795168800}}"#
             ))
             .identity
         };
