@@ -66,6 +66,7 @@
 
 pub mod bounds;
 pub mod clock;
+pub mod config;
 pub mod delivery;
 pub mod event;
 pub mod outcome;
@@ -74,6 +75,7 @@ pub mod secret;
 pub mod normalize;
 pub mod providers;
 pub mod scrub;
+pub mod throttle;
 pub mod verify;
 
 pub mod journal;
