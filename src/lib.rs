@@ -3,6 +3,7 @@
 pub mod bounds;
 pub mod cli;
 pub mod clock;
+pub mod courier;
 pub mod delivery;
 pub mod event;
 pub mod journal;
