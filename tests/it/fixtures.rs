@@ -310,10 +310,14 @@ fn no_name_in_a_body_that_cannot_be_read_leaves() {
 }
 
 /// Stored requests whose bodies are JSON.
-fn bodies(requests: &[Fixture]) -> impl Iterator<Item = (&Fixture, Value)> {
-    let parsed =
-        |request: &'_ Fixture| Some((request, serde_json::from_slice(&request.body).ok()?));
-    requests.iter().filter_map(parsed)
+fn bodies(requests: &[Fixture]) -> Vec<(&Fixture, Value)> {
+    let mut found = Vec::new();
+    for request in requests {
+        if let Ok(body) = serde_json::from_slice(&request.body) {
+            found.push((request, body));
+        }
+    }
+    found
 }
 
 fn silent(road: &Road, body: &Value, received: Timestamp) -> bool {
