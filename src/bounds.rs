@@ -132,6 +132,30 @@ pub const JOURNAL_BUSY: Duration = Duration::from_secs(5);
 pub const JOURNAL_READ_EVENTS: usize = 1_024;
 /// Bytes read from the journal at one time.
 pub const JOURNAL_READ_BYTES: usize = 4 * 1024 * 1024;
+/// Connections that read the journal at one time; who comes later waits for one.
+pub const JOURNAL_READERS: usize = 4;
+/// Rows kept in memory after their commit, so that a courier that keeps up reads no disk.
+pub const JOURNAL_TAIL_EVENTS: usize = 16_384;
+/// Bytes of those rows.
+pub const JOURNAL_TAIL_BYTES: usize = 32 * 1024 * 1024;
+/// Bits of filter for each identity of a sealed generation: one stranger in two thousand is looked
+/// up in vain.
+pub const IDENTITY_FILTER_BITS: usize = 16;
+/// Identities of a generation that its stored filter must know before it is believed.
+pub const IDENTITY_FILTER_SAMPLE: usize = 64;
+/// Pages in the write-ahead log beyond which the writer itself finishes the copying, so that the
+/// log starts again from its beginning under any load.
+pub const WAL_PAGES_MAX: u32 = 4_096;
+/// Bytes that the write-ahead log's file keeps when it starts again.
+pub const WAL_FILE_BYTES_KEPT: i64 = 64 * 1024 * 1024;
+/// Bytes of one page of the journal.
+pub const JOURNAL_PAGE_BYTES: i64 = 4_096;
+/// KiB of pages that the journal's writer keeps in memory.
+pub const JOURNAL_CACHE_KIB: i64 = 32 * 1024;
+/// Statements that a connection keeps prepared.
+pub const JOURNAL_STATEMENTS: usize = 64;
+/// Bytes that must fit on a full disk before it is believed to have room again.
+pub const DISK_PROBE_BYTES: i64 = 256 * 1024;
 /// Identities are kept at least this long, whatever retention deletes.
 pub const IDENTITY_KEPT_MIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
@@ -151,6 +175,11 @@ pub const RECORD_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const LINGER: Duration = Duration::from_millis(5);
 /// Batch size when the topics' limit is not known, in bytes: below Kafka's default of 1,048,588.
 pub const BATCH_BYTES_DEFAULT: usize = 900_000;
+/// The smallest batch size that refusals bring us down to while the topics' limit is not known, in
+/// bytes.
+pub const BATCH_BYTES_MIN: usize = 4 * 1024;
+/// Longest pause of the client between its own attempts to reach a broker; the first is 100 ms.
+pub const BROKER_RECONNECT_MAX: Duration = Duration::from_secs(2);
 /// One question to the brokers (metadata, topic settings, creation of topics).
 pub const BROKER_REQUEST: Duration = Duration::from_secs(5);
 /// First and longest pause between attempts of the courier; jitter is added.
@@ -161,6 +190,10 @@ pub const BACKOFF_MAX: Duration = Duration::from_secs(30);
 pub const BROKER_PROBE: Duration = Duration::from_secs(2);
 /// How long `kafka_up` is believed without an acknowledgement or answer.
 pub const BROKER_FRESH: Duration = Duration::from_secs(15);
+/// How often a trouble that goes on is logged again.
+pub const TROUBLE_REMINDER: Duration = Duration::from_secs(10 * 60);
+/// How often the publish lag is measured while nothing else happens.
+pub const LAG_TICK: Duration = Duration::from_secs(1);
 
 // --- Stopping ----------------------------------------------------------------------------------
 

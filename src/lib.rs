@@ -67,6 +67,7 @@
 pub mod bounds;
 pub mod clock;
 pub mod config;
+pub mod courier;
 pub mod delivery;
 pub mod event;
 pub mod outcome;

@@ -237,6 +237,29 @@ fn seen<'e>(sections: &Sections<'e>) -> Option<RoomSeen<'e>> {
 }
 
 impl Clean {
+    /// An event that never saw a boundary, for tests of later rooms.
+    #[cfg(test)]
+    pub(crate) fn for_test(
+        id: EventId,
+        source: SourceName,
+        kind: Kind,
+        reason: Option<QuarantineReason>,
+        received: Timestamp,
+        key: Bytes,
+        value: Bytes,
+    ) -> Self {
+        Self {
+            id,
+            source,
+            kind,
+            reason,
+            received,
+            key,
+            value,
+            removed: Vec::new(),
+        }
+    }
+
     /// The event's only name.
     pub fn id(&self) -> EventId {
         self.id

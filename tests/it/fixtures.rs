@@ -6,6 +6,8 @@
 //! The canary tests put a name into every text and every key of every body, sign it, and look for
 //! it in everything that leaves the boundary.
 
+#![cfg(test)]
+
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
