@@ -1,18 +1,90 @@
 //! hookgate: a webhook ingress gateway for video platforms.
+//!
+//! Daily.co and LiveKit post webhooks. hookgate verifies each provider's own signature, drops what
+//! was delivered before, removes what names a person, keeps each event on disk before it answers
+//! 200, and publishes it to Kafka in one clean language.
+//!
+//! # The road
+//!
+//! The rooms are named after what happens to an event, in order. Each gives out one ticket with
+//! private fields, and the next room asks for exactly that ticket: skipping a room does not compile.
+//!
+//! | room | ticket | what it proves |
+//! |---|---|---|
+//! | [`edge`] | [`delivery::Delivery`] | a head with a known route, a body within the cap |
+//! | [`verify`] | [`verify::Verified`] | the signature matches these very bytes |
+//! | [`normalize`] | [`normalize::Normalized`] | understood, or quarantined with its reason; personal in all its text |
+//! | [`scrub`] | [`scrub::Clean`] | only what is on the list, encoded once and for all |
+//! | [`journal`] | [`journal::Journaled`] | on disk with fsync under this sequence, or a duplicate |
+//! | [`publish`] | [`publish::Published`] | the brokers acknowledged topic, partition, offset |
+//! | every room | [`outcome::Outcome`] | the one ending of one delivery |
+//!
+//! # Floors
+//!
+//! The import graph is the pipeline: a room sees the ground floor and the rooms before it on the
+//! road, never a later one. `tests/tidy.rs` keeps it so.
+//!
+//! - **0 ground**, pure words: [`bounds`], [`secret`], [`clock`] (alone reads time), [`event`],
+//!   [`delivery`], [`outcome`].
+//! - **1 rules**, values in, values out, no logging: [`throttle`], [`verify`], [`normalize`],
+//!   [`providers`] (the registry of both), [`scrub`].
+//! - **2 machines**, each owns one piece of the outside: [`journal`] (SQLite is named only here),
+//!   [`publish`] (rdkafka only in its `kafka`), [`telemetry`].
+//! - **3 flows**, compose: [`intake`] (the path of one delivery), [`courier`] (journal to Kafka, in
+//!   order, for ever).
+//! - **4 doors**: [`edge`] (HTTP and nothing but HTTP), [`config`] (from text to settings that cannot
+//!   be wrong).
+//! - **5 roof**: [`app`] (who owns what, who starts first, who stops last), and [`cli`], one file per
+//!   verb, which starts it.
+//!
+//! # Where things go
+//!
+//! A new provider: one file in `verify/`, one in `normalize/`, one line in `providers.rs`, one folder
+//! in `fixtures/`. A new PII rule: `scrub/` and a fixture. A new limit: `bounds.rs`. A new way to end:
+//! a variant of [`outcome::Outcome`], and the compiler lists every place that must decide.
+//!
+//! # Invariants
+//!
+//! Each is tested under its name.
+//!
+//! - **200 means on disk**: committed to the journal with fsync; not in memory, not in Kafka.
+//! - **Identity and event are one transaction**: an append and its duplicate check are one atomic
+//!   act, so a failed write never burns an id.
+//! - **What a sender cannot help gets 200 and quarantine**: after a good signature no unknown type,
+//!   odd field or broken JSON is refused.
+//! - **Nothing that names a person is written anywhere**: not to the journal, Kafka, a log, a metric
+//!   label or an error text. An allow-list, never a deny-list.
+//! - **A half-taken delivery finishes**: once the body is read, a client that hangs up cancels nothing.
+//! - **The road survives its end**: Kafka may be gone for days; deliveries are taken as long as there
+//!   is disk, then shed with 503, never silently.
+//! - **Order per key**: published in journal order; sequences have no gaps when given and are never
+//!   used again.
+//! - **Deliveries never wait for Kafka**, not at start either.
+//! - **Every queue, map, body, header, wait and retry has a number** in [`bounds`].
+//! - **A failed fsync poisons the journal for good; a full disk does not.**
+//! - **Only `edge` knows HTTP, only `publish` Kafka, only `journal` SQLite, only `clock` the time.**
 
 pub mod bounds;
-pub mod cli;
 pub mod clock;
-pub mod config;
 pub mod delivery;
 pub mod event;
-pub mod journal;
-pub mod normalize;
 pub mod outcome;
-pub mod providers;
-pub mod publish;
-pub mod scrub;
 pub mod secret;
-pub mod telemetry;
+
+pub mod normalize;
+pub mod providers;
+pub mod scrub;
 pub mod throttle;
 pub mod verify;
+
+pub mod journal;
+pub mod publish;
+pub mod telemetry;
+
+pub mod intake;
+
+pub mod config;
+pub mod edge;
+
+pub mod app;
+pub mod cli;
