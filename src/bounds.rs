@@ -82,6 +82,8 @@ pub const NARROWED_BODY_READ: Duration = Duration::from_secs(5);
 pub const PEERS_TRACKED_MAX: usize = 65_536;
 /// How often the map of addresses is swept.
 pub const PEERS_SWEEP: Duration = Duration::from_secs(10);
+/// How long after a sweep a full map of addresses is swept ahead of time.
+pub const PEERS_SWEEP_WHEN_FULL: Duration = Duration::from_secs(1);
 /// Default of a source's `rate.per_second`, in authentic deliveries.
 pub const SOURCE_RATE_PER_SECOND_DEFAULT: u32 = 2_000;
 /// Default of a source's `rate.burst`, in authentic deliveries.
@@ -107,6 +109,8 @@ pub const GAUGES_EVERY: Duration = Duration::from_secs(5);
 
 /// Default of a Daily source's `signature_max_age`. Daily's last retry can be about 75 minutes old.
 pub const SIGNATURE_MAX_AGE_DEFAULT: Duration = Duration::from_secs(2 * 60 * 60);
+/// A shorter `signature_max_age` is warned about: five retries, up to 15 minutes apart.
+pub const SIGNATURE_MAX_AGE_ADVISED: Duration = Duration::from_secs(75 * 60);
 /// How far in the future a Daily timestamp may lie.
 pub const SIGNATURE_AHEAD_MAX: Duration = Duration::from_secs(5 * 60);
 /// Leeway on `exp` and `nbf` of a LiveKit token, as LiveKit's own receivers allow.

@@ -14,7 +14,10 @@ use crate::clock::Timestamp;
 use crate::delivery::{Body, Delivery, Head};
 use crate::secret::Secret;
 
+mod armor;
 pub mod daily;
+mod findings;
+mod keyed;
 pub mod livekit;
 
 /// Why a delivery is not believed.

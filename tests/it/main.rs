@@ -1,0 +1,3 @@
+//! The product through its public doors: one test binary, fed by kept bytes.
+
+mod verify;
