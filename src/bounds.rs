@@ -193,3 +193,34 @@ pub const BROKER_FRESH: Duration = Duration::from_secs(15);
 pub const DRAIN_GRACE_DEFAULT: Duration = Duration::from_secs(5);
 /// Default of `server.drain_deadline`, counted from the signal.
 pub const DRAIN_DEADLINE_DEFAULT: Duration = Duration::from_secs(20);
+/// The longest `server.drain_deadline` that may be configured.
+pub const DRAIN_DEADLINE_LIMIT: Duration = Duration::from_secs(60 * 60);
+
+// --- Configuration -----------------------------------------------------------------------------
+
+/// Sources of one gateway.
+pub const SOURCES_MAX: usize = 256;
+/// Aliases of one source.
+pub const ALIASES_PER_SOURCE_MAX: usize = 16;
+/// The largest `rate.per_second` and `rate.burst`, in authentic deliveries.
+pub const SOURCE_RATE_LIMIT: u32 = 1_000_000;
+/// Role labels of one source.
+pub const ROLE_LABELS_MAX: usize = 64;
+/// Bytes of one role label.
+pub const ROLE_LABEL_BYTES_MAX: usize = 64;
+/// Bytes of a pattern (`room_name`, `artifact_key`) as written.
+pub const PATTERN_BYTES_MAX: usize = 1_024;
+/// Bytes of a pattern as compiled.
+pub const PATTERN_COMPILED_BYTES_MAX: usize = 1024 * 1024;
+/// Networks in `server.trusted_proxies`.
+pub const TRUSTED_PROXIES_MAX: usize = 64;
+/// Bytes of `kafka.brokers`.
+pub const BROKERS_BYTES_MAX: usize = 4 * 1024;
+/// Properties in `kafka.properties`.
+pub const PROPERTIES_MAX: usize = 64;
+/// The largest `kafka.partitions`.
+pub const PARTITIONS_MAX: u32 = 10_000;
+/// The largest `kafka.replication_factor`.
+pub const REPLICATION_MAX: u32 = 32;
+/// Bytes of a file that holds a secret.
+pub const SECRET_FILE_BYTES_MAX: usize = 64 * 1024;

@@ -23,6 +23,11 @@ pub struct Provider {
 pub struct Providers(Vec<Provider>);
 
 impl Providers {
+    /// No providers yet: to be filled with [`Providers::with`].
+    pub fn none() -> Self {
+        Self(Vec::new())
+    }
+
     /// The providers that hookgate supports.
     pub fn standard() -> Self {
         let line = |name, build, dialect| Provider {

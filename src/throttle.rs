@@ -1,8 +1,8 @@
 //! How fast an address may fail, and how fast a source may come.
 //!
-//! Two rules. An address that sends more failed signatures than its budget is *narrowed*: its bodies
-//! share a few places for a while. It is never refused, because a forger and the real sender may
-//! share an address, and a good signature costs nothing. A source has a rate of authentic
+//! Two rules. An address that sends more failed signatures than its budget is *narrowed*: its
+//! bodies share a few places for a while. It is never refused, because a forger and the real sender
+//! may share an address, and a good signature costs nothing. A source has a rate of authentic
 //! deliveries; what is over it is told when to come again.
 //!
 //! Everything here is bounded. So many addresses are told apart; all others share one budget and

@@ -4,14 +4,29 @@
 //! mistake at once, each with its key, its value (never a secret), the rule and what to write
 //! instead, before any port or any file but the secrets' is opened. A [`Config`] in hand is valid.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::clock::Timestamp;
 use crate::event::InstanceName;
-use crate::providers::Provider;
+use crate::providers::{Provider, Providers};
 use crate::{publish, scrub, throttle, verify};
+
+mod check;
+mod given;
+mod kafka;
+mod rate;
+mod raw;
+mod read;
+mod server;
+mod source;
+mod unit;
+
+/// The documented default configuration: every key, its default, and what is not yet built.
+pub const DEFAULTS: &str = include_str!("default.toml");
 
 /// The checked configuration.
 #[derive(Debug)]
@@ -99,3 +114,114 @@ impl fmt::Display for Warning {
         write!(f, "{}: {}", self.key, self.text)
     }
 }
+
+/// One mistake, with what to write instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// The key it is about, such as `source[0].rate.per_second`.
+    pub key: String,
+    /// What stands there, where no secret can.
+    pub value: Option<String>,
+    /// The rule, and what to write instead.
+    pub rule: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.value {
+            Some(value) => write!(f, "{} = {value}: {}", self.key, self.rule),
+            None => write!(f, "{}: {}", self.key, self.rule),
+        }
+    }
+}
+
+/// Every mistake of a configuration; at least one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistakes(Vec<Mistake>);
+
+impl Mistakes {
+    /// Each of them, in the order of the sections.
+    pub fn each(&self) -> &[Mistake] {
+        &self.0
+    }
+}
+
+impl std::error::Error for Mistakes {}
+
+/// One line each.
+impl fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, mistake) in self.0.iter().enumerate() {
+            let end = if place + 1 < self.0.len() { "\n" } else { "" };
+            write!(f, "{mistake}{end}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads a configuration file with the environment laid over it. `now` judges the ends of secrets.
+///
+/// # Errors
+/// Every mistake at once, a file that cannot be read among them.
+pub fn load(
+    path: &Path,
+    env: &BTreeMap<String, String>,
+    providers: &Providers,
+    now: Timestamp,
+) -> Result<Config, Mistakes> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Mistakes(vec![Mistake {
+            key: path.display().to_string(),
+            value: None,
+            rule: format!("cannot be read: {}", error.kind()),
+        }])
+    })?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    parse(&text, folder, env, providers, now)
+}
+
+/// The same from text; files it names lie below `folder` unless they are absolute.
+///
+/// # Errors
+/// Every mistake at once.
+pub fn parse(
+    text: &str,
+    folder: &Path,
+    env: &BTreeMap<String, String>,
+    providers: &Providers,
+    now: Timestamp,
+) -> Result<Config, Mistakes> {
+    let tls = cfg!(feature = "tls");
+    parse_for(tls, text, folder, env, providers, now, |_| {})
+}
+
+fn parse_for(
+    tls: bool,
+    text: &str,
+    folder: &Path,
+    env: &BTreeMap<String, String>,
+    providers: &Providers,
+    now: Timestamp,
+    seen: impl FnOnce(&read::Report),
+) -> Result<Config, Mistakes> {
+    let table = raw::read(text).map_err(Mistakes)?;
+    let (raw, mut mistakes) = raw::overlay(table, env);
+    let report = read::Report::default();
+    let givers = given::Givers { env, folder };
+    let desk = source::Desk {
+        givers,
+        providers,
+        now,
+    };
+    let config = check::check(&raw.table, &report, &desk, tls);
+    seen(&report);
+    let (found, warnings) = report.into_parts();
+    mistakes.extend(found.into_iter().map(|mistake| raw.attributed(mistake)));
+    match config {
+        Some(config) if mistakes.is_empty() => Ok(Config { warnings, ..config }),
+        Some(_) | None => Err(Mistakes(mistakes)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

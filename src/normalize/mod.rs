@@ -176,6 +176,16 @@ impl Draft {
 
     /// Any value under a word; `at` is what it was made from.
     pub fn fact(&mut self, word: Word, item: usize, given: Given, at: At<'_, '_>) {
+        self.push(word, item, given, at.id());
+    }
+
+    /// A value that stands nowhere in the body: the body says it by leaving it out, or by where
+    /// something else stands.
+    pub fn implied(&mut self, word: Word, item: usize, given: Given) {
+        self.push(word, item, given, None);
+    }
+
+    fn push(&mut self, word: Word, item: usize, given: Given, node: Option<NodeId>) {
         let Ok(item) = u16::try_from(item) else {
             return;
         };
@@ -184,7 +194,7 @@ impl Draft {
                 word,
                 item,
                 given,
-                node: at.id(),
+                node,
             });
         }
     }

@@ -1,12 +1,65 @@
-//! What is not on the list does not leave (skeleton: to be written).
+//! What is not on the list does not leave.
+//!
+//! A [`Boundary`] takes an event of one source across: [`table`] says which word may leave with
+//! which kind and by what rule, persons leave as pseudonyms and role labels, rooms by name only if
+//! the source lets that name out, and everything else stays and is listed by its place in the body.
+//! What crosses is a [`Clean`]: encoded once and for all, with the event's id and record key.
+//!
+//! Promises: text leaves only in a form that cannot name a person, by a pattern or label of the
+//! configuration, or as a keyed pseudonym; keys that users chose are listed as `*`; neither the
+//! value, the key nor the printed form of a [`Clean`] holds anything else. Never refuses an event,
+//! never logs, never reads a clock. The same delivery gives the same bytes, today and on a replay.
+//!
+//! This is the only room that opens a [`crate::normalize::Personal`].
+
+use std::fmt::{self, Display};
 
 use bytes::Bytes;
 use regex::Regex;
 
+use self::data::{LifecycleData, ParticipantData, QuarantineData, RecordingData, RoomRef};
+use self::encode::{Attributes, encode};
+use self::identity::Names;
+use self::judge::{Judged, Verdict, text, value};
+use self::sections::Sections;
 use crate::clock::Timestamp;
-use crate::event::{EventId, Kind, ProviderName, QuarantineReason, SourceName, TenantName};
-use crate::normalize::Normalized;
+use crate::event::{EventId, Family, Kind, ProviderName, QuarantineReason, SourceName, TenantName};
+use crate::normalize::{Normalized, Removed, Word};
 use crate::secret::Secret;
+
+pub mod data;
+mod encode;
+mod identity;
+mod judge;
+mod schema;
+pub mod sections;
+mod shape;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use encode::oversized;
+pub use schema::schema;
+
+const RULE_UNLISTED: &str = "unlisted";
+const RULE_SHAPE: &str = "shape";
+const RULE_PERSON: &str = "person";
+const RULE_ROOM: &str = "room";
+const RULE_ARTIFACT: &str = "artifact";
+
+/// The rules by which values are removed: `unlisted` (no word of the common language, or not for
+/// this kind), `shape` (not of the form that its word demands), `person` (names, and ids that left
+/// only as a pseudonym), `room` (names that left only as a pseudonym), `artifact` (storage keys).
+pub const RULES: [&str; 5] = [
+    RULE_UNLISTED,
+    RULE_SHAPE,
+    RULE_PERSON,
+    RULE_ROOM,
+    RULE_ARTIFACT,
+];
+
+/// The role of a person without a label that may leave.
+const ROLE_DEFAULT: &str = "Participant";
 
 /// The gateway's own keys.
 #[derive(Clone, Debug)]
@@ -34,19 +87,10 @@ pub struct Settings {
     pub artifact_key: Option<Regex>,
 }
 
-/// The boundary of one source.
-pub struct Boundary {}
-
-impl Boundary {
-    /// A boundary by these settings and keys.
-    pub fn new(_settings: Settings, _keys: &Keys) -> Self {
-        todo!()
-    }
-
-    /// Takes an event across: what is on the list passes, the rest is removed and listed.
-    pub fn scrub(&self, _event: Normalized<'_>) -> Clean {
-        todo!()
-    }
+/// The boundary of one source. Never changes; shared by all its deliveries.
+pub struct Boundary {
+    settings: Settings,
+    names: Names,
 }
 
 /// An event as it may leave, encoded once and for all. Made only by [`Boundary::scrub`].
@@ -60,6 +104,188 @@ pub struct Clean {
     key: Bytes,
     value: Bytes,
     removed: Vec<(&'static str, u64)>,
+}
+
+impl Boundary {
+    /// A boundary by these settings and keys.
+    pub fn new(settings: Settings, keys: &Keys) -> Self {
+        let names = Names::new(&settings, keys);
+        Self { settings, names }
+    }
+
+    /// Takes an event across: what is on the list passes, the rest is removed and listed.
+    pub fn scrub(&self, mut event: Normalized<'_>) -> Clean {
+        let judged = Judged::new(self, &event);
+        let passed = judged.passed(event.facts());
+        let removed = event.removed(passed.iter().copied());
+        let counts = judged.counts(event.facts(), &passed, &removed);
+        let delivery = event.verified().delivery();
+        let malformed = event.reason() == Some(QuarantineReason::Malformed);
+        let id = match malformed {
+            true => self.names.unreadable(delivery.body()),
+            false => self.names.event(event.kind(), &event),
+        };
+        let sections = self.fill(&event, &judged);
+        let room = seen(&sections);
+        Clean {
+            id,
+            source: self.settings.source.clone(),
+            kind: event.kind(),
+            reason: event.reason(),
+            received: delivery.head().received(),
+            key: self.key(&event, &sections, id).into(),
+            value: self.write(&event, id, room, sections, removed),
+            removed: counts,
+        }
+    }
+
+    /// Every value that may leave, in its place.
+    fn fill<'e>(&self, event: &'e Normalized<'_>, judged: &Judged) -> Sections<'e> {
+        let mut sections = Sections::default();
+        let mut labelled = false;
+        for (fact, verdict) in judged.of(event.facts()) {
+            labelled |= fact.word == Word::ParticipantLabel;
+            if let Verdict::Room(room) = verdict {
+                let place = &mut sections.room.get_or_insert_default().r#ref;
+                *place = place.or(Some(room));
+            } else if let Some(value) = value(event, fact, verdict) {
+                table::put(&mut sections, fact.word, fact.item, value);
+            }
+        }
+        let (_, with_roles) = table::line(Word::ParticipantLabel);
+        if with_roles.has(event.kind()) && (labelled || sections.participant.is_some()) {
+            let person = sections.participant.get_or_insert_default();
+            person.role = person.role.or(Some(ROLE_DEFAULT));
+        }
+        sections.drop_empty_items();
+        sections
+    }
+
+    /// The record key: tenant and room, or the best identity there is.
+    fn key(&self, event: &Normalized<'_>, sections: &Sections<'_>, id: EventId) -> String {
+        let tenant = &self.settings.tenant;
+        if let Some(name) = sections.room.as_ref().and_then(|room| room.name) {
+            return format!("{tenant}/{name}");
+        }
+        if let Some(name) = event
+            .fact(Word::RoomName)
+            .and_then(|fact| text(event, fact))
+        {
+            return format!("{tenant}/k1_{}", self.names.room_key(name));
+        }
+        match sections.best_identity() {
+            Some(best) => format!("{tenant}/{best}"),
+            None => format!("{tenant}/{id}"),
+        }
+    }
+
+    fn write(
+        &self,
+        event: &Normalized<'_>,
+        id: EventId,
+        room: Option<RoomSeen<'_>>,
+        sections: Sections<'_>,
+        removed: Removed,
+    ) -> Bytes {
+        let delivery = event.verified().delivery();
+        let received = delivery.head().received();
+        // What could not be understood is told by when it came: its own time may be anything.
+        let time = match event.reason() {
+            Some(_) => received,
+            None => event.time().unwrap_or(received),
+        };
+        let attributes = Attributes {
+            id: &id,
+            source: &format_args!("/sources/{}", self.settings.source),
+            kind: event.kind(),
+            subject: room.as_ref().map(|room| room as &dyn Display),
+            time: &time,
+            tenant: &self.settings.tenant,
+            provider: &self.settings.provider,
+            received: &received,
+        };
+        let Removed { paths, more } = removed;
+        match event.kind().family() {
+            Family::Recording => encode(
+                &attributes,
+                &RecordingData {
+                    room: sections.room,
+                    participant: sections.participant,
+                    recording: sections.recording,
+                    transcript: sections.transcript,
+                    processing: sections.processing,
+                    files: sections.files,
+                    provider_event: sections.provider_event,
+                    removed: paths,
+                    removed_more: more,
+                },
+            ),
+            Family::Participant => encode(
+                &attributes,
+                &ParticipantData {
+                    room: sections.room,
+                    participant: sections.participant,
+                    track: sections.track,
+                    call: sections.call,
+                    provider_event: sections.provider_event,
+                    removed: paths,
+                    removed_more: more,
+                },
+            ),
+            Family::Lifecycle => encode(
+                &attributes,
+                &LifecycleData {
+                    room: sections.room,
+                    participant: sections.participant,
+                    stream: sections.stream,
+                    ingress: sections.ingress,
+                    agent: sections.agent,
+                    provider_event: sections.provider_event,
+                    removed: paths,
+                    removed_more: more,
+                },
+            ),
+            Family::Quarantine => encode(
+                &attributes,
+                &match event.reason() {
+                    Some(QuarantineReason::Malformed) | None => {
+                        QuarantineData::bare(QuarantineReason::Malformed, delivery.body().len())
+                    }
+                    Some(reason) => QuarantineData {
+                        reason,
+                        length_bytes: None,
+                        room: sections.room,
+                        participant: sections.participant,
+                        provider_event: sections.provider_event,
+                        removed: Some(paths),
+                        removed_more: more,
+                    },
+                },
+            ),
+        }
+    }
+}
+
+/// A room as it may be seen.
+#[derive(Clone, Copy)]
+enum RoomSeen<'a> {
+    Name(&'a str),
+    Ref(RoomRef),
+}
+
+impl Display for RoomSeen<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::Ref(room) => write!(f, "{room}"),
+        }
+    }
+}
+
+fn seen<'e>(sections: &Sections<'e>) -> Option<RoomSeen<'e>> {
+    let room = sections.room.as_ref()?;
+    let name = room.name.map(RoomSeen::Name);
+    name.or(room.r#ref.map(RoomSeen::Ref))
 }
 
 impl Clean {
@@ -98,15 +324,8 @@ impl Clean {
         &self.value
     }
 
-    /// How many values each rule removed.
+    /// How many values each rule removed; rules that removed nothing are left out.
     pub fn removed(&self) -> &[(&'static str, u64)] {
         &self.removed
     }
-}
-
-/// The quarantine record (CloudEvents JSON) of an event that Kafka refused for its size, made from
-/// its journaled value: the same id, reason `too_large_for_kafka`, nothing of its `data`. `None` if
-/// the value is not one of ours.
-pub fn oversized(_value: &[u8]) -> Option<Bytes> {
-    todo!()
 }

@@ -429,7 +429,8 @@ mod tests {
             .collect();
         assert_eq!(parts[0].as_deref(), Some(HS256.as_bytes()));
         let claims = format!(
-            r#"{{"iss":"{API_KEY}","exp":1795211416,"nbf":1795211116,"iat":1795211116,"sha256":"{}"}}"#,
+            r#"{{"iss":"{API_KEY}","exp":{},"nbf":{START},"iat":{START},"sha256":"{}"}}"#,
+            START + 300,
             hash(BODY)
         );
         assert_eq!(parts[1].as_deref(), Some(claims.as_bytes()));
@@ -531,13 +532,13 @@ mod tests {
     fn the_key_is_picked_by_issuer_and_all_of_one_name_are_tried() {
         let keys = || {
             with(vec![
-                key("APIother", OTHER),
+                key("APIanother", OTHER),
                 key(API_KEY, "the-secret-before-the-roll-of-32-characters"),
                 key(API_KEY, SECRET),
             ])
         };
         assert_eq!(judge(keys(), NOW, &good(), BODY), Ok(Some(2)));
-        let only_other = with(vec![key("APIother", SECRET)]);
+        let only_other = with(vec![key("APIanother", SECRET)]);
         assert_eq!(open(only_other, NOW, &good()), Err(Refusal::UnknownKey));
         // The secret of one key proves nothing in the name of another.
         let crossed = token_of(HS256, &times("1795211416", "1795211116"), OTHER);

@@ -1,8 +1,10 @@
 //! Stored requests against the verifiers: a real call is believed, each forgery is told apart.
 //!
 //! A refused fixture is a folder of `request.http`, `received.txt` (when its head came, in
-//! milliseconds) and `expected.txt` (the reason, as the metrics name it). Each request is also tried
-//! with a good signature over the same body, so that none is refused for another cause.
+//! milliseconds) and `expected.txt` (the reason, as the metrics name it). Each request is also
+//! tried with a good signature over the same body, so that none is refused for another cause.
+
+#![cfg(test)]
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -1,0 +1,38 @@
+//! From tables to settings: every section is read, and only a text without a mistake is a
+//! [`Config`].
+
+use toml::Table;
+
+use super::given::Givers;
+use super::read::{Report, Section};
+use super::source::{Desk, sources};
+use super::{Config, kafka, server};
+
+/// Reads every section, whatever is wrong with the others.
+pub(super) fn check(table: &Table, report: &Report, desk: &Desk<'_>, tls: bool) -> Option<Config> {
+    let mut root = Section::root(table, report);
+    let givers: &Givers<'_> = &desk.givers;
+    let server = server::server(root.table("server"));
+    let public = server.as_ref().map(|server| server.listen);
+    let admin = server::admin(root.table("admin"), public);
+    let journal = server::journal(root.table("journal"), givers.folder);
+    let instance = server.as_ref().map(|server| &server.instance);
+    let kafka = kafka::kafka(root.table("kafka"), instance, givers, tls);
+    let keys = server::keys(root.table("keys"), givers);
+    root.later(
+        "tenant",
+        "tenants have no settings of their own; a source may still name one",
+    );
+    let sources = sources(&mut root, desk);
+    root.finish();
+    (report.count() == 0).then_some(())?;
+    Some(Config {
+        server: server?,
+        admin,
+        journal,
+        kafka: kafka?,
+        keys: keys?,
+        sources,
+        warnings: Vec::new(),
+    })
+}

@@ -1,0 +1,137 @@
+//! Secrets by reference: `{ env = "NAME" }` or `{ file = "path" }`, never inline.
+//!
+//! Promises: a message names the variable or the file, never what is in it; a secret written
+//! inline is refused without being shown. Line breaks at its end are not part of a secret. Paths
+//! are below the configuration's folder unless absolute. These files are the only ones read here.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use toml::Value;
+
+use super::read::{Section, article};
+use crate::bounds::SECRET_FILE_BYTES_MAX;
+use crate::clock::Timestamp;
+use crate::secret::Secret;
+use crate::verify::SigningSecret;
+
+/// How a secret is written, for messages.
+const FORM: &str = "write { env = \"VARIABLE\" } or { file = \"path\" }";
+
+/// Where secrets come from.
+pub(super) struct Givers<'a> {
+    /// The environment.
+    pub(super) env: &'a BTreeMap<String, String>,
+    /// The configuration's folder.
+    pub(super) folder: &'a Path,
+}
+
+impl Givers<'_> {
+    /// A secret that must be there.
+    pub(super) fn required(&self, section: &mut Section<'_>, key: &'static str) -> Option<Secret> {
+        section.required(key, &FORM["write ".len()..]);
+        let value = section.value(key)?;
+        let path = section.key(key);
+        self.secret(&path, value, section, false)
+            .map(|signing| signing.secret)
+    }
+
+    /// A signing secret at a path; `dated` ones may carry `not_after`.
+    pub(super) fn secret(
+        &self,
+        path: &str,
+        value: &Value,
+        within: &Section<'_>,
+        dated: bool,
+    ) -> Option<SigningSecret> {
+        let report = within.report();
+        let Some(table) = value.as_table() else {
+            let text = format!(
+                "must not stand here itself (it is {}, not shown); {FORM}",
+                article(value)
+            );
+            report.mistake(path, text);
+            return None;
+        };
+        let mut section = Section::new(path.to_owned(), Some(table), report);
+        let not_after = if dated {
+            ending(&mut section)
+        } else {
+            Ok(None)
+        };
+        let from = (section.value("env"), section.value("file"));
+        let found = match from {
+            (Some(Value::String(name)), None) => self.variable(name),
+            (None, Some(Value::String(file))) => self.file(file),
+            (Some(_), Some(_)) => Err(format!("has both env and file; {FORM}")),
+            (None, None) => Err(format!("names neither env nor file; {FORM}")),
+            (Some(_), None) | (None, Some(_)) => Err(format!("must name it in quotes; {FORM}")),
+        };
+        section.finish();
+        let found = found.map_err(|text| report.mistake(path, text)).ok()?;
+        let (label, secret) = found;
+        Some(SigningSecret {
+            label,
+            secret,
+            not_after: not_after.ok()?,
+        })
+    }
+
+    fn variable(&self, name: &str) -> Result<(String, Secret), String> {
+        let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let plain = name.chars().all(word) && !name.starts_with(|c: char| c.is_ascii_digit());
+        if name.is_empty() || !plain {
+            // Not shown: it may be the secret itself.
+            return Err("env must be the name of a variable: letters, digits, _".to_owned());
+        }
+        let text = self.env.get(name).map(|text| without_line_end(text));
+        match text {
+            None => Err(format!("the environment variable {name} is not set")),
+            Some("") => Err(format!("the environment variable {name} is empty")),
+            Some(text) => Ok((name.to_owned(), Secret::new(text.as_bytes().to_vec()))),
+        }
+    }
+
+    fn file(&self, name: &str) -> Result<(String, Secret), String> {
+        let path: PathBuf = self.folder.join(name);
+        let shown = path.display();
+        let cap = SECRET_FILE_BYTES_MAX;
+        let mut bytes = zeroize::Zeroizing::new(Vec::with_capacity(cap + 1));
+        std::fs::File::open(&path)
+            .and_then(|file| file.take(cap as u64 + 1).read_to_end(&mut bytes))
+            .map_err(|error| format!("the file {shown} cannot be read: {}", error.kind()))?;
+        if bytes.len() > cap {
+            return Err(format!("the file {shown} is longer than {cap} bytes"));
+        }
+        let text = std::str::from_utf8(&bytes)
+            .map_err(|_| format!("the file {shown} is not UTF-8 text"))?;
+        let text = without_line_end(text);
+        if text.is_empty() {
+            return Err(format!("the file {shown} is empty"));
+        }
+        let label = path.file_name().unwrap_or(path.as_os_str());
+        let label = label.to_string_lossy().into_owned();
+        Ok((label, Secret::new(text.as_bytes().to_vec())))
+    }
+}
+
+/// `not_after`: `Ok(None)` if absent, `Err` if it was wrong.
+fn ending(section: &mut Section<'_>) -> Result<Option<Timestamp>, ()> {
+    const RULE: &str = "must be a moment in RFC 3339, such as \"2027-01-01T00:00:00Z\"";
+    let text = match section.value("not_after") {
+        None => return Ok(None),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    };
+    let moment = Timestamp::parse(&text);
+    if moment.is_none() {
+        // Not shown: it stands where secrets are written.
+        section.report().mistake(&section.key("not_after"), RULE);
+    }
+    moment.map(Some).ok_or(())
+}
+
+fn without_line_end(text: &str) -> &str {
+    text.trim_end_matches(['\n', '\r'])
+}

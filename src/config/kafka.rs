@@ -1,0 +1,276 @@
+//! `[kafka]`, checked: brokers, topics, and the client properties that may be set.
+//!
+//! Promises: a property that carries the promise of delivery (acknowledgements, idempotence,
+//! order, partitioning, queues, time-outs) is refused by name; one named password, secret or key
+//! comes by reference only; what this build cannot do is named with the feature it lacks. Whether a
+//! property exists at all is the client library's knowledge, not ours.
+
+use toml::Value;
+
+use super::given::Givers;
+use super::raw::join;
+use super::read::{Section, article};
+use crate::bounds::{BROKERS_BYTES_MAX, PARTITIONS_MAX, PROPERTIES_MAX, REPLICATION_MAX};
+use crate::event::InstanceName;
+use crate::publish::{Creation, Settings};
+use crate::secret::Secret;
+
+const BROKERS: &str = "must be host:port pairs with commas between them and no spaces, such as \
+     \"kafka-1:9092,kafka-2:9092\"";
+const PREFIX: &str = "must be 1 to 200 letters, digits, dots, hyphens or underscores";
+const COMPRESSIONS: [&str; 5] = ["none", "gzip", "snappy", "lz4", "zstd"];
+const PARTITIONS_DEFAULT: u32 = 12;
+const REPLICATION_DEFAULT: u32 = 3;
+
+/// `[kafka]`. `None` only beside a mistake.
+pub(super) fn kafka(
+    mut section: Section<'_>,
+    instance: Option<&InstanceName>,
+    givers: &Givers<'_>,
+    tls: bool,
+) -> Option<Settings> {
+    section.required("brokers", "\"host:port,host:port\"");
+    let brokers = brokers(&mut section);
+    let prefix = section.parsed("topic_prefix", PREFIX, |text| {
+        let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        let fits = (1..=200).contains(&text.len()) && text.chars().all(fine);
+        (fits && !text.starts_with('.')).then_some(text)
+    });
+    if section.choice("delivery", &["at_least_once", "exactly_once"]) == Some("exactly_once") {
+        section.not_yet("delivery", "only \"at_least_once\" is built");
+    }
+    let compression = section.choice("compression", &COMPRESSIONS);
+    let create_topics = creation(&mut section);
+    let properties = properties(section.table("properties"), givers, tls);
+    section.finish();
+    Some(Settings {
+        brokers: brokers?,
+        topic_prefix: prefix.unwrap_or("video").to_owned(),
+        create_topics,
+        compression: compression.unwrap_or("zstd").to_owned(),
+        properties,
+        instance: instance?.clone(),
+    })
+}
+
+fn brokers(section: &mut Section<'_>) -> Option<String> {
+    let text = section.text("brokers")?;
+    let fits = text.len() <= BROKERS_BYTES_MAX && text.split(',').all(is_broker);
+    if !fits {
+        // A credential in an address is a habit from other products: not shown then.
+        if text.contains('@') {
+            section.report().mistake(&section.key("brokers"), BROKERS);
+        } else {
+            section
+                .report()
+                .wrong(&section.key("brokers"), text, BROKERS);
+        }
+    }
+    fits.then(|| text.to_owned())
+}
+
+fn is_broker(text: &str) -> bool {
+    let Some((host, port)) = text.rsplit_once(':') else {
+        return false;
+    };
+    let name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let v6 = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .is_some_and(|inner| inner.parse::<std::net::Ipv6Addr>().is_ok());
+    let named = !host.is_empty() && host.chars().all(name);
+    let digits = port.chars().all(|c| c.is_ascii_digit());
+    (v6 || named) && digits && port.parse::<u16>().is_ok_and(|port| port > 0)
+}
+
+fn creation(section: &mut Section<'_>) -> Option<Creation> {
+    let wanted = section.flag("create_topics").unwrap_or(false);
+    let partitions = section.whole("partitions", 1..=PARTITIONS_MAX);
+    let copies = section.whole("replication_factor", 1..=REPLICATION_MAX);
+    for (key, set) in [
+        ("partitions", partitions.is_some()),
+        ("replication_factor", copies.is_some()),
+    ] {
+        if set && !wanted {
+            let text = "does nothing while create_topics is false";
+            section.report().warning(&section.key(key), text);
+        }
+    }
+    wanted.then(|| Creation {
+        partitions: number(partitions.unwrap_or(PARTITIONS_DEFAULT)),
+        replication_factor: number(copies.unwrap_or(REPLICATION_DEFAULT)),
+    })
+}
+
+fn number(count: u32) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+fn properties(section: Section<'_>, givers: &Givers<'_>, tls: bool) -> Vec<(String, Secret)> {
+    let report = section.report();
+    let written = section.entries();
+    if written.len() > PROPERTIES_MAX {
+        let text = format!("must not be more than {PROPERTIES_MAX}");
+        report.mistake(section.path(), text);
+    }
+    let mut properties: Vec<(String, Secret)> = Vec::new();
+    for (name, value) in written {
+        let path = join(section.path(), name);
+        if let Some(reason) = refused(name) {
+            report.mistake(&path, format!("is refused: {reason}"));
+        } else if let Some(value) = property(name, value, &path, &section, givers) {
+            properties.push((name.clone(), value));
+        }
+    }
+    together(&properties, &section, tls);
+    properties
+}
+
+fn property(
+    name: &str,
+    value: &Value,
+    path: &str,
+    section: &Section<'_>,
+    givers: &Givers<'_>,
+) -> Option<Secret> {
+    let report = section.report();
+    let plain = match value {
+        Value::Table(table) if !table.contains_key("env") && !table.contains_key("file") => {
+            let quoted = "is a table without env or file; a property's name has dots in it and \
+                 needs quotes, such as \"security.protocol\" = \"SSL\"";
+            report.mistake(path, quoted);
+            return None;
+        }
+        Value::Table(_) => {
+            return givers
+                .secret(path, value, section, false)
+                .map(|found| found.secret);
+        }
+        Value::String(text) => text.clone(),
+        Value::Integer(number) => number.to_string(),
+        Value::Boolean(flag) => flag.to_string(),
+        Value::Float(_) | Value::Datetime(_) | Value::Array(_) => {
+            let text = format!(
+                "must be text, a whole number or true/false, not {}",
+                article(value)
+            );
+            report.mistake(path, text);
+            return None;
+        }
+    };
+    if confidential(name) {
+        // Reads as a mistake that does not show it.
+        return givers
+            .secret(path, &Value::String(plain), section, false)
+            .map(|found| found.secret);
+    }
+    if plain.contains('\0') {
+        report.mistake(path, "must not hold a zero byte");
+        return None;
+    }
+    Some(Secret::new(plain.into_bytes()))
+}
+
+/// Whether a property may hold a secret, by its name.
+fn confidential(name: &str) -> bool {
+    let words = ["password", "secret", "passphrase"];
+    words.iter().any(|word| name.contains(word))
+        || name.split(['.', '_', '-']).any(|part| part == "key")
+        || name == "sasl.oauthbearer.config"
+}
+
+/// Why a property may not be set, if so.
+fn refused(name: &str) -> Option<&'static str> {
+    const ORDER: &str = "it carries the promise that nothing is lost, doubled or reordered, and \
+         hookgate sets it itself; take it out";
+    const QUEUES: &str = "hookgate bounds what is in flight itself; take it out";
+    const BATCHES: &str = "hookgate keeps batches below the topics' limits itself; take it out";
+    const ROUTES: &str = "records are spread by murmur2 as the Java clients do, so that consumers \
+         can join topics; take it out";
+    const CODE: &str = "it takes code, not text; take it out";
+    match name {
+        "acks"
+        | "request.required.acks"
+        | "enable.idempotence"
+        | "enable.gapless.guarantee"
+        | "retries"
+        | "message.send.max.retries"
+        | "message.timeout.ms"
+        | "delivery.timeout.ms"
+        | "delivery.report.only.error"
+        | "produce.offset.report"
+        | "queuing.strategy" => Some(ORDER),
+        "message.max.bytes" | "batch.size" | "batch.num.messages" => Some(BATCHES),
+        "linger.ms" => Some(QUEUES),
+        "bootstrap.servers" | "metadata.broker.list" => Some("write kafka.brokers instead"),
+        "compression.codec" | "compression.type" => Some("write kafka.compression instead"),
+        "client.id" => Some("it is made of server.instance; write that instead"),
+        "allow.auto.create.topics" => Some("write kafka.create_topics instead"),
+        "default_topic_conf"
+        | "interceptors"
+        | "opaque"
+        | "msg_order_cmp"
+        | "enabled_events"
+        | "ssl_key"
+        | "ssl_certificate"
+        | "ssl_ca"
+        | "ssl_engine_callback_data" => Some(CODE),
+        _ if name.starts_with("max.in.flight") || name.starts_with("transaction") => Some(ORDER),
+        _ if name.starts_with("partitioner") || name.starts_with("sticky.") => Some(ROUTES),
+        _ if name.starts_with("queue.buffering.") || name.starts_with("queued.") => Some(QUEUES),
+        _ if name.ends_with("_cb") => Some(CODE),
+        _ => None,
+    }
+}
+
+/// What properties mean beside each other.
+fn together(properties: &[(String, Secret)], section: &Section<'_>, tls: bool) {
+    let report = section.report();
+    let get = |names: &[&str]| {
+        let found = properties
+            .iter()
+            .find(|(name, _)| names.contains(&name.as_str()));
+        found.and_then(|(name, value)| Some((name.as_str(), value.text()?)))
+    };
+    let lacking = "needs TLS, which this build leaves out: build hookgate with the feature `tls` \
+         (it is on by default)";
+    for (name, _) in properties {
+        if !tls && name.starts_with("ssl.") {
+            report.mistake(&section.key(name), lacking);
+        }
+    }
+    let protocol = get(&["security.protocol"]).map(|(_, value)| value.to_ascii_uppercase());
+    let mechanism = get(&["sasl.mechanism", "sasl.mechanisms"]);
+    let at = section.key("security.protocol");
+    match protocol.as_deref() {
+        Some("SSL" | "SASL_SSL") if !tls => report.mistake(&at, lacking),
+        Some("SASL_PLAINTEXT") => report.warning(&at, "the password crosses the net in the clear"),
+        Some("PLAINTEXT" | "SSL" | "SASL_SSL") | None => {}
+        Some(other) => {
+            let rule = "must be PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL";
+            report.wrong(&at, other, rule);
+        }
+    }
+    match mechanism {
+        Some((name, value)) => match value {
+            "PLAIN" => {}
+            "SCRAM-SHA-256" | "SCRAM-SHA-512" if tls => {}
+            "SCRAM-SHA-256" | "SCRAM-SHA-512" => report.mistake(&section.key(name), lacking),
+            other => {
+                let rule = "must be PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; no other is built in";
+                report.wrong(&section.key(name), other, rule);
+            }
+        },
+        None if protocol.as_deref().is_some_and(|p| p.starts_with("SASL")) => {
+            let text = "is SASL without \"sasl.mechanism\": the client's own choice is GSSAPI, \
+                 which is not built in; set PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512";
+            report.warning(&at, text);
+        }
+        None => {}
+    }
+    let unchecked = get(&["enable.ssl.certificate.verification"]);
+    if unchecked.is_some_and(|(_, value)| value == "false") {
+        let text = "anybody between here and the brokers can read and change events";
+        report.warning(&section.key("enable.ssl.certificate.verification"), text);
+    }
+}

@@ -1,0 +1,199 @@
+//! `[server]`, `[admin]`, `[journal]` and `[keys]`, checked.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::given::Givers;
+use super::read::Section;
+use super::{Admin, JournalSettings, Server, unit};
+use crate::bounds;
+use crate::event::InstanceName;
+use crate::scrub::Keys;
+use crate::secret::Secret;
+
+const ADDRESS: &str = "must be an address and a port, such as \"0.0.0.0:8080\" or \"[::]:8080\"";
+const INSTANCE: &str = "must be 1 to 64 letters, digits, dots, hyphens or underscores";
+const KEY_BYTES: usize = 32;
+
+/// `[server]`. `None` only beside a mistake.
+pub(super) fn server(mut section: Section<'_>) -> Option<Server> {
+    let instance = instance(&mut section);
+    let listen = address(&mut section, SocketAddr::from(([0, 0, 0, 0], 8080)));
+    let body_max = body_max(&mut section);
+    let trusted_proxies = trusted_proxies(&mut section);
+    let drain = [
+        ("drain_grace", bounds::DRAIN_GRACE_DEFAULT),
+        ("drain_deadline", bounds::DRAIN_DEADLINE_DEFAULT),
+    ];
+    let [drain_grace, drain_deadline] =
+        drain.map(|(key, default)| section.duration(key).unwrap_or(default));
+    if drain_grace >= drain_deadline {
+        section.report().wrong(
+            &section.key("drain_grace"),
+            &unit::shown(drain_grace),
+            format!(
+                "must be shorter than drain_deadline ({}): both count from the signal",
+                unit::shown(drain_deadline)
+            ),
+        );
+    } else if drain_deadline > bounds::DRAIN_DEADLINE_LIMIT {
+        let limit = unit::shown(bounds::DRAIN_DEADLINE_LIMIT);
+        let rule = format!("must not be longer than {limit}");
+        let shown = unit::shown(drain_deadline);
+        section
+            .report()
+            .wrong(&section.key("drain_deadline"), &shown, rule);
+    }
+    section.later(
+        "tls",
+        "TLS on the public listener is not built; end it at a proxy",
+    );
+    section.finish();
+    Some(Server {
+        instance: instance?,
+        listen,
+        body_max,
+        trusted_proxies,
+        drain_grace,
+        drain_deadline,
+    })
+}
+
+/// `[admin]`: on loopback, and not where the public listener is.
+pub(super) fn admin(mut section: Section<'_>, public: Option<SocketAddr>) -> Admin {
+    let listen = address(&mut section, SocketAddr::from(([127, 0, 0, 1], 9080)));
+    let shown = listen.to_string();
+    if !listen.ip().to_canonical().is_loopback() {
+        let rule = "must be on loopback, such as \"127.0.0.1:9080\": tokens and TLS for this \
+             listener are not built yet";
+        section.report().wrong(&section.key("listen"), &shown, rule);
+    }
+    let same = public.is_some_and(|public| {
+        let meets = public.ip().is_unspecified() || public.ip() == listen.ip();
+        public.port() != 0 && public.port() == listen.port() && meets
+    });
+    if same {
+        let rule = "is taken by server.listen; give the two listeners different ports";
+        section.report().wrong(&section.key("listen"), &shown, rule);
+    }
+    let open = "this listener has only its open paths /livez, /readyz and /metrics";
+    section.later("token_file", open);
+    section.later(
+        "tls",
+        "TLS on the admin listener is not built; it stays on loopback",
+    );
+    if section.flag("allow_plaintext") == Some(true) {
+        section.not_yet("allow_plaintext", "the admin listener stays on loopback");
+    }
+    section.finish();
+    Admin { listen }
+}
+
+/// `[journal]`.
+pub(super) fn journal(mut section: Section<'_>, folder: &Path) -> JournalSettings {
+    let rule = "must be the path of a folder";
+    let dir = section.parsed("dir", rule, |text| {
+        (!text.is_empty() && !text.contains('\0')).then(|| folder.join(text))
+    });
+    let kept = "retention is not built; nothing is deleted from the journal";
+    section.later("retention", kept);
+    section.later("retention_max", kept);
+    section.finish();
+    JournalSettings {
+        dir: dir.unwrap_or_else(|| PathBuf::from("/var/lib/hookgate")),
+    }
+}
+
+/// `[keys]`: two different keys of 32 bytes. `None` only beside a mistake.
+pub(super) fn keys(mut section: Section<'_>, givers: &Givers<'_>) -> Option<Keys> {
+    let identity = key(&mut section, "identity", givers);
+    let pseudonym = key(&mut section, "pseudonym", givers);
+    section.later("previous", "keys cannot be rotated in this version");
+    if identity.is_some() && identity == pseudonym {
+        let rule = "must differ from keys.identity: it has to be replaceable alone; make one \
+             with `hookgate keygen`";
+        section.report().mistake(&section.key("pseudonym"), rule);
+    }
+    section.finish();
+    Some(Keys {
+        identity: identity?,
+        pseudonym: pseudonym?,
+    })
+}
+
+fn instance(section: &mut Section<'_>) -> Option<InstanceName> {
+    let fits = |text: &str| {
+        let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        (1..=64).contains(&text.len()) && text.chars().all(fine)
+    };
+    if section.value("instance").is_some() {
+        return section.parsed("instance", INSTANCE, |text| {
+            fits(text).then(|| InstanceName::new(text))
+        });
+    }
+    let host = rustix::system::uname();
+    let host = host.nodename().to_string_lossy();
+    if !fits(&host) {
+        let rule = format!("is missing, and the host name cannot stand for it: {INSTANCE}");
+        section.report().mistake(&section.key("instance"), rule);
+        return None;
+    }
+    Some(InstanceName::new(&host))
+}
+
+fn address(section: &mut Section<'_>, default: SocketAddr) -> SocketAddr {
+    section
+        .parsed("listen", ADDRESS, |text| text.parse().ok())
+        .unwrap_or(default)
+}
+
+fn body_max(section: &mut Section<'_>) -> usize {
+    let limit = bounds::BODY_BYTES_MAX_LIMIT;
+    let rule = format!("{}, from 1KiB to {}MiB", unit::SIZE, limit >> 20);
+    section
+        .parsed("body_max", &rule, |text| {
+            unit::size(text).filter(|bytes| (1 << 10..=limit).contains(bytes))
+        })
+        .unwrap_or(bounds::BODY_BYTES_MAX_DEFAULT)
+}
+
+fn trusted_proxies(section: &mut Section<'_>) -> Vec<ipnet::IpNet> {
+    const RULE: &str = "must be a network or an address, such as \"10.0.0.0/8\", with no bits \
+         set behind the prefix";
+    let report = section.report();
+    let written = section.texts("trusted_proxies");
+    if written.len() > bounds::TRUSTED_PROXIES_MAX {
+        let rule = format!("must not be more than {}", bounds::TRUSTED_PROXIES_MAX);
+        report.mistake(&section.key("trusted_proxies"), rule);
+    }
+    let mut networks = Vec::new();
+    for (path, text) in written {
+        match unit::network(text) {
+            Some(network) => {
+                if network.prefix_len() == 0 {
+                    report.warning(&path, "everybody may say whom they speak for");
+                }
+                networks.push(network);
+            }
+            None => report.wrong(&path, text, RULE),
+        }
+    }
+    networks
+}
+
+fn key(section: &mut Section<'_>, name: &'static str, givers: &Givers<'_>) -> Option<Secret> {
+    let text = givers.required(section, name)?;
+    let bytes = STANDARD
+        .decode(text.bytes())
+        .ok()
+        .filter(|bytes| bytes.len() == KEY_BYTES);
+    if bytes.is_none() {
+        let rule = "must hold exactly 32 bytes in base64 (44 characters); make one with \
+             `hookgate keygen`";
+        section.report().mistake(&section.key(name), rule);
+    }
+    bytes.map(Secret::new)
+}

@@ -1,0 +1,323 @@
+//! `[[source]]`, checked: names, routes, secrets and what may leave.
+
+use std::collections::BTreeMap;
+
+use regex::{Regex, RegexBuilder};
+use regex_syntax::hir::Look;
+use toml::Value;
+
+use super::given::Givers;
+use super::read::{Report, Section, listed};
+use super::{Source, rate};
+use crate::bounds;
+use crate::clock::Timestamp;
+use crate::event::{SourceName, TenantName};
+use crate::providers::{Provider, Providers};
+use crate::scrub;
+use crate::verify::{ApiKey, Credentials, MaxAge, Scheme};
+
+const NAME: &str = "must be 1 to 64 lower-case letters, digits or hyphens, no hyphen at its ends";
+const TENANT: &str = "must be 1 to 64 letters, digits, dots, hyphens or underscores";
+const ALIAS: &str = "must be a path such as \"/v1/daily_webhook\": up to 256 letters, digits and \
+     - . _ ~ /, no slash at its end, no empty step, no \"..\"";
+
+/// What sources are checked with.
+pub(super) struct Desk<'a> {
+    pub(super) givers: Givers<'a>,
+    pub(super) providers: &'a Providers,
+    pub(super) now: Timestamp,
+}
+
+/// All of `[[source]]`: at least one, no two with one name or one route.
+pub(super) fn sources(root: &mut Section<'_>, desk: &Desk<'_>) -> Vec<Source> {
+    let report = root.report();
+    let sections = root.tables("source");
+    if sections.is_empty() && !report.has_mistake_at("source") {
+        let text = "is missing: a gateway without a source has nothing to take; write [[source]] \
+             with name, provider and tenant";
+        report.mistake("source", text);
+    }
+    if sections.len() > bounds::SOURCES_MAX {
+        let text = format!("must not be more than {}", bounds::SOURCES_MAX);
+        report.mistake("source", text);
+    }
+    let mut taken = BTreeMap::new();
+    let each = sections.into_iter();
+    each.filter_map(|section| source(section, desk, &mut taken))
+        .collect()
+}
+
+fn source(
+    mut section: Section<'_>,
+    desk: &Desk<'_>,
+    taken: &mut BTreeMap<String, String>,
+) -> Option<Source> {
+    let name = name(&mut section);
+    let routes = routes(&mut section, name, taken);
+    let provider = provider(&mut section, desk.providers);
+    let tenant = tenant(&mut section);
+    let scheme = scheme(&mut section, provider, desk);
+    let rate = rate::rate(&mut section);
+    later(&mut section);
+    let role_labels = role_labels(&mut section);
+    let room_name = pattern(&mut section, "room_name", true);
+    let artifact_key = pattern(&mut section, "artifact_key", false);
+    section.finish();
+    let provider = *provider?;
+    Some(Source {
+        routes,
+        provider,
+        scheme: scheme?,
+        boundary: scrub::Settings {
+            source: SourceName::new(name?),
+            tenant: tenant?,
+            provider: provider.name,
+            role_labels,
+            room_name,
+            artifact_key,
+        },
+        rate: rate?,
+    })
+}
+
+fn name<'a>(section: &mut Section<'a>) -> Option<&'a str> {
+    section.required(
+        "name",
+        "a short name; it becomes the path /v1/webhooks/NAME",
+    );
+    let rule = format!("{NAME}, and not \"unknown\" (that is what unknown paths are counted as)");
+    section.parsed("name", &rule, |text| {
+        let fine = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let fits = (1..=64).contains(&text.len()) && text.chars().all(fine);
+        let ends = text.starts_with('-') || text.ends_with('-');
+        (fits && !ends && text != "unknown").then_some(text)
+    })
+}
+
+fn routes(
+    section: &mut Section<'_>,
+    name: Option<&str>,
+    taken: &mut BTreeMap<String, String>,
+) -> Vec<String> {
+    let report = section.report();
+    let mut routes = Vec::new();
+    let mut claim = |route: String, path: &str, shown: &str| match taken.get(&route) {
+        Some(other) => {
+            let rule = format!("leads to {route}, which {other} has taken already");
+            report.wrong(path, shown, rule);
+        }
+        None => {
+            taken.insert(route.clone(), path.to_owned());
+            routes.push(route);
+        }
+    };
+    if let Some(name) = name {
+        claim(format!("/v1/webhooks/{name}"), &section.key("name"), name);
+    }
+    let aliases = section.texts("aliases");
+    if aliases.len() > bounds::ALIASES_PER_SOURCE_MAX {
+        let text = format!("must not be more than {}", bounds::ALIASES_PER_SOURCE_MAX);
+        report.mistake(&section.key("aliases"), text);
+    }
+    for (path, alias) in aliases {
+        if is_route(alias) {
+            claim(alias.to_owned(), &path, alias);
+        } else {
+            report.wrong(&path, alias, ALIAS);
+        }
+    }
+    routes
+}
+
+fn is_route(text: &str) -> bool {
+    let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~');
+    let step =
+        |step: &str| !step.is_empty() && step != "." && step != ".." && step.chars().all(fine);
+    text.len() <= 256
+        && text
+            .strip_prefix('/')
+            .is_some_and(|steps| steps.split('/').all(step))
+}
+
+fn provider<'p>(section: &mut Section<'_>, providers: &'p Providers) -> Option<&'p Provider> {
+    let names = listed(&providers.names());
+    section.required("provider", &names);
+    let rule = format!("must be {names}");
+    section.parsed("provider", &rule, |text| providers.get(text))
+}
+
+fn tenant(section: &mut Section<'_>) -> Option<TenantName> {
+    section.required(
+        "tenant",
+        "whose events these are, such as \"tenant-school\"",
+    );
+    section.parsed("tenant", TENANT, |text| {
+        let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        let fits = (1..=64).contains(&text.len()) && text.chars().all(fine);
+        fits.then(|| TenantName::new(text))
+    })
+}
+
+fn scheme(
+    section: &mut Section<'_>,
+    provider: Option<&Provider>,
+    desk: &Desk<'_>,
+) -> Option<Box<dyn Scheme>> {
+    let credentials = credentials(section, &desk.givers);
+    let ready = (provider?.build)(credentials?, desk.now);
+    let report = section.report();
+    match ready {
+        Ok(ready) => {
+            for warning in ready.warnings {
+                report.warning(&section.below(&warning.key), warning.rule);
+            }
+            Some(ready.scheme)
+        }
+        Err(mistakes) => {
+            for mistake in mistakes {
+                report.mistake(&section.below(&mistake.key), mistake.rule);
+            }
+            None
+        }
+    }
+}
+
+/// `None` if something in them was wrong: the scheme would only complain about what follows.
+fn credentials(section: &mut Section<'_>, givers: &Givers<'_>) -> Option<Credentials> {
+    let report = section.report();
+    let before = report.count();
+    let most = bounds::SECRETS_PER_SOURCE_MAX;
+    let mut credentials = Credentials {
+        scheme: section.text("scheme").map(str::to_owned),
+        awaiting_secret: section.flag("awaiting_secret").unwrap_or(false),
+        max_age: max_age(section),
+        ..Credentials::default()
+    };
+    let secrets = section.items("secrets");
+    for (path, value) in secrets.iter().take(most) {
+        let secret = givers.secret(path, value, section, true);
+        credentials.secrets.extend(secret);
+    }
+    let keys = section.tables("keys");
+    if secrets.len() > most || keys.len() > most {
+        let rule = format!("has more than {most} secrets or keys");
+        report.mistake(section.path(), rule);
+    }
+    for pair in keys.into_iter().take(most) {
+        credentials.keys.extend(key_pair(pair, givers));
+    }
+    (report.count() == before).then_some(credentials)
+}
+
+fn key_pair(mut pair: Section<'_>, givers: &Givers<'_>) -> Option<ApiKey> {
+    const RULE: &str = "must be 1 to 128 printable characters without spaces";
+    pair.required("api_key", "the api key as the provider shows it");
+    let api_key = pair.parsed("api_key", RULE, |text| {
+        let fits = (1..=128).contains(&text.len()) && text.chars().all(|c| c.is_ascii_graphic());
+        fits.then(|| text.to_owned())
+    });
+    pair.required("secret", "{ env = \"VARIABLE\" } or { file = \"path\" }");
+    let path = pair.key("secret");
+    let secret = pair.value("secret");
+    let secret = secret.and_then(|value: &Value| givers.secret(&path, value, &pair, true));
+    pair.finish();
+    let (api_key, mut signing) = (api_key?, secret?);
+    signing.label.clone_from(&api_key);
+    Some(ApiKey { api_key, signing })
+}
+
+fn max_age(section: &mut Section<'_>) -> MaxAge {
+    let rule = format!("{}, or \"off\"", super::unit::DURATION);
+    let age = section.parsed("signature_max_age", &rule, |text| match text {
+        "off" => Some(MaxAge::Off),
+        _ => super::unit::duration(text)
+            .filter(|age| !age.is_zero())
+            .map(MaxAge::Within),
+    });
+    age.unwrap_or_default()
+}
+
+fn later(section: &mut Section<'_>) {
+    let mode = section.choice("mode", &["live", "hold", "shadow"]);
+    if mode.is_some_and(|mode| mode != "live") {
+        section.not_yet("mode", "only \"live\" is built");
+    }
+    if section.choice("on_violation", &["mask", "quarantine"]) == Some("quarantine") {
+        section.not_yet("on_violation", "only \"mask\" is built");
+    }
+    section.later("role_map", "roles are taken from role_labels only");
+    if section.flag("capture") == Some(true) {
+        section.not_yet("capture", "deliveries cannot be captured");
+    }
+}
+
+fn role_labels(section: &mut Section<'_>) -> Vec<String> {
+    let report = section.report();
+    let most = bounds::ROLE_LABELS_MAX;
+    let written = section.texts("role_labels");
+    if written.len() > most {
+        let text = format!("must not be more than {most}");
+        report.mistake(&section.key("role_labels"), text);
+    }
+    let mut labels: Vec<String> = Vec::new();
+    for (path, label) in written {
+        let bound = bounds::ROLE_LABEL_BYTES_MAX;
+        let fits = (1..=bound).contains(&label.len()) && !label.chars().any(char::is_control);
+        if !fits || label.trim() != label {
+            let rule = format!("must be 1 to {bound} bytes, no space at its ends, no line breaks");
+            report.wrong(&path, label, rule);
+        } else if labels.iter().any(|known| known == label) {
+            report.wrong(&path, label, "stands there twice; take one out");
+        } else {
+            labels.push(label.to_owned());
+        }
+    }
+    labels
+}
+
+/// A pattern of what may leave. `whole`: it should say how the text ends, too.
+fn pattern(section: &mut Section<'_>, key: &'static str, whole: bool) -> Option<Regex> {
+    let text = section.text(key)?;
+    let path = section.key(key);
+    let report = section.report();
+    let most = bounds::PATTERN_BYTES_MAX;
+    if text.len() > most {
+        report.mistake(&path, format!("must not be longer than {most} bytes"));
+        return None;
+    }
+    let built = RegexBuilder::new(text)
+        .size_limit(bounds::PATTERN_COMPILED_BYTES_MAX)
+        .build();
+    match built {
+        Ok(regex) => {
+            anchored(text, &path, whole, report);
+            Some(regex)
+        }
+        Err(error) => {
+            // The library's text has many lines; its last one says what is wrong.
+            let text_of = error.to_string();
+            let last = text_of.lines().last().unwrap_or_default();
+            let last = last.trim_start_matches("error: ");
+            let rule = format!("must be a regular expression: {last}");
+            report.wrong(&path, text, rule);
+            None
+        }
+    }
+}
+
+fn anchored(text: &str, path: &str, whole: bool, report: &Report) {
+    let Ok(parsed) = regex_syntax::parse(text) else {
+        return;
+    };
+    let properties = parsed.properties();
+    if !properties.look_set_prefix().contains(Look::Start) {
+        let text = "matches anywhere in a text, so that what stands before the match leaves too; \
+             begin it with ^ (before each choice of a |)";
+        report.warning(path, text);
+    }
+    if whole && !properties.look_set_suffix().contains(Look::End) {
+        let text = "does not say how a text ends, so that what stands behind the match leaves too; \
+             end it with $ (after each choice of a |)";
+        report.warning(path, text);
+    }
+}

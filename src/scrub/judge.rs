@@ -1,0 +1,189 @@
+//! Each value against the table: how it may leave, or by which rule it stays.
+
+use super::data::{PersonRef, RoomRef};
+use super::table::{self, Rule, Value};
+use super::{Boundary, RULE_ARTIFACT, RULE_PERSON, RULE_ROOM, RULE_SHAPE, RULE_UNLISTED, RULES};
+use crate::bounds::VISIBLE_TEXT_BYTES_MAX;
+use crate::normalize::{Fact, Given, NodeId, Normalized, Personal, Removed, Word};
+
+/// What is to become of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It leaves as it is.
+    Passes,
+    /// It leaves as this pseudonym of a person.
+    Person(PersonRef),
+    /// It leaves as this pseudonym of a room.
+    Room(RoomRef),
+    /// It is a role label and leaves as one; its place counts as removed.
+    Role,
+    /// It stays, by this rule.
+    Stays(&'static str),
+}
+
+impl Verdict {
+    /// Whether the value is accounted for: what leaves in any form but as a role.
+    fn accounts(self) -> bool {
+        match self {
+            Self::Passes | Self::Person(_) | Self::Room(_) => true,
+            Self::Role | Self::Stays(_) => false,
+        }
+    }
+
+    /// The rule that the value as it came did not pass.
+    fn rule(self) -> Option<&'static str> {
+        match self {
+            Self::Passes => None,
+            Self::Person(_) | Self::Role => Some(RULE_PERSON),
+            Self::Room(_) => Some(RULE_ROOM),
+            Self::Stays(rule) => Some(rule),
+        }
+    }
+}
+
+/// The verdicts on all facts of an event, in their order.
+pub(super) struct Judged(Vec<Verdict>);
+
+impl Judged {
+    /// Judges every fact.
+    pub(super) fn new(boundary: &Boundary, event: &Normalized<'_>) -> Self {
+        let verdicts = event.facts().iter().map(|fact| {
+            let (rule, kinds) = table::line(fact.word);
+            if kinds.has(event.kind()) {
+                boundary.judge(event, fact, rule)
+            } else {
+                Verdict::Stays(RULE_UNLISTED)
+            }
+        });
+        Self(verdicts.collect())
+    }
+
+    /// Facts and verdicts side by side.
+    pub(super) fn of<'f>(
+        &self,
+        facts: &'f [Fact],
+    ) -> impl Iterator<Item = (&'f Fact, Verdict)> + use<'f, '_> {
+        facts.iter().zip(self.0.iter().copied())
+    }
+
+    /// The places of the body that are accounted for.
+    pub(super) fn passed(&self, facts: &[Fact]) -> Vec<NodeId> {
+        let passing = self.of(facts).filter(|(_, verdict)| verdict.accounts());
+        passing.filter_map(|(fact, _)| fact.node).collect()
+    }
+
+    /// How many values each rule removed; a field of several items of a list counts once, as it is
+    /// listed once.
+    pub(super) fn counts(
+        &self,
+        facts: &[Fact],
+        passed: &[NodeId],
+        removed: &Removed,
+    ) -> Vec<(&'static str, u64)> {
+        let mut counts = RULES.map(|rule| (rule, 0));
+        let mut count = |rule: &str, more: u64| {
+            let found = counts.iter_mut().find(|(name, _)| *name == rule);
+            if let Some((_, number)) = found {
+                *number += more;
+            }
+        };
+        let (mut named, mut seen) = (0, Vec::<Word>::new());
+        for (fact, verdict) in self.of(facts) {
+            let (Some(rule), Some(node)) = (verdict.rule(), fact.node) else {
+                continue;
+            };
+            if !verdict.accounts() {
+                if passed.contains(&node) || (fact.item > 0 && seen.contains(&fact.word)) {
+                    continue;
+                }
+                seen.push(fact.word);
+                named += 1;
+            }
+            count(rule, 1);
+        }
+        let all = removed.paths.len() as u64 + removed.more;
+        count(RULE_UNLISTED, all.saturating_sub(named));
+        counts
+            .into_iter()
+            .filter(|(_, number)| *number > 0)
+            .collect()
+    }
+}
+
+impl Boundary {
+    fn judge(&self, event: &Normalized<'_>, fact: &Fact, rule: Rule) -> Verdict {
+        let pass = |fits: bool| match fits {
+            true => Verdict::Passes,
+            false => Verdict::Stays(RULE_SHAPE),
+        };
+        match rule {
+            Rule::Ours => pass(matches!(fact.given, Given::Word(_))),
+            Rule::Count => pass(matches!(fact.given, Given::Count(_))),
+            Rule::Number => pass(matches!(fact.given, Given::Count(_) | Given::Number(_))),
+            Rule::Moment => pass(matches!(fact.given, Given::Moment(_))),
+            Rule::Flag => pass(matches!(fact.given, Given::Flag(_))),
+            Rule::Text(form) => match (fact.given, text(event, fact)) {
+                (_, Some(text)) => pass(form.fits(text)),
+                (given, None) => pass(matches!(given, Given::Word(_))),
+            },
+            Rule::Person | Rule::Label | Rule::Room | Rule::Artifact => match text(event, fact) {
+                Some(text) => self.judge_text(text, rule),
+                None => Verdict::Stays(RULE_SHAPE),
+            },
+        }
+    }
+
+    fn judge_text(&self, text: &str, rule: Rule) -> Verdict {
+        let short = text.len() <= VISIBLE_TEXT_BYTES_MAX;
+        let matches = |pattern: &Option<regex::Regex>| {
+            short
+                && pattern
+                    .as_ref()
+                    .is_some_and(|pattern| pattern.is_match(text))
+        };
+        match rule {
+            Rule::Person => Verdict::Person(PersonRef(self.names.person(text))),
+            Rule::Label if self.settings.role_labels.iter().any(|label| label == text) => {
+                Verdict::Role
+            }
+            Rule::Label => Verdict::Stays(RULE_PERSON),
+            Rule::Room if matches(&self.settings.room_name) => Verdict::Passes,
+            Rule::Room => Verdict::Room(RoomRef(self.names.room(text))),
+            Rule::Artifact if matches(&self.settings.artifact_key) => Verdict::Passes,
+            Rule::Artifact => Verdict::Stays(RULE_ARTIFACT),
+            Rule::Text(_) | Rule::Ours | Rule::Count | Rule::Number | Rule::Moment | Rule::Flag => {
+                Verdict::Stays(RULE_SHAPE)
+            }
+        }
+    }
+}
+
+/// The text of a fact, opened.
+pub(super) fn text<'e>(event: &'e Normalized<'_>, fact: &Fact) -> Option<&'e str> {
+    match fact.given {
+        Given::Text(node) => event.text(node).map(Personal::expose),
+        Given::Word(_) | Given::Count(_) | Given::Number(_) | Given::Moment(_) | Given::Flag(_) => {
+            None
+        }
+    }
+}
+
+/// A judged value as the published data takes it.
+pub(super) fn value<'e>(
+    event: &'e Normalized<'_>,
+    fact: &Fact,
+    verdict: Verdict,
+) -> Option<Value<'e>> {
+    match verdict {
+        Verdict::Person(person) => Some(Value::Person(person)),
+        Verdict::Room(_) | Verdict::Stays(_) => None,
+        Verdict::Passes | Verdict::Role => Some(match fact.given {
+            Given::Text(_) => Value::Text(text(event, fact)?),
+            Given::Word(word) => Value::Text(word),
+            Given::Count(count) => Value::Count(count),
+            Given::Number(number) => Value::Number(number),
+            Given::Moment(time) => Value::Moment(time),
+            Given::Flag(flag) => Value::Flag(flag),
+        }),
+    }
+}
