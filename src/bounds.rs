@@ -189,6 +189,9 @@ pub const BROKER_FRESH: Duration = Duration::from_secs(15);
 
 // --- Stopping ----------------------------------------------------------------------------------
 
+/// After the drain deadline: how long late heads are still answered `draining` and answers under
+/// way are still sent.
+pub const DRAIN_LAST_WORDS: Duration = Duration::from_secs(1);
 /// Default of `server.drain_grace`.
 pub const DRAIN_GRACE_DEFAULT: Duration = Duration::from_secs(5);
 /// Default of `server.drain_deadline`, counted from the signal.

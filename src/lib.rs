@@ -81,6 +81,7 @@ pub mod journal;
 pub mod publish;
 pub mod telemetry;
 
+pub mod courier;
 pub mod intake;
 
 pub mod config;

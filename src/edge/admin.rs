@@ -21,12 +21,12 @@ use tokio::task::JoinHandle;
 use crate::bounds::ADMIN_CONNECTIONS_MAX;
 use crate::clock::Clock;
 
+use super::Limits;
 use super::answer::{Answer, last_words};
 use super::connection::{self, Answering};
 use super::line::Line;
 use super::listen::Listener;
 use super::socket::{Over, Socket};
-use super::Limits;
 use crate::delivery::RequestId;
 
 /// How a dependency stands.
@@ -101,7 +101,9 @@ impl Readiness {
     fn json(&self) -> String {
         let checks = self.checks.iter();
         let checks: serde_json::Map<_, _> = checks
-            .filter_map(|(name, check)| Some(((*name).to_owned(), serde_json::to_value(check).ok()?)))
+            .filter_map(|(name, check)| {
+                Some(((*name).to_owned(), serde_json::to_value(check).ok()?))
+            })
             .collect();
         let status = self.status();
         serde_json::json!({
@@ -174,11 +176,17 @@ async fn answer(request: Request<Incoming>, board: &dyn Board) -> Answer {
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let mut answer = problem(StatusCode::METHOD_NOT_ALLOWED);
-        answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        answer
+            .headers_mut()
+            .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return answer;
     }
     match path {
-        "/metrics" => text(StatusCode::OK, "text/plain; version=0.0.4", board.metrics().await),
+        "/metrics" => text(
+            StatusCode::OK,
+            "text/plain; version=0.0.4",
+            board.metrics().await,
+        ),
         "/readyz" => {
             let readiness = board.readiness();
             let code = match readiness.status() {
@@ -204,7 +212,9 @@ fn problem(status: StatusCode) -> Answer {
 fn text(status: StatusCode, kind: &'static str, body: String) -> Answer {
     let mut answer = Response::new(Full::new(Bytes::from(body)));
     *answer.status_mut() = status;
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    answer
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     answer
 }
 
@@ -216,7 +226,13 @@ mod tests {
     fn the_worst_dependency_decides_and_only_the_unavailable_make_unready() {
         let readiness = |kafka, journal| Readiness {
             checks: vec![
-                ("journal", Check { status: journal, reason: None }),
+                (
+                    "journal",
+                    Check {
+                        status: journal,
+                        reason: None,
+                    },
+                ),
                 ("kafka", Check::not(kafka, "away")),
             ],
         };
@@ -227,7 +243,10 @@ mod tests {
         assert_eq!(degraded["ready"], true);
         assert_eq!(degraded["status"], "degraded");
         assert_eq!(degraded["checks"]["kafka"]["reason"], "away");
-        assert_eq!(degraded["checks"]["journal"], serde_json::json!({"status": "ok"}));
+        assert_eq!(
+            degraded["checks"]["journal"],
+            serde_json::json!({"status": "ok"})
+        );
         let unavailable = json(Standing::Degraded, Standing::Unavailable);
         assert_eq!(unavailable["ready"], false);
         assert_eq!(unavailable["status"], "unavailable");

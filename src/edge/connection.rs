@@ -41,14 +41,18 @@ pub(super) async fn accept(listener: Listener, door: Arc<Door>, mut phase: watch
             continue;
         };
         let guest = Arc::new(guest);
-        let socket = Socket::new(stream, guest.line().clone(), door.limits().clone(), door.clock().clone());
+        let socket = Socket::new(
+            stream,
+            guest.line().clone(),
+            door.limits().clone(),
+            door.clock().clone(),
+        );
         let door = door.clone();
         tokio::spawn(async move {
             let _on_duty = door.on_duty();
             let line = guest.line().clone();
-            let service = service_fn(|asked| {
-                request::answer(door.clone(), guest.clone(), from, asked)
-            });
+            let service =
+                service_fn(|asked| request::answer(door.clone(), guest.clone(), from, asked));
             let socket = converse(socket, &line, service).await;
             part(socket, &door).await;
         });

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use http::request::Parts;
 use tokio::sync::{mpsc, watch};
 
-use crate::bounds::{
-    CONNECTIONS_MAX, CONNECTIONS_RESERVED_PER_SOURCE, UNPROVEN_CONNECTIONS_MAX,
-};
+use crate::bounds::{CONNECTIONS_MAX, CONNECTIONS_RESERVED_PER_SOURCE, UNPROVEN_CONNECTIONS_MAX};
 use crate::clock::Clock;
 use crate::intake::{Intake, Source};
 use crate::telemetry::{SourceMeters, Telemetry};
@@ -65,7 +63,11 @@ impl Door {
             body_max: settings.body_max,
             bodies: Arc::new(Shares::new(limits.bodies, limits.bodies_reserved, count)),
             body_bytes: Arc::new(Shares::new(limits.body_bytes, bytes_kept, count)),
-            sources: behind.sources.into_iter().map(|routed| routed.source).collect(),
+            sources: behind
+                .sources
+                .into_iter()
+                .map(|routed| routed.source)
+                .collect(),
             routes,
             lobby: Arc::new(Lobby::new(limits.unproven_connections, proven)),
             limits,

@@ -119,7 +119,9 @@ impl Framing {
         let (taken, ended) = match &mut self.at {
             At::Head { .. } => (0, false),
             At::Sized { left } => {
-                let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
+                let taken = usize::try_from(*left)
+                    .unwrap_or(usize::MAX)
+                    .min(bytes.len());
                 *left = left.saturating_sub(taken as u64);
                 (taken, *left == 0)
             }
@@ -144,7 +146,10 @@ struct BareLineFeed;
 /// Empty lines before a request, which some clients send after a body (RFC 9112 §2.2).
 fn leading_line_ends(bytes: &[u8]) -> usize {
     let mut count = 0;
-    while bytes.get(count..).is_some_and(|rest| rest.starts_with(b"\r\n")) {
+    while bytes
+        .get(count..)
+        .is_some_and(|rest| rest.starts_with(b"\r\n"))
+    {
         count += 2;
     }
     count
@@ -153,7 +158,10 @@ fn leading_line_ends(bytes: &[u8]) -> usize {
 /// The place after the empty line that ends a head; `from` bytes were looked at before.
 fn end_of_head(bytes: &[u8], from: usize) -> Result<Option<usize>, BareLineFeed> {
     let mut at = from;
-    while let Some(step) = bytes.get(at..).and_then(|b| b.iter().position(|b| *b == b'\n')) {
+    while let Some(step) = bytes
+        .get(at..)
+        .and_then(|b| b.iter().position(|b| *b == b'\n'))
+    {
         at += step + 1;
         let line = bytes.get(..at).unwrap_or_default();
         if line.ends_with(b"\r\n\r\n") {
@@ -175,7 +183,8 @@ fn read(head: &[u8]) -> Result<Length, Outcome> {
         Err(httparse::Error::TooManyHeaders) => return Err(Outcome::HeadersTooLarge),
         Ok(httparse::Status::Partial) | Err(_) => return Err(Outcome::BadRequest),
     }
-    let known = |method: &str| method == "POST" || http::Method::from_bytes(method.as_bytes()).is_ok();
+    let known =
+        |method: &str| method == "POST" || http::Method::from_bytes(method.as_bytes()).is_ok();
     if !request.method.is_some_and(known) || !request.path.is_some_and(is_target) {
         return Err(Outcome::BadRequest);
     }
@@ -322,17 +331,36 @@ mod tests {
         let smuggled = "POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n";
         let length = format!("Content-Length: {}\r\n", smuggled.len());
         let sized = post(&length, smuggled) + GET;
-        assert_eq!(run(sized.as_bytes(), &[]), (sized.clone().into_bytes(), None));
-        let chunk = format!("{:x};why=not\r\n{smuggled}\r\n0\r\nT: t\r\n\r\n", smuggled.len());
+        assert_eq!(
+            run(sized.as_bytes(), &[]),
+            (sized.clone().into_bytes(), None)
+        );
+        let chunk = format!(
+            "{:x};why=not\r\n{smuggled}\r\n0\r\nT: t\r\n\r\n",
+            smuggled.len()
+        );
         let chunked = post("Transfer-Encoding: Chunked\r\n", &chunk) + GET;
-        assert_eq!(run(chunked.as_bytes(), &[]), (chunked.clone().into_bytes(), None));
+        assert_eq!(
+            run(chunked.as_bytes(), &[]),
+            (chunked.clone().into_bytes(), None)
+        );
     }
 
     #[test]
     fn a_chunked_body_with_a_fault_breaks_there() {
         for body in [
-            "x\r\n", "\r\n", " 5\r\nhello", "5 \r\nhello", "5\nhello", "5\r\nhelloX", "5\r\nhello\n",
-            "-5\r\nhello", "0\r\nX\n\r\n", "0\r\n\rX", "1000000000000000\r\n", "5;\n\r\n",
+            "x\r\n",
+            "\r\n",
+            " 5\r\nhello",
+            "5 \r\nhello",
+            "5\nhello",
+            "5\r\nhelloX",
+            "5\r\nhello\n",
+            "-5\r\nhello",
+            "0\r\nX\n\r\n",
+            "0\r\n\rX",
+            "1000000000000000\r\n",
+            "5;\n\r\n",
         ] {
             let text = post("Transfer-Encoding: chunked\r\n", body) + GET;
             assert_eq!(verdict(&text), Some(Step::Broken), "{body:?}");

@@ -87,8 +87,8 @@ impl Socket {
     /// Says the last words, if any, and ends the connection so that they arrive: a reset, which
     /// unread bytes would cause, could overtake them.
     pub(super) async fn part(mut self, last_words: Option<Vec<u8>>) {
-        let unread = self.line.unread()
-            || matches!(self.over, Some(Over::Refused(_) | Over::Broken));
+        let unread =
+            self.line.unread() || matches!(self.over, Some(Over::Refused(_) | Over::Broken));
         let said = timeout(self.limits.answer_write, async {
             if let Some(words) = last_words {
                 self.stream.write_all(&words).await?;
@@ -159,7 +159,8 @@ impl Socket {
                 }
             }
         }
-        self.held.extend_from_slice(fresh.get(going..).unwrap_or_default());
+        self.held
+            .extend_from_slice(fresh.get(going..).unwrap_or_default());
         out.set_filled(before + going);
         Poll::Ready(Ok(()))
     }
@@ -182,7 +183,11 @@ impl Socket {
             Leave::Finish | Leave::Now => return Poll::Ready(Over::Gone),
         }
         self.line.rest();
-        let limit = if for_head { self.limits.head_read } else { self.limits.connection_idle };
+        let limit = if for_head {
+            self.limits.head_read
+        } else {
+            self.limits.connection_idle
+        };
         let waiting = self.waiting.get_or_insert_with(|| Waiting {
             for_head,
             until: Box::pin(sleep(limit)),
