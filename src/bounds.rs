@@ -157,6 +157,30 @@ pub const JOURNAL_BUSY: Duration = Duration::from_secs(5);
 pub const JOURNAL_READ_EVENTS: usize = 1_024;
 /// Bytes read from the journal at one time.
 pub const JOURNAL_READ_BYTES: usize = 4 * 1024 * 1024;
+/// Connections that read the journal at one time; who comes later waits for one.
+pub const JOURNAL_READERS: usize = 4;
+/// Rows kept in memory after their commit, so that a courier that keeps up reads no disk.
+pub const JOURNAL_TAIL_EVENTS: usize = 16_384;
+/// Bytes of those rows.
+pub const JOURNAL_TAIL_BYTES: usize = 32 * 1024 * 1024;
+/// Bits of filter for each identity of a sealed generation: one stranger in two thousand is looked
+/// up in vain.
+pub const IDENTITY_FILTER_BITS: usize = 16;
+/// Identities of a generation that its stored filter must know before it is believed.
+pub const IDENTITY_FILTER_SAMPLE: usize = 64;
+/// Pages in the write-ahead log beyond which the writer itself finishes the copying, so that the
+/// log starts again from its beginning under any load.
+pub const WAL_PAGES_MAX: u32 = 4_096;
+/// Bytes that the write-ahead log's file keeps when it starts again.
+pub const WAL_FILE_BYTES_KEPT: i64 = 64 * 1024 * 1024;
+/// Bytes of one page of the journal.
+pub const JOURNAL_PAGE_BYTES: i64 = 4_096;
+/// KiB of pages that the journal's writer keeps in memory.
+pub const JOURNAL_CACHE_KIB: i64 = 32 * 1024;
+/// Statements that a connection keeps prepared.
+pub const JOURNAL_STATEMENTS: usize = 64;
+/// Bytes that must fit on a full disk before it is believed to have room again.
+pub const DISK_PROBE_BYTES: i64 = 256 * 1024;
 /// Identities are kept at least this long, whatever retention deletes.
 pub const IDENTITY_KEPT_MIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 

@@ -1,15 +1,64 @@
-//! On disk once, or not at all (skeleton: to be written).
+//! On disk once, or not at all.
+//!
+//! Promises
+//! - [`Journaled`] means committed and fsynced. Identity and event are one transaction, so a failed
+//!   write burns no identity, and of the same event on many tasks exactly one is fresh.
+//! - Sequences have no gaps when given and are never given again, whatever is deleted.
+//! - What was queued is written, also when its caller goes away. The queue is bounded; the wait in
+//!   it is the caller's.
+//! - A failed write or fsync ends the journal for good ([`Health::Poisoned`]): SQLite's next commit
+//!   would return OK over a hole. A full disk does not: it sheds at once, tries every
+//!   [`crate::bounds::DISK_PROBE`] and recovers by itself.
+//! - The ledger's totals change in the transactions of the rows and cursors they speak of.
+//!
+//! Never
+//! - two processes on one journal, or a journal on a network file system: both are refused;
+//! - content in an error: those carry SQLite's code and sequences;
+//! - an SQLite word outside this room: fleets may keep the same journal elsewhere.
+//!
+//! How: one writer thread takes whoever queued during the last fsync into one transaction
+//! (`writer.rs`); a thread beside it copies the log into the database (`checkpoint.rs`); readers
+//! have connections of their own (`read.rs`), and the newest rows never left memory (`tail.rs`).
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use crate::clock::{Clock, Timestamp};
 use crate::event::{EventId, InstanceName, Kind, SourceName};
 use crate::scrub::Clean;
+
+mod checkpoint;
+mod cursors;
+mod disk;
+mod fault;
+mod identities;
+mod ledger;
+mod open;
+mod read;
+mod schema;
+mod shared;
+mod tail;
+mod tuning;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use fault::Code;
+pub use open::{Obstacle, OpenError};
+
+use cursors::Ignored;
+use disk::Files;
+use read::Readers;
+use shared::Shared;
+use tuning::Tuning;
+use writer::Order;
 
 /// Where the journal lies and whose it is.
 #[derive(Clone)]
@@ -18,7 +67,7 @@ pub struct Settings {
     pub dir: PathBuf,
     /// Whose cursors these are.
     pub instance: InstanceName,
-    /// Told of every group commit, for metrics; must not block.
+    /// Told of every group commit that has events, for metrics; must not block.
     pub on_commit: Arc<dyn Fn(Commit) + Send + Sync>,
 }
 
@@ -31,18 +80,10 @@ pub struct Commit {
     pub took: Duration,
 }
 
-/// Why a journal cannot be opened. Each says what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// To be written.
-    #[error("todo")]
-    Todo,
-}
-
 /// Why an event was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
-    /// The writer's queue is full.
+    /// The writer's queue is full, or another program held the database's lock for too long.
     #[error("the journal's queue is full")]
     QueueFull,
     /// The disk is full; tried again every second.
@@ -69,7 +110,7 @@ pub enum Journaled {
 }
 
 /// An event as the journal keeps it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
     /// Its place in the journal's order.
     pub sequence: u64,
@@ -87,11 +128,29 @@ pub struct Stored {
     pub value: Bytes,
 }
 
+impl Stored {
+    /// Bytes it takes in memory.
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + self.key.len() + self.value.len()
+    }
+}
+
 /// A reader's place: one for live traffic; later one per held source and per replay.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Lane {
     /// Live traffic.
     Live,
+}
+
+impl Lane {
+    const ALL: &[Self] = &[Self::Live];
+
+    /// Its name on disk.
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Live => "live",
+        }
+    }
 }
 
 /// How far a lane has come.
@@ -139,70 +198,139 @@ pub enum Health {
 }
 
 /// A read failed.
-#[derive(Debug, thiserror::Error)]
-#[error("the journal cannot be read: {0}")]
-pub struct ReadError(String);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// A row fails its checksum: its bytes are not those that were written.
+    #[error("the journal's event {sequence} is damaged: it fails its checksum")]
+    Damaged {
+        /// Its sequence.
+        sequence: u64,
+    },
+    /// A row is whole, but of a kind that this version does not know.
+    #[error("the journal's event {sequence} was written by a newer version of hookgate")]
+    UnknownKind {
+        /// Its sequence.
+        sequence: u64,
+    },
+    /// The database could not be read.
+    #[error("the journal cannot be read: {0}")]
+    Sqlite(Code),
+}
+
+impl From<rusqlite::Error> for ReadError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(Code::of(&error))
+    }
+}
 
 /// The journal of one process. Cheap to clone.
 #[derive(Clone)]
-pub struct Journal {}
+pub struct Journal {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    instance: InstanceName,
+    files: Files,
+    queue: SyncSender<Order>,
+    shared: Arc<Shared>,
+    readers: Readers,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
 
 impl Journal {
     /// Opens or makes the journal, locks it against a second process, and starts its writer.
-    pub fn open(_settings: Settings, _clock: Clock) -> Result<Self, OpenError> {
-        todo!()
+    /// Blocks. Every error says what is wrong and what to do.
+    pub fn open(settings: Settings, clock: Clock) -> Result<Self, OpenError> {
+        open::open(settings, clock, Tuning::default())
     }
 
     /// Appends an event and waits for the disk. When the caller goes away it is written all the same.
-    pub async fn append(&self, _event: Clean) -> Result<Journaled, AppendError> {
-        todo!()
+    pub async fn append(&self, event: Clean) -> Result<Journaled, AppendError> {
+        let shared = &self.inner.shared;
+        shared.admits()?;
+        let (reply, answer) = oneshot::channel();
+        match self.inner.queue.try_send(Order::Append(event, reply)) {
+            Ok(()) => answer.await.unwrap_or_else(|_| Err(shared.ended())),
+            Err(TrySendError::Full(_)) => Err(AppendError::QueueFull),
+            Err(TrySendError::Disconnected(_)) => Err(shared.ended()),
+        }
     }
 
     /// Moves a lane's cursor; on disk with the next group commit, at the latest after
-    /// [`crate::bounds::CURSOR_COMMIT_WITHIN`]. Never waits.
-    pub fn advance(&self, _to: Advance) {
-        todo!()
+    /// [`crate::bounds::CURSOR_COMMIT_WITHIN`]. Never waits, never moves backwards, never past the head.
+    pub fn advance(&self, to: Advance) {
+        let head = *self.inner.shared.head.borrow();
+        let through = to.through;
+        match self.inner.shared.cursors().advance(to, head) {
+            // A full queue wakes the writer as well; a closed one needs no cursor any more.
+            Ok(true) => drop(self.inner.queue.try_send(Order::Nudge)),
+            Ok(false) | Err(Ignored::Behind) => {}
+            Err(Ignored::BeyondHead) => {
+                tracing::error!(
+                    through,
+                    head,
+                    "a cursor beyond the journal's head was ignored"
+                );
+            }
+        }
     }
 
-    /// The committed cursor of a lane; 0 before its first event.
-    pub fn cursor(&self, _lane: &Lane) -> Result<u64, ReadError> {
-        todo!()
+    /// The committed cursor of a lane; 0 before its first event. Blocks.
+    pub fn cursor(&self, lane: &Lane) -> Result<u64, ReadError> {
+        let of = &self.inner.instance;
+        let readers = &self.inner.readers;
+        readers.with(|connection| Ok(cursors::read(connection, of, lane)?))
     }
 
     /// Events after a sequence, in order, at most [`crate::bounds::JOURNAL_READ_EVENTS`] and
     /// [`crate::bounds::JOURNAL_READ_BYTES`] (but always one if there is one). Blocks.
-    pub fn read_after(&self, _sequence: u64) -> Result<Vec<Stored>, ReadError> {
-        todo!()
+    pub fn read_after(&self, sequence: u64) -> Result<Vec<Stored>, ReadError> {
+        if let Some(rows) = self.inner.shared.tail().after(sequence) {
+            return Ok(rows);
+        }
+        let readers = &self.inner.readers;
+        readers.with(|connection| read::after(connection, sequence))
     }
 
     /// The highest committed sequence, as it changes.
     pub fn head(&self) -> watch::Receiver<u64> {
-        todo!()
+        self.inner.shared.head.subscribe()
     }
 
     /// Whether it takes events, as it changes.
     pub fn health(&self) -> watch::Receiver<Health> {
-        todo!()
+        self.inner.shared.watch_health()
     }
 
     /// The totals of every source ever seen, read in one transaction. Blocks.
     pub fn ledger(&self) -> Result<Vec<LedgerRow>, ReadError> {
-        todo!()
+        let readers = &self.inner.readers;
+        readers.with(|connection| Ok(ledger::read(connection)?))
     }
 
     /// Bytes on disk: database and write-ahead log.
     pub fn bytes(&self) -> u64 {
-        todo!()
+        self.inner.files.bytes()
     }
 
     /// Bytes free on its file system, for this process.
     pub fn disk_free(&self) -> Option<u64> {
-        todo!()
+        disk::free(&self.inner.files.dir)
     }
 
-    /// Writes what is queued, then the cursors, and closes. Later appends are answered
-    /// [`AppendError::Closed`]. Blocks.
+    /// Writes what is queued, then the cursors, and closes: the lock is free afterwards. Later
+    /// appends are answered [`AppendError::Closed`]; reading still works. Blocks.
     pub fn close(&self) {
-        todo!()
+        self.inner.shared.close();
+        let writer = self.inner.writer.lock();
+        let Some(writer) = writer.unwrap_or_else(PoisonError::into_inner).take() else {
+            return;
+        };
+        // Refused only by a writer that has ended already.
+        drop(self.inner.queue.send(Order::Close));
+        if writer.join().is_err() {
+            tracing::error!("the journal's writer had ended by a defect");
+        }
     }
 }

@@ -10,11 +10,12 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
 use super::sections::{
-    Agent, Call, File, Ingress, Participant, Processing, ProviderEvent, Recording, Room, Stream,
-    Track, Transcript,
+    Agent, Call, File, Ingress, Participant, Processing, ProviderEvent, Recording, Room, Sections,
+    Stream, Track, Transcript,
 };
 use crate::clock::Timestamp;
-use crate::event::{Digest128, QuarantineReason};
+use crate::event::{Digest128, Family, QuarantineReason};
+use crate::normalize::Removed;
 
 /// A recording, a transcript or the processing of one.
 #[derive(Serialize, JsonSchema)]
@@ -135,12 +136,79 @@ pub struct QuarantineData<'a> {
     pub removed_more: u64,
 }
 
+/// `data` of one event, as its family has it.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Data<'a> {
+    Recording(RecordingData<'a>),
+    Participant(ParticipantData<'a>),
+    Lifecycle(LifecycleData<'a>),
+    Quarantine(QuarantineData<'a>),
+}
+
+impl<'a> Data<'a> {
+    /// Of an event that was understood: the sections that its family has. The table lets no value
+    /// into another one.
+    pub(super) fn understood(family: Family, from: Sections<'a>, removed: Removed) -> Self {
+        let Removed { paths, more } = removed;
+        match family {
+            Family::Recording => Self::Recording(RecordingData {
+                room: from.room,
+                participant: from.participant,
+                recording: from.recording,
+                transcript: from.transcript,
+                processing: from.processing,
+                files: from.files,
+                provider_event: from.provider_event,
+                removed: paths,
+                removed_more: more,
+            }),
+            Family::Participant => Self::Participant(ParticipantData {
+                room: from.room,
+                participant: from.participant,
+                track: from.track,
+                call: from.call,
+                provider_event: from.provider_event,
+                removed: paths,
+                removed_more: more,
+            }),
+            Family::Lifecycle | Family::Quarantine => Self::Lifecycle(LifecycleData {
+                room: from.room,
+                participant: from.participant,
+                stream: from.stream,
+                ingress: from.ingress,
+                agent: from.agent,
+                provider_event: from.provider_event,
+                removed: paths,
+                removed_more: more,
+            }),
+        }
+    }
+
+    /// Of an event that could not be understood: what its envelope told.
+    pub(super) fn quarantined(
+        reason: QuarantineReason,
+        from: Sections<'a>,
+        removed: Removed,
+    ) -> Self {
+        Self::Quarantine(QuarantineData {
+            room: from.room,
+            participant: from.participant,
+            provider_event: from.provider_event,
+            removed: Some(removed.paths),
+            removed_more: removed.more,
+            length_bytes: None,
+            reason,
+        })
+    }
+}
+
 impl QuarantineData<'_> {
     /// Of an event of which nothing is kept but reason and length.
     pub(super) fn bare(reason: QuarantineReason, length: usize) -> Self {
         Self {
             reason,
-            length_bytes: u64::try_from(length).ok(),
+            length_bytes: Some(length as u64),
             room: None,
             participant: None,
             provider_event: None,

@@ -11,6 +11,7 @@
 use hkdf::{Hkdf, HmacImpl};
 use hmac::Hmac;
 use sha2::Sha256;
+use zeroize::Zeroizing;
 
 use super::{Keys, Settings};
 use crate::event::{Digest128, EventId, Kind};
@@ -43,8 +44,8 @@ impl Names {
                 .with(source)
                 .with(b"malformed"),
             room_key: for_use(identity, b"room").with(tenant).with(provider),
-            room: for_use(&pseudonym, b"room").with(tenant).with(provider),
-            person: for_use(&pseudonym, b"person").with(tenant).with(provider),
+            room: for_use(&*pseudonym, b"room").with(tenant).with(provider),
+            person: for_use(&*pseudonym, b"person").with(tenant).with(provider),
         }
     }
 
@@ -101,8 +102,8 @@ impl Names {
 }
 
 /// A tenant's own key for pseudonyms: HKDF-SHA256 with version and tenant as info.
-fn tenant_key(pseudonym: &[u8], tenant: &[u8]) -> [u8; 32] {
-    let mut key = [0; 32];
+fn tenant_key(pseudonym: &[u8], tenant: &[u8]) -> Zeroizing<[u8; 32]> {
+    let mut key = Zeroizing::new([0; 32]);
     let info = [
         &length(PSEUDONYM_VERSION)[..],
         PSEUDONYM_VERSION,
@@ -114,7 +115,7 @@ fn tenant_key(pseudonym: &[u8], tenant: &[u8]) -> [u8; 32] {
         reason = "HKDF-SHA256 gives up to 8,160 bytes; a key of zeros must never be used"
     )]
     Hkdf::<Sha256>::new(None, pseudonym)
-        .expand_multi_info(&info, &mut key)
+        .expand_multi_info(&info, &mut *key)
         .expect("32 bytes are within HKDF's reach");
     key
 }

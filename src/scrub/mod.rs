@@ -17,13 +17,13 @@ use std::fmt::{self, Display};
 use bytes::Bytes;
 use regex::Regex;
 
-use self::data::{LifecycleData, ParticipantData, QuarantineData, RecordingData, RoomRef};
+use self::data::{Data, QuarantineData, RoomRef};
 use self::encode::{Attributes, encode};
 use self::identity::Names;
 use self::judge::{Judged, Verdict, text, value};
 use self::sections::Sections;
 use crate::clock::Timestamp;
-use crate::event::{EventId, Family, Kind, ProviderName, QuarantineReason, SourceName, TenantName};
+use crate::event::{EventId, Kind, ProviderName, QuarantineReason, SourceName, TenantName};
 use crate::normalize::{Normalized, Removed, Word};
 use crate::secret::Secret;
 
@@ -126,7 +126,6 @@ impl Boundary {
             false => self.names.event(event.kind(), &event),
         };
         let sections = self.fill(&event, &judged);
-        let room = seen(&sections);
         Clean {
             id,
             source: self.settings.source.clone(),
@@ -134,7 +133,7 @@ impl Boundary {
             reason: event.reason(),
             received: delivery.head().received(),
             key: self.key(&event, &sections, id).into(),
-            value: self.write(&event, id, room, sections, removed),
+            value: self.write(&event, id, sections, removed),
             removed: counts,
         }
     }
@@ -183,16 +182,23 @@ impl Boundary {
         &self,
         event: &Normalized<'_>,
         id: EventId,
-        room: Option<RoomSeen<'_>>,
         sections: Sections<'_>,
         removed: Removed,
     ) -> Bytes {
         let delivery = event.verified().delivery();
         let received = delivery.head().received();
+        let room = seen(&sections);
         // What could not be understood is told by when it came: its own time may be anything.
         let time = match event.reason() {
             Some(_) => received,
             None => event.time().unwrap_or(received),
+        };
+        let data = match event.reason() {
+            Some(reason @ QuarantineReason::Malformed) => {
+                Data::Quarantine(QuarantineData::bare(reason, delivery.body().len()))
+            }
+            Some(reason) => Data::quarantined(reason, sections, removed),
+            None => Data::understood(event.kind().family(), sections, removed),
         };
         let attributes = Attributes {
             id: &id,
@@ -204,65 +210,7 @@ impl Boundary {
             provider: &self.settings.provider,
             received: &received,
         };
-        let Removed { paths, more } = removed;
-        match event.kind().family() {
-            Family::Recording => encode(
-                &attributes,
-                &RecordingData {
-                    room: sections.room,
-                    participant: sections.participant,
-                    recording: sections.recording,
-                    transcript: sections.transcript,
-                    processing: sections.processing,
-                    files: sections.files,
-                    provider_event: sections.provider_event,
-                    removed: paths,
-                    removed_more: more,
-                },
-            ),
-            Family::Participant => encode(
-                &attributes,
-                &ParticipantData {
-                    room: sections.room,
-                    participant: sections.participant,
-                    track: sections.track,
-                    call: sections.call,
-                    provider_event: sections.provider_event,
-                    removed: paths,
-                    removed_more: more,
-                },
-            ),
-            Family::Lifecycle => encode(
-                &attributes,
-                &LifecycleData {
-                    room: sections.room,
-                    participant: sections.participant,
-                    stream: sections.stream,
-                    ingress: sections.ingress,
-                    agent: sections.agent,
-                    provider_event: sections.provider_event,
-                    removed: paths,
-                    removed_more: more,
-                },
-            ),
-            Family::Quarantine => encode(
-                &attributes,
-                &match event.reason() {
-                    Some(QuarantineReason::Malformed) | None => {
-                        QuarantineData::bare(QuarantineReason::Malformed, delivery.body().len())
-                    }
-                    Some(reason) => QuarantineData {
-                        reason,
-                        length_bytes: None,
-                        room: sections.room,
-                        participant: sections.participant,
-                        provider_event: sections.provider_event,
-                        removed: Some(paths),
-                        removed_more: more,
-                    },
-                },
-            ),
-        }
+        encode(&attributes, &data)
     }
 }
 
@@ -289,6 +237,29 @@ fn seen<'e>(sections: &Sections<'e>) -> Option<RoomSeen<'e>> {
 }
 
 impl Clean {
+    /// An event that never saw a boundary, for tests of later rooms.
+    #[cfg(test)]
+    pub(crate) fn for_test(
+        id: EventId,
+        source: SourceName,
+        kind: Kind,
+        reason: Option<QuarantineReason>,
+        received: Timestamp,
+        key: Bytes,
+        value: Bytes,
+    ) -> Self {
+        Self {
+            id,
+            source,
+            kind,
+            reason,
+            received,
+            key,
+            value,
+            removed: Vec::new(),
+        }
+    }
+
     /// The event's only name.
     pub fn id(&self) -> EventId {
         self.id

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::delivery::{Body, Head, Peer, RequestId};
+use crate::event::Family;
 use crate::normalize::{At, Dialect, Draft, Reading, normalize};
 use crate::verify::{Authentic, Claimed, Manners, Refusal, Scheme, Verified, Verifier};
 

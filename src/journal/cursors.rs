@@ -1,0 +1,161 @@
+//! Cursors: how far each lane has come, and the counts that ride with it.
+//!
+//! Advances gather in memory and go to disk with the next group commit. A cursor never moves
+//! backwards and never past the head; the counts of an advance that moves nothing are not taken,
+//! so that a lane that starts again from its cursor counts nothing twice.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, params};
+
+use super::{Advance, Lane};
+use crate::event::{InstanceName, SourceName};
+
+/// Cursors of one instance, and what is not yet on disk of them.
+#[derive(Debug, Default)]
+pub(super) struct Cursors {
+    through: HashMap<Lane, u64>,
+    waiting: Moves,
+}
+
+/// What a commit takes along.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Moves {
+    lanes: HashMap<Lane, u64>,
+    /// Events published since the last commit, by source.
+    pub(super) published: HashMap<SourceName, u64>,
+}
+
+/// Why an advance was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ignored {
+    /// The lane is there or beyond already.
+    Behind,
+    /// No event has this sequence yet: a defect of the caller, which would skip events to come.
+    BeyondHead,
+}
+
+impl Cursors {
+    /// The cursors that are on disk.
+    pub(super) fn load(connection: &Connection, of: &InstanceName) -> rusqlite::Result<Self> {
+        let mut through = HashMap::new();
+        for lane in Lane::ALL {
+            through.insert(lane.clone(), read(connection, of, lane)?);
+        }
+        Ok(Self {
+            through,
+            waiting: Moves::default(),
+        })
+    }
+
+    /// Takes an advance. `Ok(true)` when it is the first that waits, so that the writer must be
+    /// told.
+    pub(super) fn advance(&mut self, to: Advance, head: u64) -> Result<bool, Ignored> {
+        if to.through > head {
+            return Err(Ignored::BeyondHead);
+        }
+        let through = self.through.entry(to.lane.clone()).or_default();
+        if to.through <= *through {
+            return Err(Ignored::Behind);
+        }
+        *through = to.through;
+        let first = self.waiting.is_empty();
+        self.waiting.lanes.insert(to.lane, to.through);
+        for (source, count) in to.published {
+            *self.waiting.published.entry(source).or_default() += count;
+        }
+        Ok(first)
+    }
+
+    /// Whether something waits for a commit.
+    pub(super) fn are_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// What waits, for a commit to take along.
+    pub(super) fn take(&mut self) -> Moves {
+        std::mem::take(&mut self.waiting)
+    }
+
+    /// Puts back what a failed commit had taken.
+    pub(super) fn restore(&mut self, moves: Moves) {
+        for (lane, through) in moves.lanes {
+            let waiting = self.waiting.lanes.entry(lane).or_default();
+            *waiting = through.max(*waiting);
+        }
+        for (source, count) in moves.published {
+            *self.waiting.published.entry(source).or_default() += count;
+        }
+    }
+}
+
+impl Moves {
+    /// Whether there is nothing to write.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lanes.is_empty()
+    }
+
+    /// Writes the cursors. The counts are the ledger's.
+    pub(super) fn write(&self, connection: &Connection, of: &InstanceName) -> rusqlite::Result<()> {
+        let mut statement = connection.prepare_cached(
+            "INSERT INTO cursor(instance, lane, through) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET through = max(through, excluded.through)",
+        )?;
+        for (lane, through) in &self.lanes {
+            statement.execute(params![of.as_str(), lane.name(), through.cast_signed()])?;
+        }
+        Ok(())
+    }
+}
+
+/// The cursor of a lane on disk; 0 before its first event.
+pub(super) fn read(
+    connection: &Connection,
+    of: &InstanceName,
+    lane: &Lane,
+) -> rusqlite::Result<u64> {
+    let mut statement = connection
+        .prepare_cached("SELECT through FROM cursor WHERE instance = ?1 AND lane = ?2")?;
+    let mut rows = statement.query(params![of.as_str(), lane.name()])?;
+    match rows.next()? {
+        Some(row) => Ok(row.get::<_, i64>(0)?.cast_unsigned()),
+        None => Ok(0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn to(through: u64, count: u64) -> Advance {
+        Advance {
+            lane: Lane::Live,
+            through,
+            published: vec![(SourceName::new("a"), count)],
+        }
+    }
+
+    #[test]
+    fn an_advance_that_moves_nothing_counts_nothing() {
+        let mut cursors = Cursors::default();
+        assert_eq!(cursors.advance(to(5, 5), 9), Ok(true));
+        assert_eq!(cursors.advance(to(5, 5), 9), Err(Ignored::Behind));
+        assert_eq!(cursors.advance(to(3, 3), 9), Err(Ignored::Behind));
+        assert_eq!(cursors.advance(to(10, 5), 9), Err(Ignored::BeyondHead));
+        assert_eq!(cursors.advance(to(9, 4), 9), Ok(false));
+        assert_eq!(cursors.take().published[&SourceName::new("a")], 9);
+        assert_eq!(cursors.advance(to(9, 4), 9), Err(Ignored::Behind));
+    }
+
+    #[test]
+    fn what_a_failed_commit_took_is_not_lost() {
+        let mut cursors = Cursors::default();
+        cursors.advance(to(5, 5), 9).unwrap();
+        let taken = cursors.take();
+        cursors.advance(to(7, 2), 9).unwrap();
+        cursors.restore(taken);
+        let moves = cursors.take();
+        assert_eq!(moves.lanes[&Lane::Live], 7);
+        assert_eq!(moves.published[&SourceName::new("a")], 7);
+    }
+}

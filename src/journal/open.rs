@@ -1,0 +1,227 @@
+//! Opening a journal: folder, lock, file, tables, then its threads.
+//!
+//! Nothing here reads more than a few pages a generation, so that the port is open soon after any
+//! end, clean or not. Every refusal names the folder and says what to do. A journal that is full or
+//! was killed opens; one that is damaged, someone else's or newer does not.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use rusqlite::Connection;
+
+use super::checkpoint::{self, Checkpointer};
+use super::cursors::Cursors;
+use super::disk::{self, Files};
+use super::fault::{Code, Fault};
+use super::identities::Identities;
+use super::read::Readers;
+use super::schema;
+use super::shared::Shared;
+use super::tail::Tail;
+use super::tuning::Tuning;
+use super::writer::Writer;
+use super::{Inner, Journal, Settings};
+use crate::clock::Clock;
+use crate::event::InstanceName;
+
+/// Why a journal cannot be opened. Each says what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("the journal in {} {why}", .dir.display())]
+pub struct OpenError {
+    dir: PathBuf,
+    #[source]
+    why: Obstacle,
+}
+
+impl OpenError {
+    /// What stands in the way.
+    pub fn obstacle(&self) -> &Obstacle {
+        &self.why
+    }
+}
+
+/// What stands in the way of a journal.
+#[derive(Debug, thiserror::Error)]
+pub enum Obstacle {
+    /// The folder cannot be made or looked at.
+    #[error("has no usable folder ({0}): give the folder to the gateway's user")]
+    Folder(io::Error),
+    /// A file in it cannot be opened.
+    #[error("has a file that cannot be opened ({0}): give all of the folder to the gateway's user")]
+    File(io::Error),
+    /// It lies where fsync and locks cannot be trusted.
+    #[error("lies on {0}, where an fsync need not reach a disk: put it on a local disk")]
+    Untrusted(&'static str),
+    /// Another process has it.
+    #[error(
+        "is in use by another process: stop that one, or give this one a folder of its own \
+         (journal.dir)"
+    )]
+    Locked,
+    /// The file is a database, but not ours.
+    #[error("has a journal.db that hookgate did not write: choose another folder (journal.dir)")]
+    NotAJournal,
+    /// The file is not a database, or not a whole one.
+    #[error(
+        "is damaged ({0}): restore a backup, or move the folder away to start with an empty journal"
+    )]
+    Damaged(Code),
+    /// A newer version wrote it.
+    #[error(
+        "was written by a newer hookgate (tables {found}, this version knows {known}): run that \
+         version"
+    )]
+    Newer {
+        /// The version of its tables.
+        found: i64,
+        /// The version that this program knows.
+        known: i64,
+    },
+    /// It is the journal of another instance: publishing it under a new name would double it.
+    #[error(
+        "belongs to the instance {owner:?}, not {configured:?}: set server.instance to {owner:?}, \
+         or give this instance a folder of its own (journal.dir)"
+    )]
+    OtherInstance {
+        /// Whose it is.
+        owner: String,
+        /// Who wants it.
+        configured: String,
+    },
+    /// A setting of the database that a promise rests on is not in force.
+    #[error(
+        "cannot have the database setting {0} that its promises need: move the folder away to \
+         start with an empty journal"
+    )]
+    Setting(&'static str),
+    /// The disk has no room to make or open a journal.
+    #[error("cannot be opened: the disk is full; make room there")]
+    DiskFull,
+    /// The database refuses.
+    #[error("cannot be opened ({0})")]
+    Sqlite(Code),
+    /// No thread could be started.
+    #[error("cannot start a thread ({0}): raise the limit on processes")]
+    Thread(io::Error),
+}
+
+impl From<rusqlite::Error> for Obstacle {
+    fn from(error: rusqlite::Error) -> Self {
+        let code = Code::of(&error);
+        match Fault::of(&error) {
+            Fault::Full => Self::DiskFull,
+            _ if code.is_damage() => Self::Damaged(code),
+            Fault::Busy | Fault::Broken => Self::Sqlite(code),
+        }
+    }
+}
+
+/// Opens a journal.
+pub(super) fn open(settings: Settings, clock: Clock, tuning: Tuning) -> Result<Journal, OpenError> {
+    let dir = settings.dir.clone();
+    start(settings, clock, tuning).map_err(|why| OpenError { dir, why })
+}
+
+fn start(settings: Settings, clock: Clock, tuning: Tuning) -> Result<Journal, Obstacle> {
+    let files = Files::within(&settings.dir);
+    let lock = secure(&files)?;
+    let connection = connect(&files, &settings.instance, &clock)?;
+    let identities = Identities::load(&connection, tuning.generation_events)?;
+    let cursors = Cursors::load(&connection, &settings.instance)?;
+    let head = schema::meta::<i64>(&connection, "head")?.cast_unsigned();
+    let tail = Tail::above(head, tuning.tail_events, tuning.tail_bytes);
+    let shared = Arc::new(Shared::new(head, cursors, tail));
+    let (queue, orders) = sync_channel(tuning.queue_events);
+    let checkpointer = Checkpointer::start(
+        &files.database,
+        tuning.checkpoint_every,
+        Arc::clone(&shared),
+    )?;
+    let instance = settings.instance.clone();
+    let writer = Writer {
+        connection,
+        identities,
+        orders,
+        shared: Arc::clone(&shared),
+        instance: settings.instance,
+        on_commit: settings.on_commit,
+        clock,
+        tuning,
+        log_pages: Arc::default(),
+        checkpointer,
+        lock,
+    };
+    let thread = thread::Builder::new()
+        .name("journal-writer".into())
+        .spawn(move || writer.run())
+        .map_err(Obstacle::Thread)?;
+    Ok(Journal {
+        inner: Arc::new(Inner {
+            instance,
+            readers: Readers::of(files.database.clone()),
+            files,
+            queue,
+            shared,
+            writer: Mutex::new(Some(thread)),
+        }),
+    })
+}
+
+/// The folder, on a disk that can be trusted, for this process alone.
+fn secure(files: &Files) -> Result<File, Obstacle> {
+    disk::make_folder(&files.dir).map_err(Obstacle::Folder)?;
+    if let Some(name) = disk::untrusted(&files.dir).map_err(Obstacle::Folder)? {
+        return Err(Obstacle::Untrusted(name));
+    }
+    let lock = disk::make_file(&files.lock).map_err(Obstacle::File)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(Obstacle::Locked),
+        Err(TryLockError::Error(error)) => Err(Obstacle::File(error)),
+    }
+}
+
+/// The writer's connection, to a journal that is ours and whole as far as a glance can tell.
+fn connect(files: &Files, instance: &InstanceName, clock: &Clock) -> Result<Connection, Obstacle> {
+    disk::settle(&files.log).map_err(Obstacle::File)?;
+    refuse_foreign(&files.database)?;
+    drop(disk::make_file(&files.database).map_err(Obstacle::File)?);
+    let mut connection = schema::open_writing(&files.database)?;
+    let is_new = schema::is_new(&connection)?;
+    if !is_new && !schema::is_ours(&connection)? {
+        return Err(Obstacle::NotAJournal);
+    }
+    schema::configure(&connection)?;
+    if is_new {
+        schema::create(&mut connection, instance, clock.now(), rand::random())?;
+        disk::sync_folder(&files.dir).map_err(Obstacle::Folder)?;
+    }
+    schema::check(&connection, instance)?;
+    // What an unclean end left in the log; on a full disk it simply stays there.
+    checkpoint::passive(&connection)?;
+    Ok(connection)
+}
+
+/// A file that SQLite did not begin is refused before SQLite, told to write, touches it.
+fn refuse_foreign(database: &Path) -> Result<(), Obstacle> {
+    use io::Read;
+    const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+    let mut head = Vec::new();
+    match File::open(database) {
+        Ok(file) => file
+            .take(16)
+            .read_to_end(&mut head)
+            .map_err(Obstacle::File)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(Obstacle::File(error)),
+    };
+    if head.is_empty() || head == MAGIC {
+        Ok(())
+    } else {
+        Err(Obstacle::Damaged(Code::NOT_A_DATABASE))
+    }
+}

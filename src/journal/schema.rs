@@ -1,0 +1,233 @@
+//! The journal's tables, and what every connection is told.
+//!
+//! The hot transaction writes a row by its sequence and an identity of 16 bytes; nothing is indexed
+//! for search here. `auto_vacuum` and `secure_delete` must be set before the first table (set later
+//! they have no effect, and the file never shrinks), so they are set then and verified ever after.
+//! Sequences come from a meta row inside the transaction: neither AUTOINCREMENT (burns numbers) nor
+//! a bare rowid (gives the highest one again after its row is deleted) keeps the promise.
+
+use std::path::Path;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags, params};
+
+use super::fault::Code;
+use super::open::Obstacle;
+use crate::bounds;
+use crate::clock::Timestamp;
+use crate::event::InstanceName;
+
+/// The version of the tables that this program writes.
+pub(super) const VERSION: i64 = 1;
+
+/// Marks a database as ours, in SQLite's header: `hgat`.
+const APPLICATION: i64 = 0x6867_6174;
+
+const TABLES: &str = "
+    CREATE TABLE meta(name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
+    CREATE TABLE source(
+        number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,
+        accepted INTEGER NOT NULL DEFAULT 0, quarantined INTEGER NOT NULL DEFAULT 0,
+        published INTEGER NOT NULL DEFAULT 0, pending INTEGER NOT NULL DEFAULT 0,
+        held INTEGER NOT NULL DEFAULT 0, erased_unpublished INTEGER NOT NULL DEFAULT 0,
+        last_received INTEGER);
+    CREATE TABLE event(
+        sequence INTEGER PRIMARY KEY, id BLOB NOT NULL, source INTEGER NOT NULL,
+        kind TEXT NOT NULL, received INTEGER NOT NULL,
+        key BLOB NOT NULL, value BLOB NOT NULL, crc INTEGER NOT NULL);
+    CREATE TABLE cursor(
+        instance TEXT NOT NULL, lane TEXT NOT NULL, through INTEGER NOT NULL,
+        PRIMARY KEY(instance, lane)) WITHOUT ROWID;
+    CREATE TABLE generation(
+        number INTEGER PRIMARY KEY, sealed_at INTEGER, filter BLOB, crc INTEGER);
+    CREATE TABLE identity_1(id BLOB PRIMARY KEY) WITHOUT ROWID;
+    INSERT INTO generation(number) VALUES (1);
+    CREATE TABLE probe(number INTEGER PRIMARY KEY, filler BLOB NOT NULL);
+";
+
+/// Opens a connection that may write: the writer's, and the checkpointer's.
+pub(super) fn open_writing(database: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(database, flags)?;
+    prepare(&connection)?;
+    Ok(connection)
+}
+
+/// Settles how a connection writes. Of a database that has tables it must be known that it is
+/// ours: this changes its journal.
+pub(super) fn configure(connection: &Connection) -> rusqlite::Result<()> {
+    // Before the first table; on a database that has some, neither has an effect.
+    connection.pragma_update(None, "page_size", bounds::JOURNAL_PAGE_BYTES)?;
+    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    connection.pragma_update(None, "secure_delete", "ON")?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    // On macOS a plain fsync does not reach the disk; no effect elsewhere.
+    connection.pragma_update(None, "fullfsync", "ON")?;
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    connection.pragma_update(None, "journal_size_limit", bounds::WAL_FILE_BYTES_KEPT)?;
+    connection.pragma_update(None, "cache_size", -bounds::JOURNAL_CACHE_KIB)
+}
+
+/// Opens a connection that only reads.
+pub(super) fn open_reading(database: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(database, flags)?;
+    prepare(&connection)?;
+    Ok(connection)
+}
+
+/// What holds for every connection. None checkpoints when it closes: after a failed fsync that
+/// would copy what is not on disk into the database.
+fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(bounds::JOURNAL_BUSY)?;
+    connection.set_prepared_statement_cache_capacity(bounds::JOURNAL_STATEMENTS);
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")
+}
+
+/// Whether the database holds nothing yet.
+pub(super) fn is_new(connection: &Connection) -> rusqlite::Result<bool> {
+    let objects: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    Ok(objects == 0 && pragma(connection, "application_id")? == 0)
+}
+
+/// Whether the database says that it is a journal of hookgate.
+pub(super) fn is_ours(connection: &Connection) -> rusqlite::Result<bool> {
+    Ok(pragma(connection, "application_id")? == APPLICATION)
+}
+
+/// Makes the tables, all or none of them.
+pub(super) fn create(
+    connection: &mut Connection,
+    instance: &InstanceName,
+    now: Timestamp,
+    filter_seed: i64,
+) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    transaction.execute_batch(TABLES)?;
+    transaction.pragma_update(None, "application_id", APPLICATION)?;
+    let meta = |name: &str, value: &dyn rusqlite::ToSql| {
+        transaction.execute(
+            "INSERT INTO meta(name, value) VALUES (?1, ?2)",
+            params![name, value],
+        )
+    };
+    meta("schema", &VERSION)?;
+    meta("instance", &instance.as_str())?;
+    meta("created", &now.millis())?;
+    meta("filter_seed", &filter_seed)?;
+    meta("head", &0_i64)?;
+    transaction.commit()
+}
+
+/// Refuses a journal that is not of this version and this instance, or lacks the settings that its
+/// promises rest on.
+pub(super) fn check(connection: &Connection, instance: &InstanceName) -> Result<(), Obstacle> {
+    let found: i64 = meta(connection, "schema")?;
+    if found != VERSION {
+        let known = VERSION;
+        return Err(Obstacle::Newer { found, known });
+    }
+    for (setting, expected) in [("synchronous", 2), ("auto_vacuum", 2), ("secure_delete", 1)] {
+        if pragma(connection, setting)? != expected {
+            return Err(Obstacle::Setting(setting));
+        }
+    }
+    let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(Obstacle::Setting("journal_mode"));
+    }
+    let owner: String = meta(connection, "instance")?;
+    if owner != instance.as_str() {
+        let configured = instance.as_str().to_owned();
+        return Err(Obstacle::OtherInstance { owner, configured });
+    }
+    check_order(connection)
+}
+
+/// No row and no cursor lies beyond the head; if one does, numbers would be given twice.
+fn check_order(connection: &Connection) -> Result<(), Obstacle> {
+    let head: i64 = meta(connection, "head")?;
+    let highest: i64 = connection.query_row(
+        "SELECT max((SELECT ifnull(max(sequence), 0) FROM event),
+                    (SELECT ifnull(max(through), 0) FROM cursor))",
+        [],
+        |row| row.get(0),
+    )?;
+    if head < highest {
+        return Err(Obstacle::Damaged(Code::CORRUPT));
+    }
+    Ok(())
+}
+
+/// A number or text that the journal keeps about itself.
+pub(super) fn meta<T: rusqlite::types::FromSql>(
+    connection: &Connection,
+    name: &str,
+) -> rusqlite::Result<T> {
+    connection
+        .prepare_cached("SELECT value FROM meta WHERE name = ?1")?
+        .query_row([name], |row| row.get(0))
+}
+
+/// Sets the highest sequence ever given.
+pub(super) fn set_head(connection: &Connection, head: u64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE meta SET value = ?1 WHERE name = 'head'")?
+        .execute([head.cast_signed()])?;
+    Ok(())
+}
+
+fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, name, |row| row.get(0))
+}
+
+/// The checksum of a row: whatever of it is read is covered.
+pub(super) fn checksum(row: &Row<'_>) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(&row.sequence.to_le_bytes());
+    crc.update(&row.id);
+    crc.update(&row.source.to_le_bytes());
+    crc.update(&row.received.to_le_bytes());
+    for part in [row.kind.as_bytes(), row.key, row.value] {
+        crc.update(&(part.len() as u64).to_le_bytes());
+        crc.update(part);
+    }
+    crc.finalize()
+}
+
+/// A row of the table `event`.
+pub(super) struct Row<'a> {
+    pub(super) sequence: u64,
+    pub(super) id: [u8; 16],
+    pub(super) source: i64,
+    pub(super) kind: &'a str,
+    pub(super) received: i64,
+    pub(super) key: &'a [u8],
+    pub(super) value: &'a [u8],
+}
+
+impl Row<'_> {
+    /// Writes it, with its checksum.
+    pub(super) fn insert(&self, connection: &Connection) -> rusqlite::Result<()> {
+        connection
+            .prepare_cached(
+                "INSERT INTO event(sequence, id, source, kind, received, key, value, crc)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            )?
+            .execute(params![
+                self.sequence.cast_signed(),
+                self.id,
+                self.source,
+                self.kind,
+                self.received,
+                self.key,
+                self.value,
+                checksum(self),
+            ])?;
+        Ok(())
+    }
+}

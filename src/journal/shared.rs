@@ -1,0 +1,112 @@
+//! What the handle, the writer and the checkpointer share.
+//!
+//! Health only ever goes one way once poisoned; nothing here waits.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use super::cursors::Cursors;
+use super::fault::Code;
+use super::tail::Tail;
+use super::{AppendError, Health};
+
+/// What the parts of one journal share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) head: watch::Sender<u64>,
+    health: watch::Sender<Health>,
+    closed: AtomicBool,
+    cursors: Mutex<Cursors>,
+    tail: Mutex<Tail>,
+}
+
+impl Shared {
+    /// A healthy, open journal with this head.
+    pub(super) fn new(head: u64, cursors: Cursors, tail: Tail) -> Self {
+        Self {
+            head: watch::Sender::new(head),
+            health: watch::Sender::new(Health::Ok),
+            closed: AtomicBool::new(false),
+            cursors: Mutex::new(cursors),
+            tail: Mutex::new(tail),
+        }
+    }
+
+    /// Whether an event may be queued now.
+    pub(super) fn admits(&self) -> Result<(), AppendError> {
+        match *self.health.borrow() {
+            Health::Poisoned => Err(AppendError::Poisoned),
+            _ if self.closed.load(Ordering::Acquire) => Err(AppendError::Closed),
+            Health::DiskFull => Err(AppendError::DiskFull),
+            Health::Ok => Ok(()),
+        }
+    }
+
+    /// Why an event that was queued was never answered: its writer has ended.
+    pub(super) fn ended(&self) -> AppendError {
+        if self.is_poisoned() {
+            AppendError::Poisoned
+        } else {
+            AppendError::Closed
+        }
+    }
+
+    /// Takes no more events. `false` if it was closed before.
+    pub(super) fn close(&self) -> bool {
+        !self.closed.swap(true, Ordering::AcqRel)
+    }
+
+    /// Health, to be watched.
+    pub(super) fn watch_health(&self) -> watch::Receiver<Health> {
+        self.health.subscribe()
+    }
+
+    /// Health now.
+    pub(super) fn health(&self) -> Health {
+        *self.health.borrow()
+    }
+
+    /// Whether the journal has ended for good.
+    pub(super) fn is_poisoned(&self) -> bool {
+        self.health() == Health::Poisoned
+    }
+
+    /// Ends the journal for good, and says why once.
+    pub(super) fn poison(&self, code: Code, what: &'static str) {
+        if self.set_health(Health::Poisoned) {
+            tracing::error!(%code, "{what}: the journal takes nothing more until a restart");
+        }
+    }
+
+    /// The disk is full, or has room again. `false` if that was known, or it is too late.
+    pub(super) fn set_full(&self, full: bool) -> bool {
+        self.set_health(if full { Health::DiskFull } else { Health::Ok })
+    }
+
+    fn set_health(&self, to: Health) -> bool {
+        self.health.send_if_modified(|health| {
+            let changes = *health != to && *health != Health::Poisoned;
+            if changes {
+                *health = to;
+            }
+            changes
+        })
+    }
+
+    /// The cursors.
+    pub(super) fn cursors(&self) -> MutexGuard<'_, Cursors> {
+        lock(&self.cursors)
+    }
+
+    /// The newest rows.
+    pub(super) fn tail(&self) -> MutexGuard<'_, Tail> {
+        lock(&self.tail)
+    }
+}
+
+/// A lock whose holder panicked guards data that each step leaves whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,60 @@
+//! The sizes and paces a journal runs by, and the seam at which tests break its disk.
+//!
+//! The product runs on the bounds and on a disk that is left alone; only tests say otherwise.
+
+use std::time::Duration;
+
+use rusqlite::{Connection, Transaction};
+
+use crate::bounds;
+
+/// The thin seam to the disk, broken on purpose in tests.
+pub(super) trait Disk: Send {
+    /// Before a transaction.
+    fn before(&self, _connection: &Connection) -> rusqlite::Result<()> {
+        Ok(())
+    }
+
+    /// The commit with its fsync.
+    fn commit(&self, transaction: Transaction<'_>) -> rusqlite::Result<()> {
+        transaction.commit()
+    }
+}
+
+/// A disk that is left alone.
+struct Plain;
+
+impl Disk for Plain {}
+
+/// Sizes and paces that tests make small. The product runs on the bounds.
+pub(super) struct Tuning {
+    pub(super) queue_events: usize,
+    pub(super) batch_events: usize,
+    pub(super) batch_bytes: usize,
+    pub(super) generation_events: u64,
+    pub(super) tail_events: usize,
+    pub(super) tail_bytes: usize,
+    pub(super) cursor_within: Duration,
+    pub(super) checkpoint_every: Duration,
+    pub(super) log_pages: u32,
+    pub(super) probe_every: Duration,
+    pub(super) disk: Box<dyn Disk>,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            queue_events: bounds::JOURNAL_QUEUE_EVENTS,
+            batch_events: bounds::JOURNAL_BATCH_EVENTS,
+            batch_bytes: bounds::JOURNAL_BATCH_BYTES,
+            generation_events: bounds::IDENTITY_GENERATION_EVENTS,
+            tail_events: bounds::JOURNAL_TAIL_EVENTS,
+            tail_bytes: bounds::JOURNAL_TAIL_BYTES,
+            cursor_within: bounds::CURSOR_COMMIT_WITHIN,
+            checkpoint_every: bounds::CHECKPOINT_EVERY,
+            log_pages: bounds::WAL_PAGES_MAX,
+            probe_every: bounds::DISK_PROBE,
+            disk: Box::new(Plain),
+        }
+    }
+}

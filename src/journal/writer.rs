@@ -1,0 +1,395 @@
+//! The one writer: a thread, a queue, a group commit.
+//!
+//! It takes whoever queued during the last fsync into one transaction, and answers only after that
+//! transaction's fsync. Cursors ride along; when no event comes they are written alone after
+//! [`bounds::CURSOR_COMMIT_WITHIN`].
+//!
+//! What is kept in memory (filters, tail, head) follows a commit and never goes before it, so a
+//! rolled back batch leaves no trace.
+
+use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use rusqlite::hooks::Wal;
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::oneshot;
+
+use super::checkpoint::{self, Checkpointer};
+use super::cursors::Moves;
+use super::fault::{Code, Fault};
+use super::identities::Identities;
+use super::ledger::{self, Credits};
+use super::schema::{self, Row};
+use super::shared::Shared;
+use super::tuning::Tuning;
+use super::{AppendError, Commit, Health, Journaled, Stored};
+use crate::bounds;
+use crate::clock::Clock;
+use crate::event::InstanceName;
+use crate::scrub::Clean;
+
+/// What the writer is asked for.
+pub(super) enum Order {
+    /// An event, and where its answer goes.
+    Append(Clean, oneshot::Sender<Answer>),
+    /// A cursor waits.
+    Nudge,
+    /// Finish and end.
+    Close,
+}
+
+/// What became of an event.
+pub(super) type Answer = Result<Journaled, AppendError>;
+
+/// The writer, before its thread runs.
+pub(super) struct Writer {
+    pub(super) connection: Connection,
+    pub(super) identities: Identities,
+    pub(super) orders: Receiver<Order>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) instance: InstanceName,
+    pub(super) on_commit: Arc<dyn Fn(Commit) + Send + Sync>,
+    pub(super) clock: Clock,
+    pub(super) tuning: Tuning,
+    /// Pages in the write-ahead log after the last commit.
+    pub(super) log_pages: Arc<AtomicU32>,
+    pub(super) checkpointer: Checkpointer,
+    pub(super) lock: File,
+}
+
+/// Events that share a commit.
+#[derive(Default)]
+struct Batch {
+    events: Vec<Clean>,
+    replies: Vec<oneshot::Sender<Answer>>,
+    bytes: usize,
+    closing: bool,
+}
+
+impl Writer {
+    /// Writes until it is closed, or poisoned.
+    pub(super) fn run(mut self) {
+        let _alarm = Alarm(Arc::clone(&self.shared));
+        self.watch_log();
+        loop {
+            let next = match self.patience() {
+                None => self
+                    .orders
+                    .recv()
+                    .map_err(|_| RecvTimeoutError::Disconnected),
+                Some(patience) => self.orders.recv_timeout(patience),
+            };
+            let mut batch = Batch::default();
+            match next {
+                Ok(Order::Nudge) => continue,
+                Ok(first) => self.gather(first, &mut batch),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => batch.closing = true,
+            }
+            let closing = batch.closing;
+            match self.shared.health() {
+                Health::Ok => self.take(batch),
+                Health::DiskFull if batch.events.is_empty() => self.probe(),
+                Health::DiskFull => refuse(batch, AppendError::DiskFull),
+                Health::Poisoned => refuse(batch, AppendError::Poisoned),
+            }
+            if self.shared.is_poisoned() {
+                return self.abandon(closing);
+            }
+            if closing {
+                return self.finish();
+            }
+        }
+    }
+
+    /// How long to wait for an order when something else is due.
+    fn patience(&self) -> Option<Duration> {
+        match self.shared.health() {
+            Health::DiskFull => Some(self.tuning.probe_every),
+            Health::Ok | Health::Poisoned => self
+                .shared
+                .cursors()
+                .are_waiting()
+                .then_some(self.tuning.cursor_within),
+        }
+    }
+
+    /// The order in hand and whatever queued meanwhile, up to a batch.
+    fn gather(&self, first: Order, batch: &mut Batch) {
+        let mut next = Some(first);
+        while let Some(order) = next {
+            match order {
+                Order::Append(event, reply) => {
+                    batch.bytes += event.key().len() + event.value().len();
+                    batch.events.push(event);
+                    batch.replies.push(reply);
+                }
+                Order::Nudge => {}
+                Order::Close => batch.closing = true,
+            }
+            let full = batch.events.len() >= self.tuning.batch_events
+                || batch.bytes >= self.tuning.batch_bytes;
+            next = if full {
+                None
+            } else {
+                self.orders.try_recv().ok()
+            };
+        }
+    }
+
+    /// Writes a batch with the cursors that wait, and answers it.
+    fn take(&mut self, batch: Batch) {
+        let started = self.clock.steady();
+        let moves = self.shared.cursors().take();
+        match self.write(&batch.events, &moves) {
+            Ok(answers) => {
+                let took = self.clock.steady().saturating_sub(started);
+                self.publish(batch, &answers, took);
+                self.tend();
+            }
+            Err(error) => {
+                self.shared.cursors().restore(moves);
+                let why = self.fail(&error, "a commit failed");
+                refuse(batch, why);
+            }
+        }
+    }
+
+    /// One transaction. Nothing is committed, and no fsync spent, when nothing is new.
+    fn write(&mut self, events: &[Clean], moves: &Moves) -> rusqlite::Result<Vec<Journaled>> {
+        self.tuning.disk.before(&self.connection)?;
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let before = schema::meta::<i64>(&transaction, "head")?.cast_unsigned();
+        let mut head = before;
+        let mut credits = Credits::default();
+        let mut answers = Vec::with_capacity(events.len());
+        for event in events {
+            if !self.identities.insert(&transaction, &event.id().0.0)? {
+                answers.push(Journaled::Duplicate);
+                continue;
+            }
+            head += 1;
+            let received = event.received();
+            let row = Row {
+                sequence: head,
+                id: event.id().0.0,
+                source: credits.add(&transaction, event.source(), event.kind(), received)?,
+                kind: event.kind().as_str(),
+                received: received.millis(),
+                key: event.key(),
+                value: event.value(),
+            };
+            row.insert(&transaction)?;
+            answers.push(Journaled::Fresh { sequence: head });
+        }
+        if head == before && moves.is_empty() {
+            return Ok(answers);
+        }
+        if head != before {
+            credits.write(&transaction)?;
+            schema::set_head(&transaction, head)?;
+        }
+        moves.write(&transaction, &self.instance)?;
+        ledger::publish(&transaction, &moves.published)?;
+        self.tuning.disk.commit(transaction)?;
+        Ok(answers)
+    }
+
+    /// Lets everybody know what is on disk now.
+    fn publish(&mut self, batch: Batch, answers: &[Journaled], took: Duration) {
+        let count = batch.events.len();
+        let mut head = None;
+        {
+            let mut tail = self.shared.tail();
+            for (event, answer) in batch.events.into_iter().zip(answers) {
+                if let Journaled::Fresh { sequence } = *answer {
+                    self.identities.remember(&event.id().0.0);
+                    tail.push(stored(sequence, &event));
+                    head = Some(sequence);
+                }
+            }
+        }
+        if let Some(head) = head {
+            self.shared.head.send_replace(head);
+        }
+        for (reply, answer) in batch.replies.into_iter().zip(answers) {
+            // The caller may have gone away; its event is on disk all the same.
+            let _ = reply.send(Ok(*answer));
+        }
+        if head.is_some() {
+            let events = count;
+            (self.on_commit)(Commit { events, took });
+        }
+    }
+
+    /// What is due between two batches: a new generation, the rest of a checkpoint.
+    fn tend(&mut self) {
+        if self.identities.is_due()
+            && let Err(error) = self.turn_generation()
+        {
+            self.fail(&error, "sealing a generation of identities failed");
+        }
+        if self.log_pages.load(Ordering::Relaxed) > self.tuning.log_pages
+            && let Err(error) = checkpoint::passive(&self.connection)
+        {
+            self.fail(&error, "copying the log into the database failed");
+        }
+    }
+
+    fn turn_generation(&mut self) -> rusqlite::Result<()> {
+        self.tuning.disk.before(&self.connection)?;
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let next = self.identities.seal(&transaction, self.clock.now())?;
+        self.tuning.disk.commit(transaction)?;
+        self.identities.turn(next);
+        Ok(())
+    }
+
+    /// Sees whether a full disk has room again, by writing to it.
+    fn probe(&mut self) {
+        match self.write_probe() {
+            Ok(()) => {
+                if self.shared.set_full(false) {
+                    tracing::warn!("the journal's disk has room again: events are taken");
+                }
+            }
+            Err(error) => {
+                self.fail(&error, "trying the full disk failed");
+            }
+        }
+    }
+
+    /// As much as [`bounds::DISK_PROBE_BYTES`] must reach the disk, or the first events after a
+    /// full disk would find it full again.
+    fn write_probe(&mut self) -> rusqlite::Result<()> {
+        self.tuning.disk.before(&self.connection)?;
+        for statement in [
+            "INSERT OR REPLACE INTO probe(number, filler) VALUES (1, zeroblob(?1))",
+            "DELETE FROM probe WHERE ?1 > 0",
+        ] {
+            let transaction = self
+                .connection
+                .transaction_with_behavior(TransactionBehavior::Immediate)?;
+            transaction.execute(statement, [bounds::DISK_PROBE_BYTES])?;
+            self.tuning.disk.commit(transaction)?;
+        }
+        Ok(())
+    }
+
+    /// Decides what an error means, says so once, and gives the answer for those who waited.
+    fn fail(&self, error: &rusqlite::Error, what: &'static str) -> AppendError {
+        match Fault::of(error) {
+            Fault::Full => {
+                if self.shared.set_full(true) {
+                    let every = self.tuning.probe_every;
+                    tracing::error!(?every, "the journal's disk is full: events are refused");
+                }
+                AppendError::DiskFull
+            }
+            Fault::Busy => {
+                tracing::warn!("another program holds the journal's lock: a batch was refused");
+                AppendError::QueueFull
+            }
+            Fault::Broken => {
+                self.shared.poison(Code::of(error), what);
+                AppendError::Poisoned
+            }
+        }
+    }
+
+    /// Keeps count of the log's pages. The hook takes the place of SQLite's own checkpoint.
+    fn watch_log(&mut self) {
+        let pages = Arc::clone(&self.log_pages);
+        let hook = move |_: &mut Wal, now: i32| {
+            pages.store(now.unsigned_abs(), Ordering::Relaxed);
+            Ok(())
+        };
+        if let Err(error) = self.connection.wal_hook(Some(hook)) {
+            self.fail(&error, "watching the log failed");
+        }
+    }
+
+    /// The end of a journal that is closed: the queue, the cursors, the log.
+    fn finish(mut self) {
+        loop {
+            let mut batch = Batch::default();
+            if let Ok(order) = self.orders.try_recv() {
+                self.gather(order, &mut batch);
+            }
+            let last = batch.events.is_empty();
+            match self.shared.health() {
+                Health::Ok => self.take(batch),
+                Health::DiskFull => refuse(batch, AppendError::DiskFull),
+                Health::Poisoned => refuse(batch, AppendError::Poisoned),
+            }
+            if last {
+                break;
+            }
+        }
+        self.checkpointer.stop();
+        if !self.shared.is_poisoned()
+            && let Err(error) = checkpoint::truncate(&self.connection)
+        {
+            let code = Code::of(&error);
+            tracing::warn!(%code, "the journal's log was not emptied; the next start does it");
+        }
+        drop(self.connection);
+        drop(self.lock);
+    }
+
+    /// The end of a journal that no longer trusts its disk: nothing is committed or copied any
+    /// more, whoever waits is told.
+    fn abandon(self, closing: bool) {
+        self.checkpointer.stop();
+        drop(self.connection);
+        let mut closing = closing;
+        while !closing {
+            match self.orders.recv() {
+                Ok(Order::Append(_, reply)) => {
+                    let _ = reply.send(Err(AppendError::Poisoned));
+                }
+                Ok(Order::Nudge) => {}
+                Ok(Order::Close) | Err(_) => closing = true,
+            }
+        }
+        drop(self.lock);
+    }
+}
+
+fn refuse(batch: Batch, why: AppendError) {
+    for reply in batch.replies {
+        let _ = reply.send(Err(why));
+    }
+}
+
+fn stored(sequence: u64, event: &Clean) -> Stored {
+    Stored {
+        sequence,
+        id: event.id(),
+        source: event.source().clone(),
+        kind: event.kind(),
+        received: event.received(),
+        key: event.key().clone(),
+        value: event.value().clone(),
+    }
+}
+
+/// A writer that ends by a defect must not look alive.
+struct Alarm(Arc<Shared>);
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0
+                .poison(Code::DEFECT, "the journal's writer ended by a defect");
+        }
+    }
+}
