@@ -200,6 +200,11 @@ pub const RECORD_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const LINGER: Duration = Duration::from_millis(5);
 /// Batch size when the topics' limit is not known, in bytes: below Kafka's default of 1,048,588.
 pub const BATCH_BYTES_DEFAULT: usize = 900_000;
+/// The smallest batch size that refusals bring us down to while the topics' limit is not known, in
+/// bytes.
+pub const BATCH_BYTES_MIN: usize = 4 * 1024;
+/// Longest pause of the client between its own attempts to reach a broker; the first is 100 ms.
+pub const BROKER_RECONNECT_MAX: Duration = Duration::from_secs(2);
 /// One question to the brokers (metadata, topic settings, creation of topics).
 pub const BROKER_REQUEST: Duration = Duration::from_secs(5);
 /// First and longest pause between attempts of the courier; jitter is added.
@@ -210,6 +215,10 @@ pub const BACKOFF_MAX: Duration = Duration::from_secs(30);
 pub const BROKER_PROBE: Duration = Duration::from_secs(2);
 /// How long `kafka_up` is believed without an acknowledgement or answer.
 pub const BROKER_FRESH: Duration = Duration::from_secs(15);
+/// How often a trouble that goes on is logged again.
+pub const TROUBLE_REMINDER: Duration = Duration::from_secs(10 * 60);
+/// How often the publish lag is measured while nothing else happens.
+pub const LAG_TICK: Duration = Duration::from_secs(1);
 
 // --- Stopping ----------------------------------------------------------------------------------
 

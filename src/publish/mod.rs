@@ -1,7 +1,30 @@
-//! Onto Kafka, with a receipt (skeleton: to be written).
+//! Onto Kafka, with a receipt.
+//!
+//! [`Publisher`] hands records to the client and never waits; what became of each comes back through
+//! a channel as a [`Fate`]. A [`Published`] is made only from a broker's acknowledgement, and the
+//! brokers acknowledge only what all in-sync replicas have: `acks=all` and idempotence are set over
+//! whatever the configuration says, read back before the client is made, and logged.
+//!
+//! Order: librdkafka retries within a partition in order. While records flow in batches a record
+//! that cannot be sent ends the whole client (its gapless guarantee), because what follows it in the
+//! same partition must not overtake it; the owner then sends again what was not acknowledged. Brokers
+//! accept any first sequence of a new client, so this holds once a partition has acknowledged
+//! something, or the topics' size limit is known; [`Inspector`] asks for it at start.
+//!
+//! Never: a record that expires in a queue (`message.timeout.ms=0`), a second word for who may retry
+//! (the client within a session, the courier beyond it), a property's value in a message.
+
+use std::sync::Arc;
 
 use crate::event::{Family, InstanceName};
 use crate::secret::Secret;
+
+mod kafka;
+
+pub use kafka::{
+    Embedded, EmbeddedError, Injected, Inspector, Publisher, Received, Reports, Tail, TailError,
+    check,
+};
 
 /// The brokers and how to speak to them.
 #[derive(Clone, Debug)]
@@ -34,4 +57,202 @@ impl Settings {
     pub fn topic(&self, family: Family) -> String {
         format!("{}.{}", self.topic_prefix, family.as_str())
     }
+}
+
+/// Properties that carry the promise or have a key of their own, with their aliases. A configuration
+/// may not set them; where one comes through all the same, ours wins.
+pub const RESERVED: &[&str] = &[
+    "acks",
+    "bootstrap.servers",
+    "compression.codec",
+    "compression.type",
+    "delivery.report.only.error",
+    "delivery.timeout.ms",
+    "enable.gapless.guarantee",
+    "enable.idempotence",
+    "max.in.flight",
+    "max.in.flight.requests.per.connection",
+    "message.send.max.retries",
+    "message.timeout.ms",
+    "metadata.broker.list",
+    "partitioner",
+    "queue.buffering.max.kbytes",
+    "queue.buffering.max.messages",
+    "queuing.strategy",
+    "request.required.acks",
+    "retries",
+    "test.mock.num.brokers",
+    "transaction.timeout.ms",
+    "transactional.id",
+];
+
+/// Why the client cannot be made. No text holds a property's value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// librdkafka has no such property.
+    #[error("kafka.properties: \"{0}\" is not a property of librdkafka")]
+    UnknownProperty(String),
+    /// librdkafka does not take this value, or was built without what the value needs.
+    #[error("kafka.properties: librdkafka refuses the value of \"{0}\"")]
+    BadValue(String),
+    /// The properties do not go together.
+    #[error("the Kafka client cannot be made: {0}")]
+    Contradiction(String),
+    /// What carries the promise reads back otherwise than it was set: a defect.
+    #[error("the Kafka client's {property} reads back as \"{found}\" instead of \"{promised}\"")]
+    Promise {
+        /// The property.
+        property: &'static str,
+        /// What was set.
+        promised: String,
+        /// What the client says.
+        found: String,
+    },
+}
+
+/// One record on its way.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    /// Whose topic.
+    pub family: Family,
+    /// The record key.
+    pub key: &'a [u8],
+    /// The CloudEvents JSON.
+    pub value: &'a [u8],
+    /// Its place in the journal, for the header.
+    pub sequence: u64,
+}
+
+/// The receipt: the brokers have the record. Made only from an acknowledgement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Published {
+    family: Family,
+    partition: i32,
+    offset: i64,
+}
+
+impl Published {
+    /// Whose topic.
+    pub fn family(&self) -> Family {
+        self.family
+    }
+
+    /// The partition of that topic.
+    pub fn partition(&self) -> i32 {
+        self.partition
+    }
+
+    /// Its offset in that partition.
+    pub fn offset(&self) -> i64 {
+        self.offset
+    }
+}
+
+/// What stands between a record and its acknowledgement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Trouble {
+    /// The topic is not there, until a human makes it.
+    UnknownTopic,
+    /// The brokers do not let this client write, until a human allows it.
+    Unauthorized,
+    /// The brokers do not believe this client, or it does not believe them.
+    Authentication,
+    /// The batch that held the record is over the topic's limit.
+    TooLarge,
+    /// The client can no longer keep its promise and must be made anew.
+    Fatal,
+    /// No broker answers.
+    Unreachable,
+    /// The brokers refuse the record for another reason.
+    Refused,
+}
+
+impl Trouble {
+    /// All of them, for metrics that exist at 0 from the start.
+    pub const ALL: [Self; 7] = [
+        Self::UnknownTopic,
+        Self::Unauthorized,
+        Self::Authentication,
+        Self::TooLarge,
+        Self::Fatal,
+        Self::Unreachable,
+        Self::Refused,
+    ];
+
+    /// The reason as the log and `hookgate_publish_failures_total` name it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::UnknownTopic => "unknown_topic",
+            Self::Unauthorized => "unauthorized",
+            Self::Authentication => "authentication",
+            Self::TooLarge => "too_large",
+            Self::Fatal => "fatal",
+            Self::Unreachable => "unreachable",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// A failure with the client's own words for it, which are fixed texts and names of brokers and
+/// topics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What kind of trouble it is.
+    pub trouble: Trouble,
+    /// The client's words.
+    pub detail: String,
+}
+
+/// What became of one record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// The brokers have it.
+    Acknowledged(Published),
+    /// They do not, and will not take it as it was sent.
+    Failed(Failure),
+    /// It was taken out of the client's queue, and may or may not have arrived.
+    Withdrawn,
+}
+
+/// One record's fate, under the slot it was sent with. Every record sent gets exactly one.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// What the sender called it.
+    pub slot: usize,
+    /// What became of it.
+    pub fate: Fate,
+}
+
+/// A record that the client did not take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotTaken {
+    /// Its queue is full; reports will make room.
+    QueueFull,
+    /// It will not take it. No report follows.
+    Failed(Failure),
+}
+
+/// How records are put into batches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Batching {
+    /// Many to a batch of at most so many bytes.
+    Together {
+        /// `batch.size`.
+        bytes: usize,
+    },
+    /// Each in a batch of its own, so that what is refused is refused alone.
+    Alone,
+}
+
+/// What the brokers were found to be, as far as they say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inspection {
+    /// Whether a broker answered; why not otherwise.
+    pub unreachable: Option<Failure>,
+    /// Topics that are not there or not to be written, each with its words for a human.
+    pub blocked: Vec<(Family, Failure)>,
+    /// What is weaker or other than it should be, in words for a human.
+    pub warnings: Arc<[String]>,
+    /// The smallest `max.message.bytes` of the topics, in bytes; `None` while it is not known.
+    pub limit: Option<usize>,
 }

@@ -1,0 +1,146 @@
+//! The client at hand: when it is opened, how it batches, when it is closed.
+//!
+//! There is one way out of every trouble with a client: send no more, let what is outstanding be
+//! answered (for a bounded time), close it, and start from the front of what is not acknowledged.
+
+use super::pause::{Backoff, Deadline};
+use super::run::Run;
+use crate::bounds;
+use crate::publish::{Batching, Failure, Inspector, Publisher, Reports, SettingsError, Trouble};
+
+/// A client and where its words arrive.
+pub(super) struct Line {
+    pub(super) publisher: Publisher,
+    pub(super) reports: Reports,
+    pub(super) batching: Batching,
+}
+
+pub(super) struct Ending {
+    pub(super) latest: Deadline,
+    /// What it is for; `None` for a fatal error whose record is not known.
+    pub(super) cause: Option<Failure>,
+    /// The first slot that it failed on.
+    pub(super) slot: usize,
+}
+
+impl Run<'_> {
+    /// Closes and opens the client where that is due.
+    pub(super) fn mend(&mut self) {
+        let held = |family| self.holds.is_held(family);
+        if let Some(last) = self.alone_through
+            && !self.window.has_suspects(last, held)
+        {
+            self.alone_through = None;
+        }
+        if let Some(line) = &self.line {
+            let overdue = self
+                .ending
+                .as_ref()
+                .is_some_and(|ending| ending.latest.is_past());
+            let unfit = self.ending.is_some() || line.batching != self.batching();
+            if !unfit || (self.window.outstanding() > 0 && !overdue) {
+                return;
+            }
+            self.close();
+        }
+        if self.pause.is_some_and(|pause| !pause.is_past()) {
+            return;
+        }
+        self.pause = None;
+        match self.open() {
+            Ok(()) if self.stuck.is_none() => {
+                self.backoff = Backoff::default();
+                self.outlook.resumed();
+            }
+            Ok(()) => {}
+            Err(error) => self.stop(Failure {
+                trouble: Trouble::Refused,
+                detail: error.to_string(),
+            }),
+        }
+    }
+
+    fn open(&mut self) -> Result<(), SettingsError> {
+        if self.inspector.is_none() {
+            self.inspector = Some(Inspector::start(&self.parts.settings)?);
+        }
+        let batching = self.batching();
+        let (publisher, reports) = Publisher::open(&self.parts.settings, batching)?;
+        self.line = Some(Line {
+            publisher,
+            reports,
+            batching,
+        });
+        Ok(())
+    }
+
+    /// Withdraws what is outstanding, hears every fate, and decides how to go on.
+    pub(super) fn close(&mut self) {
+        let Some(mut line) = self.line.take() else {
+            return;
+        };
+        line.publisher.close();
+        while let Ok(report) = line.reports.fates.try_recv() {
+            self.settle(report);
+        }
+        self.window.rewind();
+        let Some(ending) = self.ending.take() else {
+            return;
+        };
+        let cause = ending.cause.unwrap_or_else(|| Failure {
+            trouble: Trouble::Fatal,
+            detail: "the client ended".to_owned(),
+        });
+        if cause.trouble != Trouble::TooLarge {
+            self.stuck = Some(ending.slot);
+            self.stop(cause);
+        }
+    }
+
+    /// Pauses before the next client.
+    fn stop(&mut self, failure: Failure) {
+        let first = self.backoff.is_fresh();
+        let pause = self.backoff.next();
+        let reason = &failure.detail;
+        tracing::warn!(?pause, reason, "the Kafka client is made anew");
+        self.pause = Some(Deadline::after(pause));
+        // A client that ended once is an event, and nobody's task; twice is a state.
+        if !first || failure.trouble != Trouble::Fatal {
+            self.outlook.stopped(failure);
+        }
+    }
+
+    pub(super) fn batching(&self) -> Batching {
+        match self.alone_through {
+            Some(_) => Batching::Alone,
+            None => Batching::Together {
+                bytes: self.batch_bytes,
+            },
+        }
+    }
+
+    /// Lets the client run out, then be closed. A cause that says more replaces one that says less.
+    pub(super) fn end(&mut self, cause: Option<Failure>, slot: usize) {
+        let ending = self.ending.get_or_insert_with(|| Ending {
+            latest: Deadline::after(bounds::BROKER_REQUEST),
+            cause: None,
+            slot,
+        });
+        ending.slot = ending.slot.min(slot);
+        let weight = |cause: &Option<Failure>| match cause.as_ref().map(|cause| cause.trouble) {
+            None => 0,
+            Some(Trouble::Fatal) => 1,
+            Some(Trouble::TooLarge) => 2,
+            Some(
+                Trouble::UnknownTopic
+                | Trouble::Unauthorized
+                | Trouble::Authentication
+                | Trouble::Unreachable
+                | Trouble::Refused,
+            ) => 3,
+        };
+        if weight(&cause) > weight(&ending.cause) {
+            ending.cause = cause;
+        }
+    }
+}

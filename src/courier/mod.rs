@@ -1,0 +1,158 @@
+//! Journal to Kafka, for ever, in order.
+//!
+//! Promises
+//! - Events are handed to the client in the journal's order, many in flight. The cursor is the
+//!   contiguous acknowledged prefix: it moves on acknowledgements alone, never on a time-out.
+//! - A broker that is absent at start or goes away for days costs nothing but waiting. A client that
+//!   ends (a fatal error) is made anew and sends what was not acknowledged; what was acknowledged
+//!   beyond a gap is not sent again.
+//! - A missing topic or one that may not be written is waited for, loudly, and delays no other
+//!   family while there is room in the window.
+//! - A batch that the brokers refuse for its size is taken apart: what was in flight is sent again,
+//!   each record alone, and only what is refused alone goes to quarantine, under its own key. It
+//!   counts as published when its quarantine record is acknowledged.
+//!
+//! Never: a delivery that waits for Kafka; an event that is skipped.
+//!
+//! It has a thread of its own, because reading the journal and closing a client block.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::clock::Clock;
+use crate::journal::Journal;
+use crate::publish::{Settings, Trouble};
+use crate::telemetry::Telemetry;
+
+mod fates;
+mod holds;
+mod line;
+mod outlook;
+mod pause;
+mod run;
+mod window;
+
+/// Reasons of `hookgate_publish_failures_total`.
+pub const FAILURES: &[&str] = &{
+    let mut reasons = [""; Trouble::ALL.len()];
+    let mut place = 0;
+    while place < reasons.len() {
+        reasons[place] = Trouble::ALL[place].as_str();
+        place += 1;
+    }
+    reasons
+};
+
+/// How Kafka takes events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kafka {
+    /// It does.
+    Up,
+    /// No broker answers; it will go on by itself.
+    Down {
+        /// Why, as far as it is known.
+        reason: String,
+    },
+    /// It will not without a human: a missing topic, a refused client or record.
+    Waiting {
+        /// What must be done, in words such as "topic video.lifecycle is missing".
+        reason: String,
+    },
+}
+
+/// How the courier is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// How Kafka takes events.
+    pub kafka: Kafka,
+    /// What is weaker than it should be: too few replicas, unequal partitions.
+    pub warnings: Arc<[String]>,
+    /// Every event up to and including this sequence is acknowledged.
+    pub cursor: u64,
+    /// Events handed to the client and not acknowledged.
+    pub in_flight: usize,
+}
+
+impl Status {
+    fn new(cursor: u64) -> Self {
+        Self {
+            kafka: Kafka::Down {
+                reason: "no broker has answered yet".to_owned(),
+            },
+            warnings: Arc::default(),
+            cursor,
+            in_flight: 0,
+        }
+    }
+}
+
+/// How a drain ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drained {
+    /// Whether everything in the journal is acknowledged.
+    pub complete: bool,
+    /// The cursor it left behind.
+    pub cursor: u64,
+}
+
+/// The courier of one gateway. Dropped without a drain, it stops at once; the cursor stands where
+/// the last acknowledgement put it.
+pub struct Courier {
+    orders: mpsc::Sender<Drain>,
+    status: watch::Receiver<Status>,
+}
+
+struct Drain {
+    deadline: Duration,
+    done: oneshot::Sender<Drained>,
+}
+
+impl Courier {
+    /// Starts after the journal's cursor. Waits for nothing.
+    pub fn start(
+        journal: Journal,
+        settings: Settings,
+        clock: Clock,
+        telemetry: Arc<Telemetry>,
+    ) -> Self {
+        let (orders, taken) = mpsc::channel(1);
+        let (status_in, status) = watch::channel(Status::new(0));
+        let parts = run::Parts {
+            journal,
+            settings,
+            clock,
+            telemetry,
+            status: status_in,
+        };
+        let thread = thread::Builder::new().name("courier".to_owned());
+        if let Err(error) = thread.spawn(move || run::for_ever(&parts, taken)) {
+            tracing::error!(
+                "the courier's thread cannot be started, nothing is published: {error}"
+            );
+        }
+        Self { orders, status }
+    }
+
+    /// How it is, as it changes.
+    pub fn status(&self) -> watch::Receiver<Status> {
+        self.status.clone()
+    }
+
+    /// Publishes what the journal holds until all of it is acknowledged or the deadline has passed,
+    /// moves the cursor and stops. To be called when nothing is appended any more.
+    pub async fn drain(self, deadline: Duration) -> Drained {
+        let (done, drained) = oneshot::channel();
+        let order = Drain { deadline, done };
+        let ended = || Drained {
+            complete: false,
+            cursor: self.status.borrow().cursor,
+        };
+        if self.orders.send(order).await.is_err() {
+            return ended();
+        }
+        drained.await.unwrap_or_else(|_| ended())
+    }
+}

@@ -1,0 +1,221 @@
+//! How Kafka looks from here, in words for `/readyz`, and the one place that logs it.
+//!
+//! A change is logged once; a trouble that goes on is logged again every ten minutes. What only
+//! time can mend is a warning, what needs a human an error: nothing is lost in either case.
+
+use std::sync::Arc;
+
+use super::pause::Deadline;
+use super::{Kafka, Status};
+use crate::bounds;
+use crate::event::Family;
+use crate::publish::{Failure, Inspection, Trouble};
+
+/// See the header.
+pub(super) struct Outlook {
+    /// The last word on whether brokers answer: why not, or `None`.
+    away: Option<Failure>,
+    /// What stops the whole client, until the event it failed on is through.
+    stopped: Option<Failure>,
+    /// Why the journal cannot be read.
+    unreadable: Option<Failure>,
+    /// What stops one family, as publishing found it.
+    held: Vec<(Family, Failure)>,
+    /// What stops one family, as looking at the brokers found it.
+    seen: Vec<(Family, Failure)>,
+    warnings: Arc<[String]>,
+    reminder: Option<Deadline>,
+    /// Until then an answer counts as fresh.
+    fresh: Option<Deadline>,
+}
+
+impl Outlook {
+    /// Before any broker has answered.
+    pub(super) fn new() -> Self {
+        Self {
+            away: Some(Failure {
+                trouble: Trouble::Unreachable,
+                detail: NO_ANSWER_YET.to_owned(),
+            }),
+            stopped: None,
+            unreadable: None,
+            held: Vec::new(),
+            seen: Vec::new(),
+            warnings: Arc::default(),
+            reminder: None,
+            fresh: None,
+        }
+    }
+
+    /// A broker answered or acknowledged.
+    pub(super) fn answered(&mut self) {
+        self.away = None;
+        self.fresh = Some(Deadline::after(bounds::BROKER_FRESH));
+    }
+
+    /// Whether the last answer is so long ago that a question without one means something.
+    pub(super) fn is_stale(&self) -> bool {
+        self.fresh.is_none_or(Deadline::is_past)
+    }
+
+    /// No broker answers, or none believes us. Whether that is news.
+    pub(super) fn away(&mut self, failure: Failure) -> bool {
+        let trouble = failure.trouble;
+        let before = self.away.replace(failure);
+        before.is_none_or(|before| before.trouble != trouble || before.detail == NO_ANSWER_YET)
+    }
+
+    /// Whether no broker answers.
+    pub(super) fn is_away(&self) -> bool {
+        self.away.is_some()
+    }
+
+    /// The client stopped and is made anew.
+    pub(super) fn stopped(&mut self, failure: Failure) {
+        self.stopped = Some(failure);
+    }
+
+    /// What stopped the client is past.
+    pub(super) fn resumed(&mut self) {
+        self.stopped = None;
+    }
+
+    /// The journal cannot be read, or can again.
+    pub(super) fn readable(&mut self, why_not: Option<String>) {
+        self.unreadable = why_not.map(|detail| Failure {
+            trouble: Trouble::Refused,
+            detail,
+        });
+    }
+
+    /// Which families are held, and why.
+    pub(super) fn hold(&mut self, held: Vec<(Family, Failure)>) {
+        self.held = held;
+    }
+
+    /// What looking at the brokers found.
+    pub(super) fn seen(&mut self, found: &Inspection) {
+        self.seen.clone_from(&found.blocked);
+        for warning in found.warnings.iter() {
+            if !self.warnings.contains(warning) {
+                tracing::warn!("{warning}");
+            }
+        }
+        self.warnings = Arc::clone(&found.warnings);
+    }
+
+    /// Writes the state down and logs what changed.
+    pub(super) fn tell(&mut self, status: &mut Status) -> bool {
+        let mut changed = false;
+        if !Arc::ptr_eq(&status.warnings, &self.warnings) {
+            status.warnings = Arc::clone(&self.warnings);
+            changed = true;
+        }
+        let kafka = self.kafka();
+        let due = kafka != Kafka::Up && self.reminder.is_some_and(Deadline::is_past);
+        if kafka != status.kafka || due {
+            log(&kafka);
+            self.reminder = Some(Deadline::after(bounds::TROUBLE_REMINDER));
+            status.kafka = kafka;
+            changed = true;
+        }
+        changed
+    }
+
+    fn kafka(&self) -> Kafka {
+        let waiting = |failure: &Failure| Kafka::Waiting {
+            reason: failure.detail.clone(),
+        };
+        if let Some(away) = &self.away {
+            return match away.trouble {
+                Trouble::Unreachable => Kafka::Down {
+                    reason: away.detail.clone(),
+                },
+                Trouble::UnknownTopic
+                | Trouble::Unauthorized
+                | Trouble::Authentication
+                | Trouble::TooLarge
+                | Trouble::Fatal
+                | Trouble::Refused => waiting(away),
+            };
+        }
+        if let Some(stopped) = self.unreadable.as_ref().or(self.stopped.as_ref()) {
+            return waiting(stopped);
+        }
+        // The brokers' own list is the fuller one; publishing knows what they do not say.
+        let unseen = |(family, _): &&(Family, Failure)| !self.seen.iter().any(|(f, _)| f == family);
+        let families = self.seen.iter().chain(self.held.iter().filter(unseen));
+        let reasons: Vec<_> = families
+            .map(|(_, failure)| failure.detail.as_str())
+            .collect();
+        if reasons.is_empty() {
+            return Kafka::Up;
+        }
+        Kafka::Waiting {
+            reason: reasons.join("; "),
+        }
+    }
+}
+
+const NO_ANSWER_YET: &str = "no broker has answered yet";
+
+fn log(kafka: &Kafka) {
+    match kafka {
+        Kafka::Up => tracing::info!("Kafka takes events"),
+        Kafka::Down { reason } => {
+            tracing::warn!("Kafka is away ({reason}): events wait in the journal");
+        }
+        Kafka::Waiting { reason } => {
+            tracing::error!("a human is needed ({reason}): events wait in the journal");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(trouble: Trouble, detail: &str) -> Failure {
+        Failure {
+            trouble,
+            detail: detail.to_owned(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_missing_topic_is_named_once_though_two_know_of_it() {
+        let mut outlook = Outlook::new();
+        outlook.answered();
+        let missing = failure(Trouble::UnknownTopic, "topic video.lifecycle is missing");
+        outlook.hold(vec![(
+            Family::Lifecycle,
+            failure(Trouble::UnknownTopic, "unknown"),
+        )]);
+        outlook.seen(&Inspection {
+            blocked: vec![(Family::Lifecycle, missing)],
+            ..Inspection::default()
+        });
+        let reason = "topic video.lifecycle is missing".to_owned();
+        assert_eq!(outlook.kafka(), Kafka::Waiting { reason });
+    }
+
+    #[tokio::test]
+    async fn brokers_that_are_away_come_before_all_else_and_are_news_once() {
+        let mut outlook = Outlook::new();
+        outlook.stopped(failure(Trouble::Refused, "x"));
+        assert!(outlook.away(failure(Trouble::Unreachable, "down")));
+        assert!(!outlook.away(failure(Trouble::Unreachable, "down")));
+        let reason = "down".to_owned();
+        assert_eq!(outlook.kafka(), Kafka::Down { reason });
+    }
+
+    #[tokio::test]
+    async fn a_state_is_told_when_it_changes() {
+        let mut outlook = Outlook::new();
+        let mut status = Status::new(0);
+        assert!(!outlook.tell(&mut status));
+        outlook.answered();
+        assert!(outlook.tell(&mut status) && status.kafka == Kafka::Up);
+        assert!(!outlook.tell(&mut status));
+    }
+}

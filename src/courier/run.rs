@@ -1,0 +1,341 @@
+//! The courier's own thread: one loop that reads, sends, hears and tells.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{self, MissedTickBehavior};
+
+use super::holds::Holds;
+use super::line::{Ending, Line};
+use super::outlook::Outlook;
+use super::pause::{Backoff, Deadline};
+use super::window::Window;
+use super::{Drain, Drained, Status};
+use crate::bounds;
+use crate::clock::Clock;
+use crate::journal::{Advance, Journal, Lane};
+use crate::publish::{Failure, Inspection, Inspector, NotTaken, Report, Reports, Settings};
+use crate::telemetry::Telemetry;
+
+/// What the courier is given.
+pub(super) struct Parts {
+    pub(super) journal: Journal,
+    pub(super) settings: Settings,
+    pub(super) clock: Clock,
+    pub(super) telemetry: Arc<Telemetry>,
+    pub(super) status: watch::Sender<Status>,
+}
+
+/// Runs until it is drained or its handle is dropped. A defect of ours ends one run, not the
+/// courier: the next one starts after the journal's cursor.
+pub(super) fn for_ever(parts: &Parts, mut orders: mpsc::Receiver<Drain>) {
+    let runtime = match time_only_runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!("the courier cannot run, nothing is published: {error}");
+            return;
+        }
+    };
+    let mut backoff = Backoff::default();
+    loop {
+        let run = async { Run::new(parts).await.run(&mut orders).await };
+        if catch_unwind(AssertUnwindSafe(|| runtime.block_on(run))).is_ok() {
+            return;
+        }
+        tracing::error!("the courier ended by a defect and starts again after its cursor");
+        runtime.block_on(async { time::sleep(backoff.next()).await });
+    }
+}
+
+fn time_only_runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+}
+
+pub(super) struct Run<'a> {
+    pub(super) parts: &'a Parts,
+    pub(super) window: Window,
+    /// The last sequence that was read into the window, or is known to hold nothing.
+    pub(super) read: u64,
+    pub(super) cursor: u64,
+    pub(super) head: watch::Receiver<u64>,
+    pub(super) line: Option<Line>,
+    pub(super) inspector: Option<(Inspector, mpsc::Receiver<Inspection>)>,
+    /// `batch.size` while records flow together.
+    pub(super) batch_bytes: usize,
+    /// Whether the topics' limit is known, and not only feared.
+    pub(super) limit_known: bool,
+    /// Up to this slot records are sent alone.
+    pub(super) alone_through: Option<usize>,
+    /// The line is closed when nothing is outstanding, or at the latest then.
+    pub(super) ending: Option<Ending>,
+    /// No client is opened before this.
+    pub(super) pause: Option<Deadline>,
+    pub(super) backoff: Backoff,
+    /// The journal is not read before this: it could not be read.
+    pub(super) unreadable: Option<(Deadline, Backoff)>,
+    /// The slot that stopped the client last.
+    pub(super) stuck: Option<usize>,
+    pub(super) holds: Holds,
+    pub(super) outlook: Outlook,
+    pub(super) drain: Option<(Deadline, oneshot::Sender<Drained>)>,
+}
+
+impl<'a> Run<'a> {
+    async fn new(parts: &'a Parts) -> Self {
+        let mut backoff = Backoff::default();
+        let cursor = loop {
+            match parts.journal.cursor(&Lane::Live) {
+                Ok(cursor) => break cursor,
+                Err(error) => {
+                    tracing::error!("the courier does not know where to start: {error}");
+                    time::sleep(backoff.next()).await;
+                }
+            }
+        };
+        tracing::info!(cursor, "the courier starts after the journal's cursor");
+        parts
+            .status
+            .send_modify(|status| *status = Status::new(cursor));
+        Self {
+            parts,
+            window: Window::default(),
+            read: cursor,
+            cursor,
+            head: parts.journal.head(),
+            line: None,
+            inspector: None,
+            batch_bytes: bounds::BATCH_BYTES_DEFAULT,
+            limit_known: false,
+            alone_through: None,
+            ending: None,
+            pause: None,
+            backoff: Backoff::default(),
+            unreadable: None,
+            stuck: None,
+            holds: Holds::default(),
+            outlook: Outlook::new(),
+            drain: None,
+        }
+    }
+
+    async fn run(mut self, orders: &mut mpsc::Receiver<Drain>) {
+        let mut tick = time::interval(bounds::LAG_TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut heard = Vec::with_capacity(bounds::JOURNAL_READ_EVENTS);
+        loop {
+            self.mend();
+            let more = self.fill();
+            self.hear_now(&mut heard);
+            self.tell();
+            if self.is_drained() {
+                break;
+            }
+            if more {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            let timer = self.next_deadline();
+            let line = self.line.as_mut().map(|line| &mut line.reports);
+            let found = self.inspector.as_mut().map(|(_, found)| found);
+            tokio::select! {
+                word = next_word(line, &mut heard) => match word {
+                    Word::Fates => self.settle_all(&mut heard),
+                    Word::Ailment(failure) => self.ails(failure),
+                },
+                Some(inspection) = next_inspection(found) => self.inspected(&inspection),
+                Ok(()) = self.head.changed() => {}
+                order = orders.recv(), if self.drain.is_none() => match order {
+                    Some(Drain { deadline, done }) => {
+                        self.drain = Some((Deadline::after(deadline), done));
+                    }
+                    None => break,
+                },
+                () = wait(timer) => {}
+                _ = tick.tick() => {}
+            }
+        }
+        self.close();
+        self.tell();
+        if let Some((_, done)) = self.drain.take() {
+            let complete = self.is_empty();
+            let cursor = self.cursor;
+            // Whoever asked may have gone.
+            let _ = done.send(Drained { complete, cursor });
+        }
+    }
+
+    /// Moves events from the journal into the window and from there to the client. Whether there is
+    /// more to do at once.
+    fn fill(&mut self) -> bool {
+        let read = self.read();
+        let batching = self.batching();
+        let Some(line) = &self.line else { return read };
+        if self.ending.is_some() || line.batching != batching {
+            return false;
+        }
+        let mut failures = Vec::new();
+        let mut sent = 0;
+        while sent < bounds::JOURNAL_READ_EVENTS {
+            let held = |family| self.holds.is_held(family);
+            let Some((slot, record)) = self.window.to_send(self.alone_through, held) else {
+                break;
+            };
+            match line.publisher.send(slot, record) {
+                Ok(()) => self.window.sent(slot),
+                Err(NotTaken::QueueFull) => return false,
+                Err(NotTaken::Failed(failure)) => {
+                    failures.push((slot, failure));
+                    break;
+                }
+            }
+            sent += 1;
+        }
+        let refused = !failures.is_empty();
+        for (slot, failure) in failures {
+            // What the client itself finds too large was alone.
+            self.failed(slot, failure, true);
+        }
+        read || refused || sent == bounds::JOURNAL_READ_EVENTS
+    }
+
+    /// Reads once if there is something to read and room for it. Whether there was.
+    fn read(&mut self) -> bool {
+        let head = *self.head.borrow_and_update();
+        let early = self.unreadable.is_some_and(|(until, _)| !until.is_past());
+        if self.read >= head || !self.window.has_room() || early {
+            return false;
+        }
+        match self.parts.journal.read_after(self.read) {
+            Ok(events) => {
+                if self.unreadable.take().is_some() {
+                    self.outlook.readable(None);
+                }
+                // Nothing below the head: what stood there was erased.
+                self.read = events.last().map_or(head, |last| last.sequence);
+                events.into_iter().for_each(|event| self.window.push(event));
+                true
+            }
+            Err(error) => {
+                let mut backoff = self
+                    .unreadable
+                    .map_or_else(Backoff::default, |(_, backoff)| backoff);
+                self.unreadable = Some((Deadline::after(backoff.next()), backoff));
+                self.outlook.readable(Some(error.to_string()));
+                false
+            }
+        }
+    }
+
+    fn hear_now(&mut self, heard: &mut Vec<Report>) {
+        if let Some(line) = &mut self.line {
+            while heard.len() < heard.capacity() {
+                let Ok(report) = line.reports.fates.try_recv() else {
+                    break;
+                };
+                heard.push(report);
+            }
+        }
+        self.settle_all(heard);
+    }
+
+    /// Moves the cursor, and says how things are.
+    fn tell(&mut self) {
+        self.release(|_| false);
+        if self.holds.forget(&mut self.window) {
+            self.outlook.hold(self.holds.reasons());
+        }
+        if self.stuck.is_some_and(|slot| self.window.is_settled(slot)) {
+            self.stuck = None;
+            self.backoff = Backoff::default();
+            self.outlook.resumed();
+        }
+        if let Some(prefix) = self.window.advance() {
+            self.cursor = prefix.through;
+            self.parts.journal.advance(Advance {
+                lane: Lane::Live,
+                through: prefix.through,
+                published: prefix.published,
+            });
+        }
+        let gauges = &self.parts.telemetry.gateway;
+        let age = self
+            .window
+            .oldest()
+            .map(|oldest| self.parts.clock.now().since(oldest));
+        gauges.lag(age.unwrap_or_default());
+        let (cursor, in_flight) = (self.cursor, self.window.outstanding());
+        self.parts.status.send_if_modified(|status| {
+            let changed = self.outlook.tell(status);
+            let moved = (status.cursor, status.in_flight) != (cursor, in_flight);
+            (status.cursor, status.in_flight) = (cursor, in_flight);
+            changed || moved
+        });
+        gauges
+            .kafka_up
+            .set(if self.outlook.is_away() { 0.0 } else { 1.0 });
+    }
+
+    fn is_drained(&self) -> bool {
+        let over = |(deadline, _): &(Deadline, _)| deadline.is_past() || self.is_empty();
+        self.drain.as_ref().is_some_and(over)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.window.len() == 0 && self.read >= *self.head.borrow()
+    }
+
+    fn next_deadline(&self) -> Option<Deadline> {
+        let latest = self.ending.as_ref().map(|ending| ending.latest);
+        let drain = self.drain.as_ref().map(|(deadline, _)| *deadline);
+        let unreadable = self.unreadable.map(|(until, _)| until);
+        let all = [self.pause, self.holds.next(), latest, drain, unreadable];
+        all.into_iter()
+            .flatten()
+            .reduce(|first, other| first.earlier(Some(other)))
+    }
+}
+
+enum Word {
+    Fates,
+    Ailment(Failure),
+}
+
+/// The next thing that the client says; never, while there is no client or it has no more to say.
+async fn next_word(reports: Option<&mut Reports>, heard: &mut Vec<Report>) -> Word {
+    let Some(reports) = reports else {
+        return std::future::pending().await;
+    };
+    loop {
+        let room = heard.capacity();
+        tokio::select! {
+            count = reports.fates.recv_many(heard, room) => {
+                if count > 0 {
+                    return Word::Fates;
+                }
+                return std::future::pending().await;
+            }
+            Ok(()) = reports.ailment.changed() => {
+                if let Some(failure) = reports.ailment.borrow_and_update().clone() {
+                    return Word::Ailment(failure);
+                }
+            }
+        }
+    }
+}
+
+async fn next_inspection(found: Option<&mut mpsc::Receiver<Inspection>>) -> Option<Inspection> {
+    match found {
+        Some(found) => found.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn wait(timer: Option<Deadline>) {
+    match timer {
+        Some(deadline) => deadline.wait().await,
+        None => std::future::pending().await,
+    }
+}

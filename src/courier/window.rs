@@ -1,0 +1,381 @@
+//! The events between the cursor and the end of what was read: which are sent, which acknowledged.
+//!
+//! Pure. A slot's number never changes and is never used again, so that a report finds its event
+//! whatever happened meanwhile. The window's front is the oldest event that is not acknowledged.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+
+use crate::bounds;
+use crate::clock::Timestamp;
+use crate::event::{Family, SourceName};
+use crate::journal::Stored;
+use crate::publish::Record;
+
+/// See the header.
+#[derive(Default)]
+pub(super) struct Window {
+    /// The number of the front slot.
+    base: usize,
+    slots: VecDeque<Slot>,
+    /// Slots before this one were sent, acknowledged or belong to a family that is held.
+    next: usize,
+    outstanding: usize,
+    bytes: usize,
+}
+
+struct Slot {
+    event: Stored,
+    /// What is sent in the event's place, once it proved too large.
+    oversized: Option<Bytes>,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Waiting,
+    Sent,
+    Acknowledged,
+}
+
+/// How far the contiguous acknowledged prefix reaches.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Prefix {
+    /// The last sequence of it.
+    pub(super) through: u64,
+    /// How many events of each source it adds.
+    pub(super) published: Vec<(SourceName, u64)>,
+}
+
+impl Slot {
+    fn family(&self) -> Family {
+        match self.oversized {
+            Some(_) => Family::Quarantine,
+            None => self.event.kind.family(),
+        }
+    }
+
+    fn record(&self) -> Record<'_> {
+        Record {
+            family: self.family(),
+            key: &self.event.key,
+            value: self.oversized.as_ref().unwrap_or(&self.event.value),
+            sequence: self.event.sequence,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        self.event.key.len() + self.event.value.len()
+    }
+}
+
+impl Window {
+    /// Whether another event may be taken in.
+    pub(super) fn has_room(&self) -> bool {
+        self.slots.len() < bounds::IN_FLIGHT_RECORDS && self.bytes < bounds::IN_FLIGHT_BYTES
+    }
+
+    /// Takes the next event of the journal in.
+    pub(super) fn push(&mut self, event: Stored) {
+        let slot = Slot {
+            event,
+            oversized: None,
+            state: State::Waiting,
+        };
+        self.bytes += slot.bytes();
+        self.slots.push_back(slot);
+    }
+
+    /// The oldest event that waits, is not beyond `through` and of no held family, with its slot.
+    /// The same one until it is [`Window::sent`].
+    pub(super) fn to_send(
+        &mut self,
+        through: Option<usize>,
+        held: impl Fn(Family) -> bool,
+    ) -> Option<(usize, Record<'_>)> {
+        let end = self.end().min(through.map_or(usize::MAX, |last| last + 1));
+        self.next = self.next.max(self.base);
+        while self.next < end {
+            let slot = self.slots.get(self.next - self.base)?;
+            if slot.state == State::Waiting && !held(slot.family()) {
+                break;
+            }
+            self.next += 1;
+        }
+        if self.next >= end {
+            return None;
+        }
+        let slot = self.slots.get(self.next - self.base)?;
+        Some((self.next, slot.record()))
+    }
+
+    /// Notes that a slot was handed to the client.
+    pub(super) fn sent(&mut self, slot: usize) {
+        if let Some(found) = self.slot(slot) {
+            found.state = State::Sent;
+            self.outstanding += 1;
+            self.next = slot + 1;
+        }
+    }
+
+    /// Notes that the brokers have the event.
+    pub(super) fn acknowledged(&mut self, slot: usize) {
+        let Some(found) = self.slot(slot) else { return };
+        if found.state == State::Sent {
+            found.state = State::Acknowledged;
+            let bytes = found.bytes();
+            // The place in the row is kept, the content is no longer needed.
+            found.event.value = Bytes::new();
+            found.event.key = Bytes::new();
+            found.oversized = None;
+            self.outstanding -= 1;
+            self.bytes -= bytes;
+        }
+    }
+
+    /// Notes that a sent event did not arrive and waits again. It is sent again only after
+    /// [`Window::rewind`] or [`Window::rewind_to`].
+    pub(super) fn waits_again(&mut self, slot: usize) {
+        let Some(found) = self.slot(slot) else { return };
+        if found.state == State::Sent {
+            found.state = State::Waiting;
+            self.outstanding -= 1;
+        }
+    }
+
+    /// Whether the slot is already its event's stand-in in quarantine.
+    pub(super) fn is_oversized(&mut self, slot: usize) -> bool {
+        self.slot(slot).is_some_and(|slot| slot.oversized.is_some())
+    }
+
+    /// The family that a slot is sent to.
+    pub(super) fn family(&mut self, slot: usize) -> Option<Family> {
+        self.slot(slot).map(|slot| slot.family())
+    }
+
+    /// The event of a slot.
+    pub(super) fn event(&mut self, slot: usize) -> Option<&Stored> {
+        self.slot(slot).map(|slot| &slot.event)
+    }
+
+    /// Lets a quarantine record stand in for an event that proved too large.
+    pub(super) fn stand_in(&mut self, slot: usize, record: Bytes) {
+        if let Some(found) = self.slot(slot) {
+            found.oversized = Some(record);
+        }
+    }
+
+    /// Starts sending from the front again: what waits is found again.
+    pub(super) fn rewind(&mut self) {
+        self.next = self.base;
+    }
+
+    /// Starts sending from this slot again, if it lies behind.
+    pub(super) fn rewind_to(&mut self, slot: usize) {
+        self.next = self.next.min(slot);
+    }
+
+    /// Takes the acknowledged prefix out.
+    pub(super) fn advance(&mut self) -> Option<Prefix> {
+        let mut through = None;
+        let mut published = BTreeMap::<SourceName, u64>::new();
+        while let Some(front) = self.slots.front() {
+            if front.state != State::Acknowledged {
+                break;
+            }
+            if let Some(front) = self.slots.pop_front() {
+                through = Some(front.event.sequence);
+                *published.entry(front.event.source).or_default() += 1;
+                self.base += 1;
+            }
+        }
+        let through = through?;
+        let published = published.into_iter().collect();
+        Some(Prefix { through, published })
+    }
+
+    /// The number of the front slot.
+    pub(super) fn front(&self) -> usize {
+        self.base
+    }
+
+    /// Events handed over whose fate is not told yet.
+    pub(super) fn outstanding(&self) -> usize {
+        self.outstanding
+    }
+
+    /// Events in the window, acknowledged ones beyond the front too.
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether a slot is done with. One that does not exist yet is not.
+    pub(super) fn is_settled(&self, slot: usize) -> bool {
+        let Some(place) = slot.checked_sub(self.base) else {
+            return true;
+        };
+        let found = self.slots.get(place);
+        found.is_some_and(|slot| slot.state == State::Acknowledged)
+    }
+
+    /// Whether a slot up to this one must still be sent alone: one that is neither done with, nor a
+    /// stand-in already, nor of a held family, which may wait for days.
+    pub(super) fn has_suspects(&self, last: usize, held: impl Fn(Family) -> bool) -> bool {
+        let count = (last + 1).saturating_sub(self.base).min(self.slots.len());
+        let suspect = |slot: &Slot| {
+            slot.state != State::Acknowledged && slot.oversized.is_none() && !held(slot.family())
+        };
+        self.slots.range(..count).any(suspect)
+    }
+
+    /// The number of the last slot that was sent or passed, if there is one.
+    pub(super) fn last_tried(&self) -> Option<usize> {
+        self.next.max(self.base).checked_sub(1)
+    }
+
+    /// When the oldest event that is not acknowledged was received.
+    pub(super) fn oldest(&self) -> Option<Timestamp> {
+        self.slots.front().map(|slot| slot.event.received)
+    }
+
+    fn end(&self) -> usize {
+        self.base + self.slots.len()
+    }
+
+    fn slot(&mut self, slot: usize) -> Option<&mut Slot> {
+        self.slots.get_mut(slot.checked_sub(self.base)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Digest128, EventId, Kind};
+
+    fn stored(sequence: u64, kind: Kind) -> Stored {
+        Stored {
+            sequence,
+            id: EventId(Digest128([0; 16])),
+            source: SourceName::new(if sequence.is_multiple_of(2) {
+                "even"
+            } else {
+                "odd"
+            }),
+            kind,
+            received: Timestamp::from_millis(sequence.cast_signed()),
+            key: Bytes::from_static(b"k"),
+            value: Bytes::from_static(b"value"),
+        }
+    }
+
+    fn window(sequences: impl IntoIterator<Item = u64>) -> Window {
+        let mut window = Window::default();
+        for sequence in sequences {
+            window.push(stored(sequence, Kind::RoomStarted));
+        }
+        window
+    }
+
+    fn send_all(window: &mut Window) -> Vec<u64> {
+        let mut sent = Vec::new();
+        while let Some((slot, record)) = window.to_send(None, |_| false) {
+            sent.push(record.sequence);
+            window.sent(slot);
+        }
+        sent
+    }
+
+    #[test]
+    fn the_prefix_ends_at_the_first_gap_and_counts_by_source() {
+        let mut window = window([5, 6, 9, 10]);
+        assert_eq!(send_all(&mut window), [5, 6, 9, 10]);
+        for slot in [0, 1, 3] {
+            window.acknowledged(slot);
+        }
+        let published = [("even", 1), ("odd", 1)].map(|(name, n)| (SourceName::new(name), n));
+        let prefix = window.advance().unwrap();
+        assert_eq!((prefix.through, prefix.published), (6, published.to_vec()));
+        assert_eq!(window.advance(), None);
+        window.acknowledged(2);
+        assert_eq!(window.advance().unwrap().through, 10);
+        assert_eq!(
+            (window.len(), window.outstanding(), window.bytes),
+            (0, 0, 0)
+        );
+    }
+
+    #[test]
+    fn what_was_acknowledged_beyond_the_gap_is_not_sent_again() {
+        let mut window = window(1..=4);
+        send_all(&mut window);
+        window.acknowledged(2);
+        for slot in [0, 1, 3] {
+            window.waits_again(slot);
+        }
+        window.rewind();
+        assert_eq!(send_all(&mut window), [1, 2, 4]);
+    }
+
+    #[test]
+    fn a_held_family_is_passed_over_and_found_again() {
+        let mut window = Window::default();
+        for (sequence, kind) in [(1, Kind::RoomStarted), (2, Kind::TrackPublished)] {
+            window.push(stored(sequence, kind));
+        }
+        let held = |family| family == Family::Lifecycle;
+        let (slot, record) = window.to_send(None, held).unwrap();
+        assert_eq!((slot, record.sequence), (1, 2));
+        window.sent(slot);
+        assert!(window.to_send(None, held).is_none());
+        window.rewind();
+        assert_eq!(send_all(&mut window), [1]);
+    }
+
+    #[test]
+    fn a_stand_in_goes_to_quarantine_under_the_same_key_and_sequence() {
+        let mut window = window([7]);
+        send_all(&mut window);
+        window.waits_again(0);
+        window.stand_in(0, Bytes::from_static(b"short"));
+        window.rewind_to(0);
+        let (slot, record) = window.to_send(None, |_| false).unwrap();
+        assert_eq!(
+            (
+                slot,
+                record.family,
+                record.key,
+                record.value,
+                record.sequence
+            ),
+            (0, Family::Quarantine, &b"k"[..], &b"short"[..], 7)
+        );
+    }
+
+    #[test]
+    fn nothing_beyond_the_limit_is_sent() {
+        let mut window = window(1..=3);
+        let (slot, _) = window.to_send(Some(0), |_| false).unwrap();
+        window.sent(slot);
+        assert!(window.to_send(Some(0), |_| false).is_none());
+        assert!(window.has_suspects(0, |_| false) && !window.has_suspects(0, |_| true));
+        window.acknowledged(0);
+        assert!(!window.has_suspects(0, |_| false) && window.has_suspects(1, |_| false));
+        window.advance();
+        assert!(!window.has_suspects(0, |_| false));
+        assert!(window.is_settled(0) && !window.is_settled(1) && !window.is_settled(9));
+        assert_eq!(send_all(&mut window), [2, 3]);
+    }
+
+    #[test]
+    fn a_report_that_comes_twice_or_late_changes_nothing() {
+        let mut window = window([1]);
+        send_all(&mut window);
+        window.acknowledged(0);
+        window.acknowledged(0);
+        window.waits_again(0);
+        window.advance();
+        window.acknowledged(0);
+        assert_eq!((window.outstanding(), window.len()), (0, 0));
+    }
+}

@@ -1,0 +1,16 @@
+//! The only place that names rdkafka.
+//!
+//! Everything outside speaks the words of [`super`]: no type, code or text of the client library
+//! leaves this folder, save its fixed descriptions of errors.
+
+mod client;
+mod embedded;
+mod inspect;
+mod producer;
+mod tail;
+
+pub use client::check;
+pub use embedded::{Embedded, EmbeddedError, Injected};
+pub use inspect::Inspector;
+pub use producer::{Publisher, Reports};
+pub use tail::{Received, Tail, TailError};

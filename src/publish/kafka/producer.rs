@@ -1,0 +1,176 @@
+//! Records in, fates out.
+
+use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
+use tokio::sync::{mpsc, watch};
+
+use super::client;
+use crate::bounds;
+use crate::event::Family;
+use crate::publish::{
+    Batching, Failure, Fate, NotTaken, Published, Record, Report, Settings, SettingsError, Trouble,
+};
+
+/// Where a client's words arrive.
+pub struct Reports {
+    /// The fate of each record. Ends when the client is closed and every fate has been told.
+    pub fates: mpsc::Receiver<Report>,
+    /// What ails the client as a whole, the latest word; `None` until there is one.
+    pub ailment: watch::Receiver<Option<Failure>>,
+}
+
+/// A client that takes records. Dropping it withdraws what is still queued, which takes up to half
+/// a second: see [`Publisher::close`].
+pub struct Publisher {
+    producer: ThreadedProducer<Reporter>,
+    topics: [(Family, String); 4],
+    headers: OwnedHeaders,
+}
+
+impl Publisher {
+    /// A new client. Does not wait for a broker.
+    pub fn open(settings: &Settings, batching: Batching) -> Result<(Self, Reports), SettingsError> {
+        let config = client::producer(settings, batching)?;
+        // Every record in flight has one report; the client's queue bounds both.
+        let (fates_in, fates) = mpsc::channel(bounds::CLIENT_QUEUE_RECORDS);
+        let (ailment_in, ailment) = watch::channel(None);
+        let topics = Family::ALL.map(|family| (family, settings.topic(family)));
+        let reporter = Reporter {
+            topics: topics.clone(),
+            fates: fates_in,
+            ailment: ailment_in,
+        };
+        let producer = config
+            .create_with_context(reporter)
+            .map_err(client::refused)?;
+        let text = |key, value| Header {
+            key,
+            value: Some(value),
+        };
+        let headers = OwnedHeaders::new_with_capacity(3)
+            .insert(text("content-type", "application/cloudevents+json"))
+            .insert(text("hookgate-instance", settings.instance.as_str()));
+        tracing::info!(
+            brokers = settings.brokers,
+            ?batching,
+            "publishing with acks=all, idempotence and murmur2, as read back from the client"
+        );
+        let publisher = Self {
+            producer,
+            topics,
+            headers,
+        };
+        Ok((publisher, Reports { fates, ailment }))
+    }
+
+    /// Hands a record over. Never waits; its fate comes through [`Reports::fates`].
+    pub fn send(&self, slot: usize, record: Record<'_>) -> Result<(), NotTaken> {
+        let topic = self
+            .topics
+            .iter()
+            .find(|(family, _)| *family == record.family);
+        let topic = topic.map_or("", |(_, topic)| topic.as_str());
+        let sequence = record.sequence.to_string();
+        let headers = self.headers.clone().insert(Header {
+            key: "hookgate-sequence",
+            value: Some(sequence.as_str()),
+        });
+        let record = BaseRecord::with_opaque_to(topic, slot)
+            .key(record.key)
+            .payload(record.value)
+            .headers(headers);
+        self.producer.send(record).map_err(|(error, _)| {
+            if error.rdkafka_error_code() == Some(Code::QueueFull) {
+                return NotTaken::QueueFull;
+            }
+            NotTaken::Failed(self.producer.context().failure(&self.producer, &error))
+        })
+    }
+
+    /// Withdraws what is queued or on the wire and waits until each fate is told, at most for about
+    /// a second. Blocks.
+    pub fn close(self) {
+        drop(self.producer);
+    }
+}
+
+/// Takes the client's callbacks, on its own thread.
+struct Reporter {
+    topics: [(Family, String); 4],
+    fates: mpsc::Sender<Report>,
+    ailment: watch::Sender<Option<Failure>>,
+}
+
+impl Reporter {
+    /// An error of `send`, with the reason behind a fatal one.
+    fn failure(&self, producer: &ThreadedProducer<Self>, error: &KafkaError) -> Failure {
+        let fatal = || {
+            let (code, _) = producer.client().fatal_error()?;
+            Some(Failure {
+                trouble: Trouble::Fatal,
+                detail: code.to_string(),
+            })
+        };
+        let withdrawn = || Failure {
+            trouble: Trouble::Refused,
+            detail: error.to_string(),
+        };
+        fatal()
+            .or_else(|| client::failure(error))
+            .unwrap_or_else(withdrawn)
+    }
+
+    fn family(&self, topic: &str) -> Option<Family> {
+        let found = self.topics.iter().find(|(_, name)| name == topic);
+        found.map(|(family, _)| *family)
+    }
+}
+
+impl ClientContext for Reporter {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        client::log(level, facility, line);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        let code = error.rdkafka_error_code().unwrap_or(Code::Fail);
+        // One connection lost is not a broker lost, and all of them lost has a code of its own.
+        if matches!(code, Code::BrokerTransportFailure | Code::Resolve) {
+            tracing::debug!("kafka client: {reason}");
+            return;
+        }
+        if let Some(trouble) = client::trouble(code) {
+            let detail = match trouble {
+                // The reason tells what was fatal, or which mechanism or certificate was refused.
+                Trouble::Fatal | Trouble::Authentication => reason.to_owned(),
+                _ => code.to_string(),
+            };
+            self.ailment.send_replace(Some(Failure { trouble, detail }));
+        }
+    }
+}
+
+impl ProducerContext for Reporter {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, slot: usize) {
+        let fate = match result {
+            Ok(message) => match self.family(message.topic()) {
+                Some(family) => Fate::Acknowledged(Published {
+                    family,
+                    partition: message.partition(),
+                    offset: message.offset(),
+                }),
+                // No record is sent to another topic.
+                None => return,
+            },
+            Err((error, _)) => client::failure(error).map_or(Fate::Withdrawn, Fate::Failed),
+        };
+        if self.fates.try_send(Report { slot, fate }).is_err() {
+            // Closed: its owner is gone. Full: impossible, as the queue of the client is the bound.
+            tracing::debug!("a record's fate had no reader");
+        }
+    }
+}
