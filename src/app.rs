@@ -17,7 +17,6 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{sleep, timeout};
 
-use crate::bounds::DRAIN_LAST_WORDS;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::courier::{self, Courier};
@@ -32,7 +31,7 @@ use crate::verify::Refusal;
 
 mod board;
 
-use board::Panel;
+use board::{Panel, Stopping};
 
 /// What may stand for the real thing.
 #[derive(Clone, Debug)]
@@ -118,6 +117,7 @@ pub struct App {
     clock: Clock,
     grace: Duration,
     deadline: Duration,
+    last_words: Duration,
 }
 
 impl App {
@@ -165,6 +165,7 @@ impl App {
             telemetry,
             clock: clock.clone(),
         };
+        let last_words = limits.last_words;
         let settings = edge::Settings {
             listen: server.listen,
             body_max: server.body_max,
@@ -188,6 +189,7 @@ impl App {
             clock,
             grace: server.drain_grace,
             deadline: server.drain_deadline,
+            last_words,
         })
     }
 
@@ -225,10 +227,11 @@ impl App {
         self.stop(std::future::pending()).await
     }
 
-    async fn stop(mut self, hurry: impl Future<Output = ()>) -> Stopped {
+    /// The same; the grace ends early when `hurry` does.
+    pub async fn stop(mut self, hurry: impl Future<Output = ()>) -> Stopped {
         let began = self.clock.steady();
         let mut deadline = Box::pin(sleep(self.deadline));
-        self.panel.stopping();
+        self.panel.stopping(Stopping::Grace);
         tracing::info!(
             grace_seconds = self.grace.as_secs_f64(),
             "not ready; still taking"
@@ -238,13 +241,15 @@ impl App {
             () = hurry => tracing::info!("a second signal ends the grace"),
             () = &mut deadline => {}
         }
+        self.panel.stopping(Stopping::Finishing);
         self.edge.close().await;
         tracing::info!("the public listener is closed; finishing what has come");
         tokio::select! {
             () = self.edge.ended() => {}
             () = &mut deadline => {
                 self.edge.over();
-                if timeout(DRAIN_LAST_WORDS, self.edge.ended()).await.is_err() {
+                self.panel.stopping(Stopping::Over);
+                if timeout(self.last_words, self.edge.ended()).await.is_err() {
                     tracing::warn!("the deadline has passed with requests half read; given up");
                 }
             }

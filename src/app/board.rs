@@ -2,7 +2,6 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{Mutex, watch};
 use tokio::task::spawn_blocking;
@@ -17,6 +16,17 @@ use crate::journal::{Health, Journal, LedgerRow, ReadError};
 use crate::telemetry::Telemetry;
 use crate::throttle::Peers;
 
+/// How far stopping has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stopping {
+    /// Deliveries are still taken.
+    Grace,
+    /// The listener is closed.
+    Finishing,
+    /// What comes now is turned away.
+    Over,
+}
+
 /// Where everything that is shown can be seen.
 pub(super) struct Panel {
     journal: Journal,
@@ -24,7 +34,7 @@ pub(super) struct Panel {
     courier: Option<watch::Receiver<Status>>,
     telemetry: Arc<Telemetry>,
     sources: Vec<Arc<Source>>,
-    stopping: AtomicBool,
+    stopping: watch::Sender<Option<Stopping>>,
     /// One reading of the journal at a time, however many ask.
     reading: Mutex<()>,
 }
@@ -42,14 +52,14 @@ impl Panel {
             courier,
             telemetry,
             sources,
-            stopping: AtomicBool::new(false),
+            stopping: watch::Sender::new(None),
             reading: Mutex::new(()),
         }
     }
 
     /// From now on not ready.
-    pub(super) fn stopping(&self) {
-        self.stopping.store(true, Ordering::SeqCst);
+    pub(super) fn stopping(&self, how_far: Stopping) {
+        self.stopping.send_replace(Some(how_far));
     }
 
     /// Sets what must not begin at zero: when each source's last event came.
@@ -130,11 +140,13 @@ impl Panel {
     }
 
     fn drain_check(&self) -> Check {
-        if self.stopping.load(Ordering::SeqCst) {
-            Check::not(Standing::Unavailable, "the gateway is stopping")
-        } else {
-            Check::ok()
-        }
+        let reason = match *self.stopping.borrow() {
+            None => return Check::ok(),
+            Some(Stopping::Grace) => "stopping: still taking deliveries",
+            Some(Stopping::Finishing) => "stopping: finishing what has come",
+            Some(Stopping::Over) => "stopping: the deadline has passed",
+        };
+        Check::not(Standing::Unavailable, reason)
     }
 }
 

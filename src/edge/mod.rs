@@ -66,6 +66,8 @@ pub struct Limits {
     pub answer_write: Duration,
     /// See [`bounds::PARTING`].
     pub parting: Duration,
+    /// See [`bounds::DRAIN_LAST_WORDS`].
+    pub last_words: Duration,
     /// See [`bounds::UNPROVEN_CONNECTIONS_MAX`].
     pub unproven_connections: usize,
     /// See [`bounds::BODIES_IN_FLIGHT_MAX`].
@@ -89,6 +91,7 @@ impl Default for Limits {
             narrowed_wait: bounds::NARROWED_WAIT,
             answer_write: bounds::ANSWER_WRITE,
             parting: bounds::PARTING,
+            last_words: bounds::DRAIN_LAST_WORDS,
             unproven_connections: bounds::UNPROVEN_CONNECTIONS_MAX,
             bodies: bounds::BODIES_IN_FLIGHT_MAX,
             bodies_reserved: bounds::BODIES_RESERVED_PER_SOURCE,
