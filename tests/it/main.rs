@@ -1,4 +1,8 @@
 //! The product through its public doors: one test binary, fed by kept bytes.
 
+mod app;
+mod echo;
+mod edge;
 mod fixtures;
+mod gateway;
 mod verify;
