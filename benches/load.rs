@@ -99,7 +99,7 @@ async fn connection(
         stream.write_all(request).await.expect("the server reads");
         let status = answer(&mut stream, &mut buffer).await;
         latencies.push(began.elapsed());
-        if status == b"200" {
+        if &status == b"200" {
             good += 1
         } else {
             bad += 1
