@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use anyhow::{Context, anyhow};
 use clap::Args;
 
-use super::{Failure, configured};
+use super::{Failure, configured, runtime};
+use crate::app::{App, Parts};
 
 /// What to run by.
 #[derive(Debug, Args)]
@@ -17,8 +19,18 @@ pub struct Serve {
 /// Runs it.
 ///
 /// # Errors
-/// 78 for a configuration with mistakes; 1 for what fails while it runs.
+/// 78 for a configuration with mistakes; 1 for what keeps it from starting, and for a journal that
+/// trusts its disk no more.
 pub fn run(args: &Serve) -> Result<(), Failure> {
-    let _config = configured(&args.config)?;
-    Err(Failure::Usage("serve: is being built".to_owned()))
+    let config = configured(&args.config)?;
+    let stopped = runtime()?.block_on(async {
+        let app = App::start(config, Parts::default()).await?;
+        app.run_until_signal().await
+    });
+    let stopped = stopped.context("the gateway does not run")?;
+    if stopped.poisoned {
+        let text = anyhow!("a write to the journal failed; check the disk before the next start");
+        return Err(Failure::Other(text));
+    }
+    Ok(())
 }
