@@ -78,11 +78,7 @@ impl Window {
 
     /// Takes the next event of the journal in.
     pub(super) fn push(&mut self, event: Stored) {
-        let slot = Slot {
-            event,
-            oversized: None,
-            state: State::Waiting,
-        };
+        let slot = Slot { event, oversized: None, state: State::Waiting };
         self.bytes += slot.bytes();
         self.slots.push_back(slot);
     }
@@ -257,11 +253,7 @@ mod tests {
         Stored {
             sequence,
             id: EventId(Digest128([0; 16])),
-            source: SourceName::new(if sequence.is_multiple_of(2) {
-                "even"
-            } else {
-                "odd"
-            }),
+            source: SourceName::new(if sequence.is_multiple_of(2) { "even" } else { "odd" }),
             kind,
             received: Timestamp::from_millis(sequence.cast_signed()),
             key: Bytes::from_static(b"k"),
@@ -299,10 +291,7 @@ mod tests {
         assert_eq!(window.advance(), None);
         window.acknowledged(2);
         assert_eq!(window.advance().unwrap().through, 10);
-        assert_eq!(
-            (window.len(), window.outstanding(), window.bytes),
-            (0, 0, 0)
-        );
+        assert_eq!((window.len(), window.outstanding(), window.bytes), (0, 0, 0));
     }
 
     #[test]
@@ -341,13 +330,7 @@ mod tests {
         window.rewind_to(0);
         let (slot, record) = window.to_send(None, |_| false).unwrap();
         assert_eq!(
-            (
-                slot,
-                record.family,
-                record.key,
-                record.value,
-                record.sequence
-            ),
+            (slot, record.family, record.key, record.value, record.sequence),
             (0, Family::Quarantine, &b"k"[..], &b"short"[..], 7)
         );
     }

@@ -18,15 +18,15 @@ const UNITS: [(usize, i64); 4] = [(10, 1), (13, 1_000), (16, 1_000_000), (19, 1_
 
 /// How one repetition differs from what is stored.
 #[derive(Clone, Debug)]
-pub(super) struct Freshness {
+pub(in crate::cli) struct Freshness {
     /// Makes new ids; the same salt makes the same ones.
-    pub(super) salt: [u8; 16],
+    pub(in crate::cli) salt: [u8; 16],
     /// How far moments move, in seconds.
-    pub(super) seconds: i64,
+    pub(in crate::cli) seconds: i64,
 }
 
 /// The body with fresh ids and times.
-pub(super) fn freshen(body: &[u8], freshness: &Freshness) -> Vec<u8> {
+pub(in crate::cli) fn freshen(body: &[u8], freshness: &Freshness) -> Vec<u8> {
     let mut fresh = Vec::with_capacity(body.len() + 8);
     walk(body, |piece| match piece {
         Piece::Other(byte) => fresh.push(byte),
@@ -44,7 +44,7 @@ pub(super) fn freshen(body: &[u8], freshness: &Freshness) -> Vec<u8> {
 }
 
 /// The newest moment in a body, in whole seconds.
-pub(super) fn newest(body: &[u8]) -> Option<i64> {
+pub(in crate::cli) fn newest(body: &[u8]) -> Option<i64> {
     let mut newest = None;
     walk(body, |piece| {
         if let Piece::Moment { value, unit } = piece {
@@ -81,9 +81,7 @@ fn walk<'a>(body: &'a [u8], mut each: impl FnMut(Piece<'a>)) {
 }
 
 fn token(rest: &[u8]) -> Option<(Piece<'_>, usize)> {
-    uuid_at(rest)
-        .or_else(|| id_at(rest))
-        .or_else(|| moment_at(rest))
+    uuid_at(rest).or_else(|| id_at(rest)).or_else(|| moment_at(rest))
 }
 
 fn uuid_at(rest: &[u8]) -> Option<(Piece<'_>, usize)> {
@@ -105,9 +103,7 @@ fn id_at(rest: &[u8]) -> Option<(Piece<'_>, usize)> {
     let old = behind.get(..length)?;
     let ends = behind.get(length).is_none_or(|byte| *byte != b'_');
     // Names of states (`JS_SUCCESS`, `SIP_TRUNK_FAILURE`) are capitals throughout.
-    let mixed = old
-        .iter()
-        .any(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let mixed = old.iter().any(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     let fits = (8..=32).contains(&length) && ends && mixed;
     fits.then_some((Piece::Id { prefix, old }, prefix.len() + length))
 }
@@ -154,11 +150,7 @@ fn id(prefix: &[u8], old: &[u8], salt: &[u8]) -> Vec<u8> {
 }
 
 fn digest(salt: &[u8], old: &[u8]) -> [u8; 32] {
-    Sha256::new()
-        .chain_update(salt)
-        .chain_update(old)
-        .finalize()
-        .into()
+    Sha256::new().chain_update(salt).chain_update(old).finalize().into()
 }
 
 #[cfg(test)]
@@ -216,10 +208,7 @@ mod tests {
             assert_eq!(fresh(same, 1, 10), same);
         }
         let bytes = [0xff, b'{', 0xfe];
-        let freshness = Freshness {
-            salt: [0; 16],
-            seconds: 1,
-        };
+        let freshness = Freshness { salt: [0; 16], seconds: 1 };
         assert_eq!(freshen(&bytes, &freshness), bytes);
     }
 
