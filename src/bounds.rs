@@ -20,6 +20,21 @@ pub const HEAD_READ: Duration = Duration::from_secs(10);
 pub const HEAD_BYTES_MAX: usize = 32 * 1024;
 /// Header lines of one request.
 pub const HEADER_LINES_MAX: usize = 64;
+/// Open connections that have not carried an authentic delivery yet; when there are more, the oldest
+/// one that is not being answered makes room. More than [`BODIES_IN_FLIGHT_MAX`], so that there is
+/// always one.
+pub const UNPROVEN_CONNECTIONS_MAX: usize = CONNECTIONS_MAX / 2;
+/// Bytes read ahead on one connection.
+pub const CONNECTION_BUFFER_BYTES_MAX: usize = 64 * 1024;
+/// How long a client may leave our answer unread.
+pub const ANSWER_WRITE: Duration = Duration::from_secs(10);
+/// After an answer to a request that was not read to its end: how long the rest is still taken and
+/// thrown away, so that the answer is not lost to a reset.
+pub const PARTING: Duration = Duration::from_secs(2);
+/// Bytes that are thrown away in that time.
+pub const PARTING_BYTES_MAX: usize = 256 * 1024;
+/// Open connections on the admin listener.
+pub const ADMIN_CONNECTIONS_MAX: usize = 64;
 /// Connections waiting in the kernel to be accepted.
 pub const LISTEN_BACKLOG: u32 = 4_096;
 /// How long accepting pauses after the process ran out of file descriptors.
@@ -59,6 +74,8 @@ pub const NARROWED_BODIES: usize = 4;
 /// A body up to this many bytes takes no narrowed place while it is being read: it is read first
 /// and then waits for a place, so that slow small bodies cannot hold up an honest one.
 pub const NARROWED_SMALL_BODY_BYTES: usize = 64 * 1024;
+/// How long a delivery of a narrowed address waits for its place before 503.
+pub const NARROWED_WAIT: Duration = Duration::from_secs(10);
 /// From the end of the head to the last byte of the body, for a narrowed address.
 pub const NARROWED_BODY_READ: Duration = Duration::from_secs(5);
 /// Addresses whose failures are counted one by one; more of them share one budget.
@@ -79,6 +96,14 @@ pub const OVER_RATE_WAIT: Duration = Duration::from_secs(2);
 /// `Retry-After` of retryable refusals, in seconds: LiveKit obeys it without upper bound, and a
 /// long one stalls a room until its token expires.
 pub const RETRY_AFTER_SECONDS: u32 = 2;
+
+/// Lines each second that the log takes about deliveries turned away; what is beyond is counted in
+/// the next line.
+pub const REFUSAL_LINES_PER_SECOND: u32 = 50;
+/// Such lines at once.
+pub const REFUSAL_LINES_BURST: u32 = 200;
+/// How often the gauges that nobody pushes are read anew.
+pub const GAUGES_EVERY: Duration = Duration::from_secs(5);
 
 // --- Verification ------------------------------------------------------------------------------
 
@@ -197,6 +222,9 @@ pub const LAG_TICK: Duration = Duration::from_secs(1);
 
 // --- Stopping ----------------------------------------------------------------------------------
 
+/// After the drain deadline: how long late heads are still answered `draining` and answers under
+/// way are still sent.
+pub const DRAIN_LAST_WORDS: Duration = Duration::from_secs(1);
 /// Default of `server.drain_grace`.
 pub const DRAIN_GRACE_DEFAULT: Duration = Duration::from_secs(5);
 /// Default of `server.drain_deadline`, counted from the signal.
@@ -232,3 +260,14 @@ pub const PARTITIONS_MAX: u32 = 10_000;
 pub const REPLICATION_MAX: u32 = 32;
 /// Bytes of a file that holds a secret.
 pub const SECRET_FILE_BYTES_MAX: usize = 64 * 1024;
+
+// --- Sending fixtures ----------------------------------------------------------------------------
+
+/// Connections that `send` works with.
+pub const SEND_CONCURRENCY_MAX: usize = 1_024;
+/// How long `send` waits for a connection.
+pub const SEND_CONNECT: Duration = Duration::from_secs(5);
+/// How long `send` waits for an answer, from the first byte sent to the last received.
+pub const SEND_ANSWER: Duration = Duration::from_secs(30);
+/// Bytes of an answer that `send` reads.
+pub const SEND_ANSWER_BYTES_MAX: usize = 64 * 1024;

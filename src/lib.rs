@@ -66,8 +66,6 @@
 
 pub mod bounds;
 pub mod clock;
-pub mod config;
-pub mod courier;
 pub mod delivery;
 pub mod event;
 pub mod outcome;
@@ -83,4 +81,11 @@ pub mod journal;
 pub mod publish;
 pub mod telemetry;
 
+pub mod courier;
+pub mod intake;
+
+pub mod config;
+pub mod edge;
+
+pub mod app;
 pub mod cli;

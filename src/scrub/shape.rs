@@ -61,7 +61,7 @@ impl Form {
             Self::Version => {
                 let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
                 let number = |part: &str| part.len() <= 3 && digits(part);
-                is_list(text, VERSION_BYTES_MAX, &['.'], number)
+                text.split('.').count() <= 4 && is_list(text, VERSION_BYTES_MAX, &['.'], number)
             }
             Self::Region => {
                 let small = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();

@@ -1,0 +1,414 @@
+//! Who owns what, who starts first, who stops last.
+//!
+//! Start: counters, the journal (its lock first), the courier, the admin door, the public door. A
+//! delivery is taken only when everything behind it stands; nothing waits for Kafka.
+//!
+//! Stop: `/readyz` goes red and deliveries go on for the grace, so that a load balancer can look
+//! away; then the listener closes and what has come is answered; the courier has the rest of the
+//! deadline; the journal closes; the ledger is said. A journal that trusts its disk no more stops
+//! the gateway as well, with exit code 1.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::{sleep, timeout};
+
+use crate::clock::Clock;
+use crate::config::{self, Config};
+use crate::courier::{self, Courier};
+use crate::edge::{self, Admin, Behind, Edge, Limits, Routed};
+use crate::event::Family;
+use crate::intake::{Intake, Source};
+use crate::journal::{self, Health, Journal, LedgerRow};
+use crate::scrub::{Boundary, Keys, RULES};
+use crate::telemetry::{Lists, SourceLabels, Telemetry};
+use crate::throttle::Peers;
+use crate::verify::Refusal;
+
+mod board;
+
+use board::{Panel, Stopping};
+
+/// What may stand for the real thing.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// The time.
+    pub clock: Clock,
+    /// How long anything may take on a connection.
+    pub limits: Limits,
+    /// Whether events are published. A bench looks at the road without its end.
+    pub publish: bool,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self {
+            clock: Clock::system(),
+            limits: Limits::default(),
+            publish: true,
+        }
+    }
+}
+
+/// Why the gateway cannot start. Each says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The journal cannot be opened.
+    #[error(transparent)]
+    Journal(#[from] journal::OpenError),
+    /// What the journal holds cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] journal::ReadError),
+    /// A port cannot be opened.
+    #[error(
+        "{key} = \"{listen}\" cannot be opened: {error}; stop what listens there, or write another \
+         address"
+    )]
+    Port {
+        /// The key of the configuration.
+        key: &'static str,
+        /// Its value.
+        listen: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// A step of the start met a defect of ours.
+    #[error("the gateway met a defect of its own while starting: {0}")]
+    Defect(String),
+}
+
+impl StartError {
+    /// The exit code of the process.
+    pub const fn exit_code(&self) -> u8 {
+        1
+    }
+}
+
+/// How the gateway stopped.
+#[derive(Clone, Debug)]
+pub struct Stopped {
+    /// The totals of every source.
+    pub ledger: Vec<LedgerRow>,
+    /// Whether Kafka has acknowledged all of the journal.
+    pub published_all: bool,
+    /// Whether a human must look at the disk.
+    pub poisoned: bool,
+}
+
+impl Stopped {
+    /// The exit code of the process.
+    pub const fn exit_code(&self) -> u8 {
+        if self.poisoned { 1 } else { 0 }
+    }
+}
+
+/// A running gateway.
+pub struct App {
+    edge: Edge,
+    admin: Admin,
+    courier: Option<Courier>,
+    journal: Journal,
+    panel: Arc<Panel>,
+    upkeep: JoinHandle<()>,
+    clock: Clock,
+    grace: Duration,
+    deadline: Duration,
+    last_words: Duration,
+}
+
+impl App {
+    /// Starts a gateway. When this returns, deliveries are taken.
+    pub async fn start(config: Config, parts: Parts) -> Result<Self, StartError> {
+        let Config {
+            server,
+            admin,
+            journal: place,
+            kafka,
+            keys,
+            sources,
+            warnings,
+        } = config;
+        for warning in warnings {
+            tracing::warn!(%warning, "the configuration allows what should be known");
+        }
+        let Parts {
+            clock,
+            limits,
+            publish,
+        } = parts;
+        let telemetry = Arc::new(telemetry(&kafka)?);
+        let sources = routed(sources, &keys, &telemetry, &clock);
+        let settings = journal_settings(place, &server, telemetry.clone());
+        let journal = open(settings, clock.clone()).await?;
+        let start = || Courier::start(journal.clone(), kafka, clock.clone(), telemetry.clone());
+        let courier = publish.then(start);
+        let status = courier.as_ref().map(Courier::status);
+        let listed = sources.iter().map(|routed| routed.source.clone()).collect();
+        let panel = Arc::new(Panel::new(
+            journal.clone(),
+            status,
+            telemetry.clone(),
+            listed,
+        ));
+        panel.restore().await?;
+        let admin = Admin::start(admin.listen, limits.clone(), clock.clone(), panel.clone())
+            .map_err(port("admin.listen", admin.listen))?;
+        let peers = Arc::new(Peers::new(clock.clone()));
+        let behind = Behind {
+            intake: Arc::new(Intake::new(journal.clone(), clock.clone())),
+            sources,
+            peers: peers.clone(),
+            telemetry,
+            clock: clock.clone(),
+        };
+        let last_words = limits.last_words;
+        let settings = edge::Settings {
+            listen: server.listen,
+            body_max: server.body_max,
+            trusted_proxies: server.trusted_proxies,
+            limits,
+        };
+        let edge = Edge::start(settings, behind).map_err(port("server.listen", server.listen))?;
+        tracing::info!(
+            instance = %server.instance, public = %edge.address(), admin = %admin.address(),
+            body_bytes_ceiling = edge.body_bytes_ceiling(),
+            "deliveries are taken",
+        );
+        let upkeep = tokio::spawn(board::keep_up(panel.clone(), peers));
+        Ok(Self {
+            edge,
+            admin,
+            courier,
+            journal,
+            panel,
+            upkeep,
+            clock,
+            grace: server.drain_grace,
+            deadline: server.drain_deadline,
+            last_words,
+        })
+    }
+
+    /// Where deliveries come in.
+    pub fn public(&self) -> SocketAddr {
+        self.edge.address()
+    }
+
+    /// Where the operator looks.
+    pub fn admin(&self) -> SocketAddr {
+        self.admin.address()
+    }
+
+    /// The journal, for who wants to look into it.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// Runs until SIGTERM, SIGINT or the end of trust in the disk, then stops. A second signal ends
+    /// the grace.
+    pub async fn run_until_signal(self) -> Result<Stopped, StartError> {
+        let mut signals = Signals::new()?;
+        let mut health = self.journal.health();
+        tokio::select! {
+            () = signals.next() => tracing::info!("a signal asks the gateway to stop"),
+            _ = health.wait_for(|health| *health == Health::Poisoned) => {
+                tracing::error!("the journal trusts its disk no more: stopping; look at the disk");
+            }
+        }
+        Ok(self.stop(async move { signals.next().await }).await)
+    }
+
+    /// Stops as a signal would.
+    pub async fn drain(self) -> Stopped {
+        self.stop(std::future::pending()).await
+    }
+
+    /// The same; the grace ends early when `hurry` does.
+    pub async fn stop(mut self, hurry: impl Future<Output = ()>) -> Stopped {
+        let began = self.clock.steady();
+        let mut deadline = Box::pin(sleep(self.deadline));
+        self.panel.stopping(Stopping::Grace);
+        tracing::info!(
+            grace_seconds = self.grace.as_secs_f64(),
+            "not ready; still taking"
+        );
+        tokio::select! {
+            () = sleep(self.grace) => {}
+            () = hurry => tracing::info!("a second signal ends the grace"),
+            () = &mut deadline => {}
+        }
+        self.panel.stopping(Stopping::Finishing);
+        self.edge.close().await;
+        tracing::info!("the public listener is closed; finishing what has come");
+        tokio::select! {
+            () = self.edge.ended() => {}
+            () = &mut deadline => {
+                self.edge.over();
+                self.panel.stopping(Stopping::Over);
+                if timeout(self.last_words, self.edge.ended()).await.is_err() {
+                    tracing::warn!("the deadline has passed with requests half read; given up");
+                }
+            }
+        }
+        let left = self
+            .deadline
+            .saturating_sub(self.clock.steady().saturating_sub(began));
+        let published_all = match self.courier.take() {
+            Some(courier) => courier.drain(left).await.complete,
+            None => false,
+        };
+        self.close(published_all).await
+    }
+
+    async fn close(self, published_all: bool) -> Stopped {
+        self.upkeep.abort();
+        let poisoned = *self.journal.health().borrow() == Health::Poisoned;
+        let journal = self.journal;
+        let closed = spawn_blocking(move || {
+            journal.close();
+            journal.ledger()
+        });
+        let ledger = match closed.await {
+            Ok(Ok(ledger)) => ledger,
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the ledger cannot be read");
+                Vec::new()
+            }
+            Err(_panicked) => Vec::new(),
+        };
+        for row in &ledger {
+            tracing::info!(
+                source = %row.source, accepted = row.accepted, quarantined = row.quarantined,
+                published = row.published, pending = row.pending, held = row.held,
+                erased_unpublished = row.erased_unpublished, "ledger",
+            );
+        }
+        tracing::info!(published_all, "stopped");
+        Stopped {
+            ledger,
+            published_all,
+            poisoned,
+        }
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, StartError> {
+        let listen = |kind| signal(kind).map_err(|error| StartError::Defect(error.to_string()));
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+fn lists() -> ([&'static str; Refusal::ALL.len()], &'static [&'static str]) {
+    (Refusal::ALL.map(Refusal::as_str), courier::FAILURES)
+}
+
+fn telemetry(kafka: &crate::publish::Settings) -> Result<Telemetry, StartError> {
+    let (refusals, failures) = lists();
+    let lists = Lists {
+        refusals: &refusals,
+        rules: &RULES,
+        failures,
+    };
+    let topics = Family::ALL.map(|family| (family, kafka.topic(family)));
+    Telemetry::new(&lists, &topics).map_err(|error| StartError::Defect(error.to_string()))
+}
+
+/// Gives each configured source its road.
+fn routed(
+    sources: Vec<config::Source>,
+    keys: &Keys,
+    telemetry: &Telemetry,
+    clock: &Clock,
+) -> Vec<Routed> {
+    let (refusals, failures) = lists();
+    let lists = Lists {
+        refusals: &refusals,
+        rules: &RULES,
+        failures,
+    };
+    let route = |source: config::Source| {
+        let config::Source {
+            routes,
+            provider,
+            scheme,
+            boundary,
+            rate,
+        } = source;
+        let name = boundary.source.clone();
+        let labels = scheme.secret_labels().into_iter().map(str::to_owned);
+        let ends = scheme
+            .secret_ends()
+            .into_iter()
+            .map(|end| end.map(|end| end.seconds()));
+        let secrets = labels.zip(ends).collect();
+        let meters = telemetry.source(
+            &SourceLabels {
+                source: &name,
+                secrets,
+            },
+            &lists,
+        );
+        let boundary = Boundary::new(boundary, keys);
+        let source = Source::new(
+            name,
+            provider,
+            scheme,
+            boundary,
+            rate,
+            meters,
+            clock.clone(),
+        );
+        Routed {
+            source: Arc::new(source),
+            paths: routes,
+        }
+    };
+    sources.into_iter().map(route).collect()
+}
+
+fn journal_settings(
+    place: config::JournalSettings,
+    server: &config::Server,
+    telemetry: Arc<Telemetry>,
+) -> journal::Settings {
+    journal::Settings {
+        dir: place.dir,
+        instance: server.instance.clone(),
+        on_commit: Arc::new(move |commit| {
+            telemetry
+                .gateway
+                .append_seconds
+                .record(commit.took.as_secs_f64());
+            telemetry.gateway.batch_events.record(commit.events as f64);
+        }),
+    }
+}
+
+async fn open(settings: journal::Settings, clock: Clock) -> Result<Journal, StartError> {
+    let opened = spawn_blocking(move || Journal::open(settings, clock)).await;
+    Ok(opened.map_err(|error| StartError::Defect(error.to_string()))??)
+}
+
+fn port(key: &'static str, listen: SocketAddr) -> impl FnOnce(io::Error) -> StartError {
+    move |error| StartError::Port { key, listen, error }
+}

@@ -1,0 +1,198 @@
+//! What the admin door shows, and the gauges that nobody pushes.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, watch};
+use tokio::task::spawn_blocking;
+use tokio::time::interval;
+
+use super::StartError;
+use crate::bounds::{GAUGES_EVERY, PEERS_SWEEP};
+use crate::courier::{Kafka, Status};
+use crate::edge::{Board, Check, Readiness, Standing};
+use crate::intake::Source;
+use crate::journal::{Health, Journal, LedgerRow, ReadError};
+use crate::telemetry::Telemetry;
+use crate::throttle::Peers;
+
+/// How far stopping has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stopping {
+    /// Deliveries are still taken.
+    Grace,
+    /// The listener is closed.
+    Finishing,
+    /// What comes now is turned away.
+    Over,
+}
+
+/// Where everything that is shown can be seen.
+pub(super) struct Panel {
+    journal: Journal,
+    health: watch::Receiver<Health>,
+    courier: Option<watch::Receiver<Status>>,
+    telemetry: Arc<Telemetry>,
+    sources: Vec<Arc<Source>>,
+    stopping: watch::Sender<Option<Stopping>>,
+    /// One reading of the journal at a time, however many ask.
+    reading: Mutex<()>,
+}
+
+impl Panel {
+    pub(super) fn new(
+        journal: Journal,
+        courier: Option<watch::Receiver<Status>>,
+        telemetry: Arc<Telemetry>,
+        sources: Vec<Arc<Source>>,
+    ) -> Self {
+        Self {
+            health: journal.health(),
+            journal,
+            courier,
+            telemetry,
+            sources,
+            stopping: watch::Sender::new(None),
+            reading: Mutex::new(()),
+        }
+    }
+
+    /// From now on not ready.
+    pub(super) fn stopping(&self, how_far: Stopping) {
+        self.stopping.send_replace(Some(how_far));
+    }
+
+    /// Sets what must not begin at zero: when each source's last event came.
+    pub(super) async fn restore(&self) -> Result<(), StartError> {
+        let seen = self.look().await?;
+        for row in &seen.ledger {
+            if let (Some(source), Some(last)) = (self.source(row), row.last_received) {
+                source.meters.last_event.set(last.seconds());
+            }
+        }
+        self.show(&seen);
+        Ok(())
+    }
+
+    /// Reads the gauges anew. A journal that cannot be read is said, and shown by `/readyz`.
+    async fn refresh(&self) {
+        let _one_at_a_time = self.reading.lock().await;
+        match self.look().await {
+            Ok(seen) => self.show(&seen),
+            Err(error) => tracing::warn!(%error, "the gauges cannot be read anew"),
+        }
+    }
+
+    async fn look(&self) -> Result<Seen, StartError> {
+        let journal = self.journal.clone();
+        let seen = spawn_blocking(move || {
+            Ok::<_, ReadError>(Seen {
+                ledger: journal.ledger()?,
+                bytes: journal.bytes(),
+                free: journal.disk_free(),
+            })
+        });
+        let seen = seen.await;
+        Ok(seen.map_err(|error| StartError::Defect(error.to_string()))??)
+    }
+
+    fn show(&self, seen: &Seen) {
+        let gateway = &self.telemetry.gateway;
+        gateway.journal_bytes.set(seen.bytes as f64);
+        if let Some(free) = seen.free {
+            gateway.disk_free.set(free as f64);
+        }
+        let sum = |of: fn(&LedgerRow) -> u64| seen.ledger.iter().map(of).sum::<u64>() as f64;
+        gateway.pending.set(sum(|row| row.pending));
+        gateway.held.set(sum(|row| row.held));
+        for row in &seen.ledger {
+            if let Some(source) = self.source(row) {
+                source.meters.ledger_imbalance.set(imbalance(row));
+            }
+        }
+    }
+
+    fn source(&self, row: &LedgerRow) -> Option<&Source> {
+        let source = self.sources.iter().find(|source| source.name == row.source);
+        source.map(Arc::as_ref)
+    }
+
+    fn journal_check(&self) -> Check {
+        match *self.health.borrow() {
+            Health::Ok => Check::ok(),
+            Health::DiskFull => Check::not(Standing::Unavailable, "the disk is full"),
+            Health::Poisoned => Check::not(
+                Standing::Unavailable,
+                "a write or fsync failed: the journal trusts its disk no more",
+            ),
+        }
+    }
+
+    fn kafka_check(&self) -> Option<Check> {
+        let status = self.courier.as_ref()?.borrow();
+        Some(match &status.kafka {
+            Kafka::Up if status.warnings.is_empty() => Check::ok(),
+            Kafka::Up => Check::not(Standing::Ok, status.warnings.join("; ")),
+            Kafka::Down { reason } | Kafka::Waiting { reason } => {
+                Check::not(Standing::Degraded, reason.clone())
+            }
+        })
+    }
+
+    fn drain_check(&self) -> Check {
+        let reason = match *self.stopping.borrow() {
+            None => return Check::ok(),
+            Some(Stopping::Grace) => "stopping: still taking deliveries",
+            Some(Stopping::Finishing) => "stopping: finishing what has come",
+            Some(Stopping::Over) => "stopping: the deadline has passed",
+        };
+        Check::not(Standing::Unavailable, reason)
+    }
+}
+
+impl Board for Panel {
+    fn readiness(&self) -> Readiness {
+        let journal = Some(("journal", self.journal_check()));
+        let kafka = self.kafka_check().map(|check| ("kafka", check));
+        let drain = Some(("drain", self.drain_check()));
+        Readiness {
+            checks: [journal, kafka, drain].into_iter().flatten().collect(),
+        }
+    }
+
+    fn metrics(&self) -> Pin<Box<dyn Future<Output = String> + Send + '_>> {
+        Box::pin(async {
+            self.refresh().await;
+            self.telemetry.render()
+        })
+    }
+}
+
+/// What one look into the journal saw.
+struct Seen {
+    ledger: Vec<LedgerRow>,
+    bytes: u64,
+    free: Option<u64>,
+}
+
+/// What the ledger of a source does not account for: 0, or a defect.
+fn imbalance(row: &LedgerRow) -> f64 {
+    let taken = row.accepted + row.quarantined;
+    let accounted = row.published + row.pending + row.held + row.erased_unpublished;
+    taken as f64 - accounted as f64
+}
+
+/// Keeps gauges, histograms and the map of addresses fresh, for ever.
+pub(super) async fn keep_up(panel: Arc<Panel>, peers: Arc<Peers>) {
+    let mut gauges = interval(GAUGES_EVERY);
+    let mut sweep = interval(PEERS_SWEEP);
+    loop {
+        tokio::select! {
+            _ = gauges.tick() => {
+                panel.refresh().await;
+                panel.telemetry.upkeep();
+            }
+            _ = sweep.tick() => peers.sweep(),
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! The operator's door: `/livez`, `/readyz` and `/metrics`.
+//!
+//! Ready means that deliveries can be accepted. So Kafka being away is shown as `degraded` and stays
+//! 200, while a journal that takes nothing, or a gateway that is stopping, is 503.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use serde::Serialize;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+use crate::bounds::ADMIN_CONNECTIONS_MAX;
+use crate::clock::Clock;
+
+use super::Limits;
+use super::answer::{Answer, last_words};
+use super::connection::{self, Answering};
+use super::line::Line;
+use super::listen::Listener;
+use super::socket::{Over, Socket};
+use crate::delivery::RequestId;
+
+/// How a dependency stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// As it should be.
+    Ok,
+    /// Deliveries are taken; something else waits.
+    Degraded,
+    /// Deliveries cannot be taken.
+    Unavailable,
+}
+
+/// One dependency.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// How it stands.
+    pub status: Standing,
+    /// Why, where it is not as it should be; never an address or a name of a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What `/readyz` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Readiness {
+    /// The dependencies by name, in the order they are shown.
+    pub checks: Vec<(&'static str, Check)>,
+}
+
+/// What the admin door shows; the roof knows where from.
+pub trait Board: Send + Sync + 'static {
+    /// How everything stands now. Must not block.
+    fn readiness(&self) -> Readiness;
+
+    /// All series, read anew.
+    fn metrics(&self) -> Pin<Box<dyn Future<Output = String> + Send + '_>>;
+}
+
+/// The running admin door; closed when dropped.
+pub struct Admin {
+    address: SocketAddr,
+    accepting: JoinHandle<()>,
+}
+
+impl Check {
+    /// All is well.
+    pub const fn ok() -> Self {
+        Self {
+            status: Standing::Ok,
+            reason: None,
+        }
+    }
+
+    /// Something is not.
+    pub fn not(status: Standing, reason: impl Into<String>) -> Self {
+        Self {
+            status,
+            reason: Some(reason.into()),
+        }
+    }
+}
+
+impl Readiness {
+    /// The worst of all.
+    pub fn status(&self) -> Standing {
+        let all = self.checks.iter().map(|(_, check)| check.status);
+        all.max().unwrap_or(Standing::Ok)
+    }
+
+    fn json(&self) -> String {
+        let checks = self.checks.iter();
+        let checks: serde_json::Map<_, _> = checks
+            .filter_map(|(name, check)| {
+                Some(((*name).to_owned(), serde_json::to_value(check).ok()?))
+            })
+            .collect();
+        let status = self.status();
+        serde_json::json!({
+            "ready": status != Standing::Unavailable,
+            "status": status,
+            "checks": checks,
+        })
+        .to_string()
+    }
+}
+
+impl Admin {
+    /// Opens the admin listener.
+    pub fn start(
+        listen: SocketAddr,
+        limits: Limits,
+        clock: Clock,
+        board: Arc<dyn Board>,
+    ) -> io::Result<Self> {
+        let listener = Listener::bind(listen)?;
+        let address = listener.address()?;
+        let accepting = tokio::spawn(accept(listener, limits, clock, board));
+        Ok(Self { address, accepting })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Admin {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+async fn accept(listener: Listener, limits: Limits, clock: Clock, board: Arc<dyn Board>) {
+    let places = Arc::new(Semaphore::new(ADMIN_CONNECTIONS_MAX));
+    loop {
+        let Ok(place) = places.clone().acquire_owned().await else {
+            return;
+        };
+        let (stream, _) = listener.accept(|| {}).await;
+        let line = Arc::new(Line::default());
+        let socket = Socket::new(stream, line.clone(), limits.clone(), clock.clone());
+        let board = board.clone();
+        tokio::spawn(async move {
+            let _place = place;
+            let service = service_fn(|asked| -> Answering {
+                let board = board.clone();
+                Box::pin(async move { Ok(answer(asked, &*board).await) })
+            });
+            let socket = connection::converse(socket, &line, service).await;
+            let words = match socket.over() {
+                Some(Over::Refused(outcome)) => {
+                    Some(last_words(outcome, &RequestId::fresh(rand::random())))
+                }
+                Some(Over::Gone | Over::Slow | Over::Broken) | None => None,
+            };
+            socket.part(words).await;
+        });
+    }
+}
+
+async fn answer(request: Request<Incoming>, board: &dyn Board) -> Answer {
+    let path = request.uri().path();
+    if !matches!(path, "/livez" | "/readyz" | "/metrics") {
+        return problem(StatusCode::NOT_FOUND);
+    }
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        let mut answer = problem(StatusCode::METHOD_NOT_ALLOWED);
+        answer
+            .headers_mut()
+            .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return answer;
+    }
+    match path {
+        "/metrics" => text(
+            StatusCode::OK,
+            "text/plain; version=0.0.4",
+            board.metrics().await,
+        ),
+        "/readyz" => {
+            let readiness = board.readiness();
+            let code = match readiness.status() {
+                Standing::Ok | Standing::Degraded => StatusCode::OK,
+                Standing::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            };
+            text(code, "application/json", readiness.json())
+        }
+        _ => text(StatusCode::OK, "text/plain", "alive\n".to_owned()),
+    }
+}
+
+/// RFC 9457.
+fn problem(status: StatusCode) -> Answer {
+    let body = serde_json::json!({
+        "type": "about:blank",
+        "title": status.canonical_reason(),
+        "status": status.as_u16(),
+    });
+    text(status, "application/problem+json", body.to_string())
+}
+
+fn text(status: StatusCode, kind: &'static str, body: String) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from(body)));
+    *answer.status_mut() = status;
+    answer
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_dependency_decides_and_only_the_unavailable_make_unready() {
+        let readiness = |kafka, journal| Readiness {
+            checks: vec![
+                (
+                    "journal",
+                    Check {
+                        status: journal,
+                        reason: None,
+                    },
+                ),
+                ("kafka", Check::not(kafka, "away")),
+            ],
+        };
+        let json = |kafka, journal| -> serde_json::Value {
+            serde_json::from_str(&readiness(kafka, journal).json()).unwrap()
+        };
+        let degraded = json(Standing::Degraded, Standing::Ok);
+        assert_eq!(degraded["ready"], true);
+        assert_eq!(degraded["status"], "degraded");
+        assert_eq!(degraded["checks"]["kafka"]["reason"], "away");
+        assert_eq!(
+            degraded["checks"]["journal"],
+            serde_json::json!({"status": "ok"})
+        );
+        let unavailable = json(Standing::Degraded, Standing::Unavailable);
+        assert_eq!(unavailable["ready"], false);
+        assert_eq!(unavailable["status"], "unavailable");
+    }
+}

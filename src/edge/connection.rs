@@ -1,0 +1,101 @@
+//! One connection from its first byte to its last words.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::sync::watch;
+
+use crate::bounds::CONNECTION_BUFFER_BYTES_MAX;
+use crate::delivery::RequestId;
+use crate::outcome::Outcome;
+
+use super::Phase;
+use super::answer::{Answer, last_words};
+use super::door::Door;
+use super::line::Line;
+use super::listen::Listener;
+use super::request;
+use super::socket::{Over, Socket};
+
+/// A service's answer to come.
+pub(super) type Answering = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
+
+/// Takes connections in until the door closes, then lets the listener go.
+pub(super) async fn accept(listener: Listener, door: Arc<Door>, mut phase: watch::Receiver<Phase>) {
+    loop {
+        let closing = phase.wait_for(|phase| *phase != Phase::Open);
+        let (stream, from) = tokio::select! {
+            biased;
+            _ = closing => break,
+            accepted = listener.accept(|| { door.lobby().make_room(); }) => accepted,
+        };
+        let Some(guest) = door.lobby().enter() else {
+            continue;
+        };
+        let guest = Arc::new(guest);
+        let socket = Socket::new(
+            stream,
+            guest.line().clone(),
+            door.limits().clone(),
+            door.clock().clone(),
+        );
+        let door = door.clone();
+        tokio::spawn(async move {
+            let _on_duty = door.on_duty();
+            let line = guest.line().clone();
+            let service =
+                service_fn(|asked| request::answer(door.clone(), guest.clone(), from, asked));
+            let socket = converse(socket, &line, service).await;
+            part(socket, &door).await;
+        });
+    }
+}
+
+/// Serves one connection until it is over, and gives the socket back.
+pub(super) async fn converse<S>(socket: Socket, line: &Line, service: S) -> Socket
+where
+    S: Service<Request<Incoming>, Response = Response<Full<Bytes>>, Error = Infallible> + Unpin,
+    S::Future: Unpin,
+{
+    let mut conversation = http1::Builder::new()
+        // A client that has said all it wants to say still gets its answer.
+        .half_close(true)
+        // The socket below keeps the time.
+        .header_read_timeout(None)
+        .max_buf_size(CONNECTION_BUFFER_BYTES_MAX)
+        .serve_connection(TokioIo::new(socket), service);
+    loop {
+        tokio::select! {
+            // Whatever the error, the connection is over and its requests have had their endings.
+            _ = std::future::poll_fn(|cx| conversation.poll_without_shutdown(cx)) => break,
+            () = line.told() => {}
+        }
+    }
+    conversation.into_parts().io.into_inner()
+}
+
+/// Ends a connection; a head that the server never saw gets its answer here.
+async fn part(socket: Socket, door: &Door) {
+    let outcome = match socket.over() {
+        Some(Over::Refused(outcome)) => Some(outcome.clone()),
+        Some(Over::Slow) => {
+            // Closed without an answer, which every sender tries again after.
+            door.meters_of_unknown().ended(&Outcome::Timeout);
+            None
+        }
+        Some(Over::Gone | Over::Broken) | None => None,
+    };
+    let words = outcome.map(|outcome| {
+        door.meters_of_unknown().ended(&outcome);
+        last_words(&outcome, &RequestId::fresh(rand::random()))
+    });
+    socket.part(words).await;
+}

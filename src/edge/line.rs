@@ -1,0 +1,80 @@
+//! What a connection's socket, its service and its owner tell each other.
+
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
+use tokio::sync::Notify;
+
+/// How a connection is asked to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(super) enum Leave {
+    /// Not at all.
+    Stay = 0,
+    /// As soon as what has come is answered.
+    Finish = 1,
+    /// Now, unless a request is being answered: a head that is not complete is given up.
+    Now = 2,
+}
+
+/// The state of one connection, shared.
+#[derive(Debug, Default)]
+pub(super) struct Line {
+    leave: AtomicU8,
+    busy: AtomicBool,
+    whole: AtomicBool,
+    unread: AtomicBool,
+    told: Notify,
+}
+
+impl Line {
+    /// Asks the connection to end; never takes back what was asked before.
+    pub(super) fn leave(&self, how: Leave) {
+        self.leave.fetch_max(how as u8, Ordering::SeqCst);
+        self.told.notify_one();
+    }
+
+    /// How it was asked to end.
+    pub(super) fn asked(&self) -> Leave {
+        match self.leave.load(Ordering::SeqCst) {
+            0 => Leave::Stay,
+            1 => Leave::Finish,
+            _ => Leave::Now,
+        }
+    }
+
+    /// Waits until it is asked to end.
+    pub(super) async fn told(&self) {
+        self.told.notified().await;
+    }
+
+    /// A head has come; `whole`: with all of its body.
+    pub(super) fn begin(&self, whole: bool) {
+        self.busy.store(true, Ordering::SeqCst);
+        self.whole.store(whole, Ordering::SeqCst);
+    }
+
+    /// The next head is awaited.
+    pub(super) fn rest(&self) {
+        self.busy.store(false, Ordering::SeqCst);
+    }
+
+    /// Whether a request is being answered.
+    pub(super) fn busy(&self) -> bool {
+        self.busy.load(Ordering::SeqCst)
+    }
+
+    /// Whether the body of the request at hand came along with its head.
+    pub(super) fn whole(&self) -> bool {
+        self.whole.load(Ordering::SeqCst)
+    }
+
+    /// The request at hand is answered without being read to its end.
+    pub(super) fn leave_unread(&self) {
+        self.unread.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether that happened.
+    pub(super) fn unread(&self) -> bool {
+        self.unread.load(Ordering::SeqCst)
+    }
+}

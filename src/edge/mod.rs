@@ -1,0 +1,210 @@
+//! HTTP and nothing but HTTP.
+//!
+//! The public door takes posts to the routes of the sources and answers as the contract's table
+//! says; the admin door shows health and numbers. What happens to a delivery is the intake's affair.
+//!
+//! Promises: every wait, buffer, head, body and crowd has a number; a head whose framing is
+//! ambiguous reaches nothing; what cannot be authentic by its head costs no body; once a body is
+//! read its delivery finishes, whether the client stays or not; a panic is one request's 500; each
+//! source keeps a share of connections, bodies and bytes that no other can take; an address that
+//! fails too often is narrowed, never refused; stopping takes what has come.
+//!
+//! Never here: a path, a body or a header value in a log, a label or an answer.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use crate::bounds;
+use crate::clock::Clock;
+use crate::intake::{Intake, Source};
+use crate::telemetry::Telemetry;
+use crate::throttle::Peers;
+
+mod admin;
+mod answer;
+mod body;
+mod chunks;
+mod connection;
+mod door;
+mod framing;
+mod line;
+mod listen;
+mod lobby;
+mod peer;
+mod request;
+mod shares;
+mod socket;
+
+pub use admin::{Admin, Board, Check, Readiness, Standing};
+
+use door::Door;
+use listen::Listener;
+
+/// How long anything may take on a connection. The defaults are those of [`bounds`]; tests shorten
+/// them.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// See [`bounds::CONNECTION_IDLE`].
+    pub connection_idle: Duration,
+    /// See [`bounds::HEAD_READ`].
+    pub head_read: Duration,
+    /// See [`bounds::BODY_READ`].
+    pub body_read: Duration,
+    /// See [`bounds::BODY_RATE_GRACE`].
+    pub body_rate_grace: Duration,
+    /// See [`bounds::NARROWED_BODY_READ`].
+    pub narrowed_body_read: Duration,
+    /// See [`bounds::NARROWED_WAIT`].
+    pub narrowed_wait: Duration,
+    /// See [`bounds::ANSWER_WRITE`].
+    pub answer_write: Duration,
+    /// See [`bounds::PARTING`].
+    pub parting: Duration,
+    /// See [`bounds::DRAIN_LAST_WORDS`].
+    pub last_words: Duration,
+    /// See [`bounds::UNPROVEN_CONNECTIONS_MAX`].
+    pub unproven_connections: usize,
+    /// See [`bounds::BODIES_IN_FLIGHT_MAX`].
+    pub bodies: usize,
+    /// See [`bounds::BODIES_RESERVED_PER_SOURCE`].
+    pub bodies_reserved: usize,
+    /// See [`bounds::BODY_BYTES_IN_FLIGHT_MAX`].
+    pub body_bytes: usize,
+    /// See [`bounds::BODY_BYTES_RESERVED_PER_SOURCE`].
+    pub body_bytes_reserved: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connection_idle: bounds::CONNECTION_IDLE,
+            head_read: bounds::HEAD_READ,
+            body_read: bounds::BODY_READ,
+            body_rate_grace: bounds::BODY_RATE_GRACE,
+            narrowed_body_read: bounds::NARROWED_BODY_READ,
+            narrowed_wait: bounds::NARROWED_WAIT,
+            answer_write: bounds::ANSWER_WRITE,
+            parting: bounds::PARTING,
+            last_words: bounds::DRAIN_LAST_WORDS,
+            unproven_connections: bounds::UNPROVEN_CONNECTIONS_MAX,
+            bodies: bounds::BODIES_IN_FLIGHT_MAX,
+            bodies_reserved: bounds::BODIES_RESERVED_PER_SOURCE,
+            body_bytes: bounds::BODY_BYTES_IN_FLIGHT_MAX,
+            body_bytes_reserved: bounds::BODY_BYTES_RESERVED_PER_SOURCE,
+        }
+    }
+}
+
+/// What the public door is told.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where it listens; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Bytes of the largest body.
+    pub body_max: usize,
+    /// Networks that may say whom they speak for.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Its limits.
+    pub limits: Limits,
+}
+
+/// A source and where it is posted to.
+pub struct Routed {
+    /// The source.
+    pub source: Arc<Source>,
+    /// Its paths.
+    pub paths: Vec<String>,
+}
+
+/// How far stopping has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    /// Deliveries are taken.
+    Open,
+    /// What has come is still answered; every answer ends its connection.
+    Closing,
+    /// What comes now is answered `draining`.
+    Over,
+}
+
+/// The running public door.
+pub struct Edge {
+    address: SocketAddr,
+    door: Arc<Door>,
+    phase: watch::Sender<Phase>,
+    accepting: JoinHandle<()>,
+    /// Held as long as new connections may come.
+    sign_on: Option<mpsc::Sender<()>>,
+    /// Ends when the last connection and the last delivery have ended.
+    crew: mpsc::Receiver<()>,
+}
+
+/// What the public door works with.
+pub struct Behind {
+    /// Where deliveries go.
+    pub intake: Arc<Intake>,
+    /// The sources with their paths.
+    pub sources: Vec<Routed>,
+    /// Who fails too often.
+    pub peers: Arc<Peers>,
+    /// What is counted.
+    pub telemetry: Arc<Telemetry>,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl Edge {
+    /// Opens the public listener and begins to take deliveries.
+    pub fn start(settings: Settings, behind: Behind) -> io::Result<Self> {
+        let listener = Listener::bind(settings.listen)?;
+        let address = listener.address()?;
+        let (phase, phase_seen) = watch::channel(Phase::Open);
+        let (sign_on, crew) = mpsc::channel(1);
+        let door = Arc::new(Door::new(settings, behind, phase_seen.clone(), &sign_on));
+        let accepting = tokio::spawn(connection::accept(listener, door.clone(), phase_seen));
+        Ok(Self {
+            address,
+            door,
+            phase,
+            accepting,
+            sign_on: Some(sign_on),
+            crew,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Bytes of bodies that can be in memory at one time.
+    pub fn body_bytes_ceiling(&self) -> usize {
+        self.door.body_bytes_ceiling()
+    }
+
+    /// Closes the listener and every idle connection. What has come is still answered, and every
+    /// answer ends its connection.
+    pub async fn close(&mut self) {
+        self.phase.send_replace(Phase::Closing);
+        // The listener's own task ends at once; only a defect could keep it.
+        let _ = (&mut self.accepting).await;
+        self.door.close();
+    }
+
+    /// From now on a delivery whose head comes is answered `draining`.
+    pub fn over(&self) {
+        self.phase.send_replace(Phase::Over);
+    }
+
+    /// Waits until the last connection and the last delivery have ended.
+    pub async fn ended(&mut self) {
+        self.sign_on = None;
+        while self.crew.recv().await.is_some() {}
+    }
+}

@@ -1,0 +1,335 @@
+//! One request, step by step, to its answer.
+//!
+//! Route, head, size, room, place, body; then the intake, in a task of its own. What is refused
+//! before its body is read is answered at once. Each request has exactly one [`Ending`], which
+//! counts itself even when the client hangs up or something panics.
+
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::Poll;
+
+use http::header::CONTENT_ENCODING;
+use http::request::Parts;
+use http::{HeaderMap, Request};
+use http_body_util::BodyExt;
+use hyper::body::{Body as _, Incoming};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use crate::bounds::{BODY_BYTES_PER_SECOND_MIN, NARROWED_SMALL_BODY_BYTES};
+use crate::delivery::{Body, Head, RequestId};
+use crate::intake::{Caller, Source};
+use crate::outcome::Outcome;
+use crate::verify::{Claim, Manners};
+
+use super::Phase;
+use super::answer::{self, Answer, STRANGER};
+use super::body::{self, Pace};
+use super::connection::Answering;
+use super::door::Door;
+use super::lobby::Guest;
+use super::shares::Share;
+
+/// Answers one request. A panic is that request's 500 and nothing else.
+pub(super) fn answer(
+    door: Arc<Door>,
+    guest: Arc<Guest>,
+    from: SocketAddr,
+    request: Request<Incoming>,
+) -> Answering {
+    let mut answering = Box::pin(handle(door, guest, from, request));
+    Box::pin(std::future::poll_fn(move |cx| {
+        let polled = catch_unwind(AssertUnwindSafe(|| answering.as_mut().poll(cx)));
+        polled.map_or_else(
+            |_panicked| Poll::Ready(Ok(defect())),
+            |polled| polled.map(Ok),
+        )
+    }))
+}
+
+fn defect() -> Answer {
+    let request_id = RequestId::fresh(rand::random());
+    answer::answer(&Outcome::InternalError, STRANGER, &request_id, true)
+}
+
+async fn handle(
+    door: Arc<Door>,
+    guest: Arc<Guest>,
+    from: SocketAddr,
+    request: Request<Incoming>,
+) -> Answer {
+    let (parts, body) = request.into_parts();
+    let caller = Caller {
+        request_id: door.proxies.request_id(from.ip(), &parts.headers),
+        peer: door.proxies.peer(from.ip(), &parts.headers),
+        since: door.clock().steady(),
+    };
+    let mut ending = Ending::of(door.clone(), caller.clone());
+    let (place, source) = match door.route(&parts) {
+        Some((place, source)) => (place, source.clone()),
+        None => {
+            let outcome = door
+                .intake
+                .turned_away_unknown(Outcome::UnknownSource, &caller);
+            ending.told(&outcome);
+            let close = leave_unread(&guest, body).await || door.phase() != Phase::Open;
+            return answer::answer(&outcome, STRANGER, &caller.request_id, close);
+        }
+    };
+    ending.source = Some(source.clone());
+    let post = Post {
+        door,
+        guest,
+        place,
+        source,
+        caller,
+    };
+    let (outcome, close) = post.bring_in(&parts, body, ending).await;
+    let close = close || post.door.phase() != Phase::Open;
+    answer::answer(&outcome, post.manners(), &post.caller.request_id, close)
+}
+
+/// A request to a known path.
+struct Post {
+    door: Arc<Door>,
+    guest: Arc<Guest>,
+    place: usize,
+    source: Arc<Source>,
+    caller: Caller,
+}
+
+/// A body that came, and what it holds until its delivery has ended.
+struct Received {
+    body: Body,
+    room: (Share, Share),
+    narrowed: Option<OwnedSemaphorePermit>,
+}
+
+impl Post {
+    fn manners(&self) -> Manners {
+        self.source.scheme().manners()
+    }
+
+    /// Takes the request to its ending; and whether the connection ends with it.
+    async fn bring_in(&self, parts: &Parts, body: Incoming, mut ending: Ending) -> (Outcome, bool) {
+        let claim = match self.open(parts, body.size_hint().exact()) {
+            Ok(claim) => claim,
+            Err(outcome) => {
+                ending.told(&outcome);
+                return (outcome, leave_unread(&self.guest, body).await);
+            }
+        };
+        match self.receive(body).await {
+            Ok(received) => self.hand_over(claim, received, ending).await,
+            Err(outcome) => {
+                self.turned_away(&outcome);
+                ending.told(&outcome);
+                self.guest.line().leave_unread();
+                (outcome, true)
+            }
+        }
+    }
+
+    /// What the head alone decides.
+    fn open(&self, parts: &Parts, length: Option<u64>) -> Result<Claim, Outcome> {
+        let turned_away = |outcome| {
+            self.turned_away(&outcome);
+            outcome
+        };
+        if parts.method != http::Method::POST {
+            return Err(turned_away(Outcome::MethodNotAllowed));
+        }
+        if self.door.phase() == Phase::Over {
+            return Err(turned_away(Outcome::Draining));
+        }
+        let claim = self
+            .door
+            .intake
+            .open(&self.source, self.head(parts), &self.caller);
+        let claim = claim.inspect_err(|outcome| self.failed(outcome))?;
+        if is_encoded(&parts.headers) {
+            return Err(turned_away(Outcome::UnsupportedEncoding));
+        }
+        if length.is_some_and(|length| length > self.door.body_max as u64) {
+            return Err(turned_away(Outcome::TooLarge));
+        }
+        Ok(claim)
+    }
+
+    fn head(&self, parts: &Parts) -> Head {
+        let (name, caller) = (self.source.name.clone(), &self.caller);
+        let received = self.door.clock().now();
+        let mut head = Head::new(name, received, caller.peer, caller.request_id.clone());
+        for name in self.source.scheme().headers() {
+            for value in parts.headers.get_all(*name) {
+                head = head.with(name, value.as_bytes());
+            }
+        }
+        head
+    }
+
+    /// Reads the body, within the room there is. A narrowed address has few places: a large body
+    /// takes one before it is read, a small one after, so that slow ones hold up nobody.
+    async fn receive(&self, body: Incoming) -> Result<Received, Outcome> {
+        let (door, limits) = (&self.door, self.door.limits());
+        let length = body
+            .size_hint()
+            .exact()
+            .and_then(|length| usize::try_from(length).ok());
+        let count = door.bodies.take(self.place, 1).ok_or(Outcome::Overloaded)?;
+        let bytes = door.body_bytes.take(self.place, length.unwrap_or(0));
+        let mut bytes = bytes.ok_or(Outcome::Overloaded)?;
+        let places = door.peers.narrowed(self.caller.peer);
+        let small = length.is_some_and(|length| length <= NARROWED_SMALL_BODY_BYTES);
+        let mut narrowed = None;
+        if let Some(places) = places.as_ref().filter(|_| !small) {
+            narrowed = Some(self.wait_for(places).await?);
+        }
+        let pace = Pace {
+            cap: door.body_max,
+            within: match places {
+                Some(_) => limits.narrowed_body_read,
+                None => limits.body_read,
+            },
+            grace: limits.body_rate_grace,
+            per_second: BODY_BYTES_PER_SECOND_MIN,
+        };
+        let body = body::read(body, pace, &mut bytes, door.clock()).await?;
+        if let Some(places) = places.as_ref().filter(|_| narrowed.is_none()) {
+            narrowed = Some(self.wait_for(places).await?);
+        }
+        Ok(Received {
+            body,
+            room: (count, bytes),
+            narrowed,
+        })
+    }
+
+    async fn wait_for(&self, places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Outcome> {
+        match timeout(
+            self.door.limits().narrowed_wait,
+            places.clone().acquire_owned(),
+        )
+        .await
+        {
+            Ok(Ok(place)) => Ok(place),
+            Ok(Err(_)) | Err(_) => Err(Outcome::Overloaded),
+        }
+    }
+
+    /// From here on the delivery finishes, whoever waits for it.
+    async fn hand_over(
+        &self,
+        claim: Claim,
+        received: Received,
+        mut ending: Ending,
+    ) -> (Outcome, bool) {
+        let (door, source) = (self.door.clone(), self.source.clone());
+        let (guest, place, caller) = (self.guest.clone(), self.place, self.caller.clone());
+        let duty = door.on_duty();
+        let delivery = tokio::spawn(async move {
+            let Received {
+                body,
+                room,
+                narrowed,
+            } = received;
+            let outcome = door
+                .intake
+                .take(&source, claim, body, &caller, narrowed)
+                .await;
+            ending.told(&outcome);
+            drop((room, duty));
+            if outcome == Outcome::BadSignature {
+                door.peers.failed(caller.peer);
+            }
+            let close = outcome.event_id().is_some() && !guest.prove(place);
+            (outcome, close)
+        });
+        delivery.await.unwrap_or((Outcome::InternalError, false))
+    }
+
+    fn failed(&self, outcome: &Outcome) {
+        if *outcome == Outcome::BadSignature {
+            self.door.peers.failed(self.caller.peer);
+        }
+    }
+
+    fn turned_away(&self, outcome: &Outcome) {
+        self.door
+            .intake
+            .turned_away(&self.source.name, outcome.clone(), None, &self.caller);
+    }
+}
+
+/// The one ending of one request: counted when it is told, or when it is dropped untold.
+struct Ending {
+    door: Arc<Door>,
+    source: Option<Arc<Source>>,
+    caller: Caller,
+    told: bool,
+}
+
+impl Ending {
+    fn of(door: Arc<Door>, caller: Caller) -> Self {
+        Self {
+            door,
+            source: None,
+            caller,
+            told: false,
+        }
+    }
+
+    fn told(&mut self, outcome: &Outcome) {
+        self.told = true;
+        let took = self.door.clock().steady().saturating_sub(self.caller.since);
+        let meters = match &self.source {
+            Some(source) => &source.meters,
+            None => self.door.meters_of_unknown(),
+        };
+        meters.ended(outcome);
+        meters.delivery_seconds.record(took.as_secs_f64());
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if self.told {
+            return;
+        }
+        if std::thread::panicking() {
+            let source = self.source.as_ref().map(|source| source.name.as_str());
+            let request_id = &self.caller.request_id;
+            tracing::error!(source, %request_id, "a delivery met a defect of ours: answered 500");
+            self.told(&Outcome::InternalError);
+        } else {
+            // The client hung up before its body was whole.
+            self.told(&Outcome::BadRequest);
+        }
+    }
+}
+
+/// A coding other than none: the signature is over raw bytes, and so are we.
+fn is_encoded(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(CONTENT_ENCODING).iter();
+    codings.any(|coding| {
+        !coding
+            .as_bytes()
+            .trim_ascii()
+            .eq_ignore_ascii_case(b"identity")
+    })
+}
+
+/// What becomes of a body that is not wanted: one that has come already is passed over, for another
+/// the connection ends with the answer. Whether it does.
+async fn leave_unread(guest: &Guest, mut body: Incoming) -> bool {
+    if body.is_end_stream() {
+        return false;
+    }
+    if guest.line().whole() {
+        while let Some(Ok(_)) = body.frame().await {}
+        return false;
+    }
+    guest.line().leave_unread();
+    true
+}

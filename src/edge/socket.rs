@@ -1,0 +1,288 @@
+//! One client's socket as the server sees it: only heads that were judged, one request at a time.
+//!
+//! The server above reads through this wrapper. Bytes of a head are held back until [`Framing`] has
+//! passed it, so an ambiguous, oversized or unreadable head never reaches the server; the
+//! connection then ends with our own answer. Timers run only while nothing comes: idle, and from
+//! the first byte of a head to its last, which a drip of bytes does not prolong. A client that does
+//! not read its answer is given up as well.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep, timeout};
+
+use crate::bounds::PARTING_BYTES_MAX;
+use crate::clock::Clock;
+use crate::outcome::Outcome;
+
+use super::Limits;
+use super::framing::{Framing, Step};
+use super::line::{Leave, Line};
+
+/// Why nothing more is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Over {
+    /// The client ended, was idle for too long, or was asked to leave.
+    Gone,
+    /// A head took too long.
+    Slow,
+    /// A head is answered with this.
+    Refused(Outcome),
+    /// A body's framing broke.
+    Broken,
+}
+
+/// The wrapper.
+pub(super) struct Socket {
+    stream: TcpStream,
+    line: Arc<Line>,
+    limits: Limits,
+    clock: Clock,
+    framing: Framing,
+    /// What has come and not gone on yet.
+    held: BytesMut,
+    /// So many bytes at the front of `held` may go on.
+    passed: usize,
+    over: Option<Over>,
+    waiting: Option<Waiting>,
+    /// When the last request began, by the steady clock.
+    last_used: Duration,
+    unwritten: Option<Pin<Box<Sleep>>>,
+}
+
+struct Waiting {
+    for_head: bool,
+    until: Pin<Box<Sleep>>,
+}
+
+impl Socket {
+    /// Wraps a fresh connection.
+    pub(super) fn new(stream: TcpStream, line: Arc<Line>, limits: Limits, clock: Clock) -> Self {
+        Self {
+            stream,
+            line,
+            limits,
+            last_used: clock.steady(),
+            clock,
+            framing: Framing::new(),
+            held: BytesMut::new(),
+            passed: 0,
+            over: None,
+            waiting: None,
+            unwritten: None,
+        }
+    }
+
+    /// Why nothing more is read, once that is so.
+    pub(super) fn over(&self) -> Option<&Over> {
+        self.over.as_ref()
+    }
+
+    /// Says the last words, if any, and ends the connection so that they arrive: a reset, which
+    /// unread bytes would cause, could overtake them.
+    pub(super) async fn part(mut self, last_words: Option<Vec<u8>>) {
+        let unread =
+            self.line.unread() || matches!(self.over, Some(Over::Refused(_) | Over::Broken));
+        let said = timeout(self.limits.answer_write, async {
+            if let Some(words) = last_words {
+                self.stream.write_all(&words).await?;
+            }
+            self.stream.shutdown().await
+        });
+        if unread && matches!(said.await, Ok(Ok(()))) {
+            let mut waste = [0; 4096];
+            let mut left = PARTING_BYTES_MAX;
+            let reading = async {
+                while let Ok(some) = self.stream.read(&mut waste).await {
+                    if some == 0 || some >= left {
+                        break;
+                    }
+                    left -= some;
+                }
+            };
+            // Whether they read it to the end or not: the connection ends here.
+            let _ = timeout(self.limits.parting, reading).await;
+        }
+    }
+
+    /// Judges what is held. `false`: more bytes are needed.
+    fn judge(&mut self) -> bool {
+        let began = self.framing.awaits_head();
+        match self.framing.judge(&self.held) {
+            Step::Pass(some) => {
+                self.passed = some;
+                if began {
+                    self.begin();
+                }
+            }
+            Step::Skip(some) => self.held.advance(some),
+            Step::More => return false,
+            Step::Refuse(outcome) => self.over = Some(Over::Refused(outcome)),
+            Step::Broken => self.over = Some(Over::Broken),
+        }
+        true
+    }
+
+    /// Hands on what may go.
+    fn give(&mut self, out: &mut ReadBuf<'_>) {
+        let some = self.passed.min(out.remaining()).min(self.held.len());
+        out.put_slice(&self.held.split_to(some));
+        self.passed -= some;
+        if self.held.is_empty() {
+            // An idle connection holds no buffer.
+            self.held = BytesMut::new();
+        }
+    }
+
+    /// Reads from the client, through `out`. What may go on at once stays there.
+    fn poll_client(&mut self, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = out.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(cx, out))?;
+        let fresh = out.filled().get(before..).unwrap_or_default();
+        if fresh.is_empty() {
+            self.over = Some(Over::Gone);
+            return Poll::Ready(Ok(()));
+        }
+        let mut going = 0;
+        if self.held.is_empty() {
+            let began = self.framing.awaits_head();
+            if let Step::Pass(some) = self.framing.judge(fresh) {
+                going = some;
+                if began {
+                    self.begin();
+                }
+            }
+        }
+        self.held
+            .extend_from_slice(fresh.get(going..).unwrap_or_default());
+        out.set_filled(before + going);
+        Poll::Ready(Ok(()))
+    }
+
+    /// A head has passed.
+    fn begin(&mut self) {
+        self.last_used = self.clock.steady();
+        self.line.begin(self.framing.awaits_head());
+    }
+
+    /// Nothing has come: is that all right? Within a body the reader keeps the time.
+    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<Over> {
+        if !self.framing.awaits_head() {
+            return Poll::Pending;
+        }
+        let for_head = !self.held.is_empty();
+        match self.line.asked() {
+            Leave::Stay => {}
+            Leave::Finish if for_head => {}
+            Leave::Finish | Leave::Now => return Poll::Ready(Over::Gone),
+        }
+        self.line.rest();
+        let limit = if for_head {
+            self.limits.head_read
+        } else {
+            self.limits.connection_idle
+        };
+        let waiting = self.waiting.get_or_insert_with(|| Waiting {
+            for_head,
+            until: Box::pin(sleep(limit)),
+        });
+        if waiting.for_head != for_head {
+            waiting.for_head = for_head;
+            waiting.until.set(sleep(limit));
+        }
+        while waiting.until.as_mut().poll(cx).is_ready() {
+            if for_head {
+                return Poll::Ready(Over::Slow);
+            }
+            // The timer was set when the connection first fell idle, not after each request.
+            let idle = self.clock.steady().saturating_sub(self.last_used);
+            if idle >= limit {
+                return Poll::Ready(Over::Gone);
+            }
+            waiting.until.set(sleep(limit - idle));
+        }
+        Poll::Pending
+    }
+
+    /// Keeps the time of a write that waits for the client to read.
+    fn poll_unwritten<T>(&mut self, cx: &mut Context<'_>, written: Poll<T>) -> Poll<io::Result<T>> {
+        match written {
+            Poll::Ready(done) => {
+                self.unwritten = None;
+                Poll::Ready(Ok(done))
+            }
+            Poll::Pending => {
+                let limit = self.limits.answer_write;
+                let until = self.unwritten.get_or_insert_with(|| Box::pin(sleep(limit)));
+                ready!(until.as_mut().poll(cx));
+                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+            }
+        }
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        while this.over.is_none() && out.remaining() > 0 {
+            if this.passed > 0 {
+                this.give(out);
+                return Poll::Ready(Ok(()));
+            }
+            if !this.held.is_empty() && this.judge() {
+                continue;
+            }
+            let before = out.filled().len();
+            if this.poll_client(cx, out)?.is_pending() {
+                this.over = Some(ready!(this.poll_patience(cx)));
+            } else if out.filled().len() > before {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write(cx, bytes);
+        this.poll_unwritten(cx, written).map(Result::flatten)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write_vectored(cx, slices);
+        this.poll_unwritten(cx, written).map(Result::flatten)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+}
