@@ -36,15 +36,7 @@ mod run;
 mod window;
 
 /// Reasons of `hookgate_publish_failures_total`.
-pub const FAILURES: &[&str] = &{
-    let mut reasons = [""; Trouble::ALL.len()];
-    let mut place = 0;
-    while place < reasons.len() {
-        reasons[place] = Trouble::ALL[place].as_str();
-        place += 1;
-    }
-    reasons
-};
+pub const FAILURES: &[&str] = &Trouble::REASONS;
 
 /// How Kafka takes events.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -176,7 +176,7 @@ impl<'a> Run<'a> {
         let mut sent = 0;
         while sent < bounds::JOURNAL_READ_EVENTS {
             let held = |family| self.holds.is_held(family);
-            let Some((slot, record)) = self.window.to_send(self.alone_through, held) else {
+            let Some((slot, record)) = self.window.next_to_send(self.alone_through, held) else {
                 break;
             };
             match line.publisher.send(slot, record) {

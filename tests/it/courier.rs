@@ -2,6 +2,8 @@
 //!
 //! On the embedded broker, or on the real one that the environment names where nothing is injected.
 
+#![cfg(test)]
+
 use std::time::Duration;
 
 use hookgate::courier::{Drained, Kafka};

@@ -2,6 +2,9 @@
 //!
 //! Shared by the tests that take any broker and those that need a real one.
 
+#![cfg(test)]
+#![allow(dead_code, reason = "each of the two test binaries uses a part")]
+
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

@@ -119,14 +119,18 @@ fn read_back(config: &ClientConfig) -> Result<(), SettingsError> {
 
 /// A client's refusal, without the value that it quotes.
 pub(super) fn refused(error: KafkaError) -> SettingsError {
-    match error {
-        KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, _, name, _) => {
-            SettingsError::UnknownProperty(name)
-        }
-        KafkaError::ClientConfig(_, _, name, _) => SettingsError::BadValue(name),
-        KafkaError::ClientCreation(text) => SettingsError::Contradiction(text),
-        other => SettingsError::Contradiction(other.to_string()),
+    if let KafkaError::ClientConfig(why, _, name, _) = error {
+        return match why {
+            RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN => SettingsError::UnknownProperty(name),
+            RDKafkaConfRes::RD_KAFKA_CONF_INVALID | RDKafkaConfRes::RD_KAFKA_CONF_OK => {
+                SettingsError::BadValue(name)
+            }
+        };
     }
+    if let KafkaError::ClientCreation(text) = error {
+        return SettingsError::Contradiction(text);
+    }
+    SettingsError::Contradiction(error.to_string())
 }
 
 /// What an error code means to us; `None` for a record that was withdrawn.

@@ -5,7 +5,6 @@
 
 use std::sync::mpsc as line;
 use std::thread;
-use std::time::Duration;
 
 use rdkafka::admin::{
     AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication,
@@ -191,7 +190,7 @@ impl Look {
 }
 
 fn options() -> AdminOptions {
-    AdminOptions::new().request_timeout(Some(Duration::from(bounds::BROKER_REQUEST)))
+    AdminOptions::new().request_timeout(Some(bounds::BROKER_REQUEST))
 }
 
 fn number(resource: &ConfigResource, name: &str) -> Option<i64> {

@@ -118,10 +118,12 @@ impl ClientContext for Reporter {
             return;
         }
         if let Some(trouble) = client::trouble(code) {
-            let detail = match trouble {
-                // The reason tells what was fatal, or which mechanism or certificate was refused.
-                Trouble::Fatal | Trouble::Authentication => reason.to_owned(),
-                _ => code.to_string(),
+            // The reason tells what was fatal, or which mechanism or certificate was refused.
+            let telling = matches!(trouble, Trouble::Fatal | Trouble::Authentication);
+            let detail = if telling {
+                reason.to_owned()
+            } else {
+                code.to_string()
             };
             self.ailment.send_replace(Some(Failure { trouble, detail }));
         }
