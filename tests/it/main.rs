@@ -5,4 +5,5 @@ mod echo;
 mod edge;
 mod fixtures;
 mod gateway;
+mod logged;
 mod verify;
