@@ -16,17 +16,17 @@ use hookgate::secret::Secret;
 use hookgate::verify::{ApiKey, Authentic, Credentials, SigningSecret, Verified, Verifier};
 
 /// The secret of both lanes, as configured.
-pub const SECRET: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+pub(crate) const SECRET: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 /// The api key of the LiveKit lane.
-pub const API_KEY: &str = "APIbench";
+pub(crate) const API_KEY: &str = "APIbench";
 
 /// When the bench's deliveries are received.
-pub const NOW: Timestamp = Timestamp::from_millis(1_790_000_100_000);
+pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_790_000_100_000);
 
 /// One provider's lane: everything an event needs to get to the journal.
-pub struct Lane {
-    pub provider: Provider,
-    pub verifier: Verifier,
+pub(crate) struct Lane {
+    pub(crate) provider: Provider,
+    pub(crate) verifier: Verifier,
     boundary: Boundary,
     body: Vec<u8>,
     /// Where the event's own id stands in the body, to be made another.
@@ -35,7 +35,7 @@ pub struct Lane {
 
 impl Lane {
     /// A lane of a provider: a stored request below `fixtures/`, and the id in its body.
-    pub fn new(name: &str, request: &str, id: &str) -> Self {
+    pub(crate) fn new(name: &str, request: &str, id: &str) -> Self {
         let provider = *Providers::standard().get(name).expect("a known provider");
         let signing = SigningSecret {
             label: "BENCH".to_owned(),
@@ -44,14 +44,20 @@ impl Lane {
         };
         let mut credentials = Credentials::default();
         if name == "livekit" {
-            credentials.keys = vec![ApiKey { api_key: API_KEY.to_owned(), signing }];
+            credentials.keys = vec![ApiKey {
+                api_key: API_KEY.to_owned(),
+                signing,
+            }];
         } else {
             credentials.secrets = vec![signing];
         }
         let ready = (provider.build)(credentials, NOW).unwrap_or_else(|mistakes| {
             panic!("the bench's own settings are wrong: {mistakes:?}");
         });
-        let keys = Keys { identity: Secret::new(vec![1; 32]), pseudonym: Secret::new(vec![2; 32]) };
+        let keys = Keys {
+            identity: Secret::new(vec![1; 32]),
+            pseudonym: Secret::new(vec![2; 32]),
+        };
         let settings = Settings {
             source: SourceName::new(name),
             tenant: TenantName::new("bench"),
@@ -60,9 +66,14 @@ impl Lane {
             room_name: None,
             artifact_key: None,
         };
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(request);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("fixtures")
+            .join(request);
         let body = Fixture::read(&path).expect("a stored request").body;
-        let at = body.windows(id.len()).position(|part| part == id.as_bytes()).expect("its id");
+        let at = body
+            .windows(id.len())
+            .position(|part| part == id.as_bytes())
+            .expect("its id");
         Self {
             provider,
             verifier: Verifier::new(ready.scheme),
@@ -73,7 +84,7 @@ impl Lane {
     }
 
     /// The body with an id of its own.
-    pub fn body(&self, number: u64) -> Bytes {
+    pub(crate) fn body(&self, number: u64) -> Bytes {
         let mut body = self.body.clone();
         let text = format!("{number:0width$}", width = self.id.len());
         body[self.id.clone()].copy_from_slice(text.as_bytes());
@@ -81,15 +92,17 @@ impl Lane {
     }
 
     /// The head that signs a body.
-    pub fn head(&self, body: &[u8]) -> Head {
+    pub(crate) fn head(&self, body: &[u8]) -> Head {
         let peer = Peer::new(IpAddr::from([127, 0, 0, 1]));
         let head = Head::new(SourceName::new("bench"), NOW, peer, RequestId::fresh(1));
         let signed = self.verifier.scheme().sign(body, NOW);
-        signed.into_iter().fold(head, |head, (name, value)| head.with(name, value.as_bytes()))
+        signed.into_iter().fold(head, |head, (name, value)| {
+            head.with(name, value.as_bytes())
+        })
     }
 
     /// Proves a delivery.
-    pub fn verify(&self, head: Head, body: Bytes) -> Verified {
+    pub(crate) fn verify(&self, head: Head, body: Bytes) -> Verified {
         let claim = self.verifier.open(head).expect("a good head");
         let body = Body::new(body, usize::MAX).expect("a body");
         match self.verifier.verify(claim, body).expect("a good signature") {
@@ -99,17 +112,25 @@ impl Lane {
     }
 
     /// Understands an event and takes it across the boundary.
-    pub fn clean(&self, verified: &Verified) -> Clean {
-        self.boundary.scrub(normalize(verified, self.provider.name, self.provider.dialect))
+    pub(crate) fn clean(&self, verified: &Verified) -> Clean {
+        self.boundary.scrub(normalize(
+            verified,
+            self.provider.name,
+            self.provider.dialect,
+        ))
     }
 }
 
 /// Daily's documented event and one of LiveKit's as a real server posted it.
-pub fn lanes() -> [Lane; 2] {
+pub(crate) fn lanes() -> [Lane; 2] {
     let daily = "daily/participant.joined/request.http";
     let livekit = "livekit-call/004-participant_joined.http";
     [
-        Lane::new("daily", daily, "22222222-bbbb-4bbb-8bbb-222222222222-1790000001961"),
+        Lane::new(
+            "daily",
+            daily,
+            "22222222-bbbb-4bbb-8bbb-222222222222-1790000001961",
+        ),
         Lane::new("livekit", livekit, "YuPgy89U8Hhj"),
     ]
 }

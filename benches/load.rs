@@ -13,29 +13,29 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// Whole requests, head and body, ready to be written.
-pub type Requests = Arc<Vec<Vec<u8>>>;
+pub(crate) type Requests = Arc<Vec<Vec<u8>>>;
 
 /// What one run measured.
 #[derive(Clone, Debug)]
-pub struct Run {
+pub(crate) struct Run {
     /// Answers of 200.
-    pub good: usize,
+    pub(crate) good: usize,
     /// Any other answer.
-    pub bad: usize,
+    pub(crate) bad: usize,
     /// From the first request to the last answer.
-    pub took: Duration,
+    pub(crate) took: Duration,
     /// From the first byte written to the last byte read, of every request, sorted.
-    pub latencies: Vec<Duration>,
+    pub(crate) latencies: Vec<Duration>,
 }
 
 impl Run {
     /// Answers a second.
-    pub fn rate(&self) -> f64 {
+    pub(crate) fn rate(&self) -> f64 {
         self.good as f64 / self.took.as_secs_f64()
     }
 
     /// The latency that this share of requests did not exceed.
-    pub fn percentile(&self, share: f64) -> Duration {
+    pub(crate) fn percentile(&self, share: f64) -> Duration {
         let last = self.latencies.len().saturating_sub(1);
         let at = (last as f64 * share).round() as usize;
         self.latencies.get(at).copied().unwrap_or_default()
@@ -43,11 +43,15 @@ impl Run {
 }
 
 /// Posts all requests once over so many connections, from a thread of its own.
-pub fn post(to: SocketAddr, requests: &Requests, connections: usize) -> Run {
+pub(crate) fn post(to: SocketAddr, requests: &Requests, connections: usize) -> Run {
     let requests = Arc::clone(requests);
     let client = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.expect("a runtime").block_on(run(to, requests, connections))
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        runtime
+            .expect("a runtime")
+            .block_on(run(to, requests, connections))
     });
     client.join().expect("the client ends")
 }
@@ -66,7 +70,12 @@ async fn run(to: SocketAddr, requests: Requests, connections: usize) -> Run {
         tokio::spawn(connection(stream, next, requests))
     });
     let tasks: Vec<_> = tasks.collect();
-    let mut all = Run { good: 0, bad: 0, took: Duration::ZERO, latencies: Vec::new() };
+    let mut all = Run {
+        good: 0,
+        bad: 0,
+        took: Duration::ZERO,
+        latencies: Vec::new(),
+    };
     for task in tasks {
         let (good, bad, latencies) = task.await.expect("a connection ends");
         all.good += good;
@@ -90,7 +99,11 @@ async fn connection(
         stream.write_all(request).await.expect("the server reads");
         let status = answer(&mut stream, &mut buffer).await;
         latencies.push(began.elapsed());
-        if status == b"200" { good += 1 } else { bad += 1 }
+        if &status == b"200" {
+            good += 1
+        } else {
+            bad += 1
+        }
     }
     (good, bad, latencies)
 }
@@ -99,11 +112,16 @@ async fn connection(
 async fn answer(stream: &mut TcpStream, buffer: &mut [u8]) -> [u8; 3] {
     let mut filled = 0;
     loop {
-        let read = stream.read(&mut buffer[filled..]).await.expect("the server answers");
+        let read = stream
+            .read(&mut buffer[filled..])
+            .await
+            .expect("the server answers");
         assert!(read > 0, "the server closed the connection");
         filled += read;
         let text = &buffer[..filled];
-        let Some(head) = text.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
+        let Some(head) = text.windows(4).position(|four| four == b"\r\n\r\n") else {
+            continue;
+        };
         if filled >= head + 4 + content_length(&text[..head]) {
             return text[9..12].try_into().expect("a status line");
         }
@@ -112,7 +130,11 @@ async fn answer(stream: &mut TcpStream, buffer: &mut [u8]) -> [u8; 3] {
 
 fn content_length(head: &[u8]) -> usize {
     let head = std::str::from_utf8(head).expect("an ASCII head");
-    let line = head.lines().find(|line| line.to_ascii_lowercase().starts_with("content-length:"));
-    let value = line.and_then(|line| line.split(':').nth(1)).expect("a content-length");
+    let line = head
+        .lines()
+        .find(|line| line.to_ascii_lowercase().starts_with("content-length:"));
+    let value = line
+        .and_then(|line| line.split(':').nth(1))
+        .expect("a content-length");
     value.trim().parse().expect("a number")
 }

@@ -260,3 +260,14 @@ pub const PARTITIONS_MAX: u32 = 10_000;
 pub const REPLICATION_MAX: u32 = 32;
 /// Bytes of a file that holds a secret.
 pub const SECRET_FILE_BYTES_MAX: usize = 64 * 1024;
+
+// --- Sending fixtures ----------------------------------------------------------------------------
+
+/// Connections that `send` works with.
+pub const SEND_CONCURRENCY_MAX: usize = 1_024;
+/// How long `send` waits for a connection.
+pub const SEND_CONNECT: Duration = Duration::from_secs(5);
+/// How long `send` waits for an answer, from the first byte sent to the last received.
+pub const SEND_ANSWER: Duration = Duration::from_secs(30);
+/// Bytes of an answer that `send` reads.
+pub const SEND_ANSWER_BYTES_MAX: usize = 64 * 1024;

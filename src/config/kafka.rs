@@ -3,16 +3,16 @@
 //! Promises: a property that carries the promise of delivery (acknowledgements, idempotence,
 //! order, partitioning, queues, time-outs) is refused by name; one named password, secret or key
 //! comes by reference only; what this build cannot do is named with the feature it lacks. Whether a
-//! property exists at all is the client library's knowledge, not ours.
+//! property exists at all is the client library's knowledge, not ours: it is asked last.
 
 use toml::Value;
 
 use super::given::Givers;
 use super::raw::join;
-use super::read::{Section, article};
+use super::read::{Report, Section, article};
 use crate::bounds::{BROKERS_BYTES_MAX, PARTITIONS_MAX, PROPERTIES_MAX, REPLICATION_MAX};
 use crate::event::InstanceName;
-use crate::publish::{Creation, Settings};
+use crate::publish::{self, Creation, RESERVED, Settings, SettingsError};
 use crate::secret::Secret;
 
 const BROKERS: &str = "must be host:port pairs with commas between them and no spaces, such as \
@@ -41,16 +41,23 @@ pub(super) fn kafka(
     }
     let compression = section.choice("compression", &COMPRESSIONS);
     let create_topics = creation(&mut section);
+    let report = section.report();
+    let before = report.count();
+    let path = section.key("properties");
     let properties = properties(section.table("properties"), givers, tls);
     section.finish();
-    Some(Settings {
+    let settings = Settings {
         brokers: brokers?,
         topic_prefix: prefix.unwrap_or("video").to_owned(),
         create_topics,
         compression: compression.unwrap_or("zstd").to_owned(),
         properties,
         instance: instance?.clone(),
-    })
+    };
+    if report.count() == before {
+        tried(&settings, report, &path);
+    }
+    Some(settings)
 }
 
 fn brokers(section: &mut Section<'_>) -> Option<String> {
@@ -181,31 +188,14 @@ fn confidential(name: &str) -> bool {
 
 /// Why a property may not be set, if so.
 fn refused(name: &str) -> Option<&'static str> {
-    const ORDER: &str = "it carries the promise that nothing is lost, doubled or reordered, and \
-         hookgate sets it itself; take it out";
-    const QUEUES: &str = "hookgate bounds what is in flight itself; take it out";
-    const BATCHES: &str = "hookgate keeps batches below the topics' limits itself; take it out";
-    const ROUTES: &str = "records are spread by murmur2 as the Java clients do, so that consumers \
-         can join topics; take it out";
+    const PROMISE: &str = "it carries the promise that nothing is lost, doubled or reordered, or \
+         bounds what is in flight; hookgate sets it itself; take it out";
     const CODE: &str = "it takes code, not text; take it out";
     match name {
-        "acks"
-        | "request.required.acks"
-        | "enable.idempotence"
-        | "enable.gapless.guarantee"
-        | "retries"
-        | "message.send.max.retries"
-        | "message.timeout.ms"
-        | "delivery.timeout.ms"
-        | "delivery.report.only.error"
-        | "produce.offset.report"
-        | "queuing.strategy" => Some(ORDER),
-        "message.max.bytes" | "batch.size" | "batch.num.messages" => Some(BATCHES),
-        "linger.ms" => Some(QUEUES),
         "bootstrap.servers" | "metadata.broker.list" => Some("write kafka.brokers instead"),
         "compression.codec" | "compression.type" => Some("write kafka.compression instead"),
-        "client.id" => Some("it is made of server.instance; write that instead"),
         "allow.auto.create.topics" => Some("write kafka.create_topics instead"),
+        "produce.offset.report" | "sticky.partitioning.linger.ms" => Some(PROMISE),
         "default_topic_conf"
         | "interceptors"
         | "opaque"
@@ -215,11 +205,33 @@ fn refused(name: &str) -> Option<&'static str> {
         | "ssl_certificate"
         | "ssl_ca"
         | "ssl_engine_callback_data" => Some(CODE),
-        _ if name.starts_with("max.in.flight") || name.starts_with("transaction") => Some(ORDER),
-        _ if name.starts_with("partitioner") || name.starts_with("sticky.") => Some(ROUTES),
-        _ if name.starts_with("queue.buffering.") || name.starts_with("queued.") => Some(QUEUES),
         _ if name.ends_with("_cb") => Some(CODE),
+        _ if RESERVED.contains(&name) || name.starts_with("transactional.") => Some(PROMISE),
         _ => None,
+    }
+}
+
+/// What only the client library knows: whether properties exist and go together. What does not go
+/// together is a warning, for it may depend on this machine (a certificate's file, for instance).
+fn tried(settings: &Settings, report: &Report, path: &str) {
+    if settings.properties.is_empty() {
+        return;
+    }
+    for error in publish::check(settings) {
+        match &error {
+            SettingsError::UnknownProperty(name) => {
+                let rule = "is not a property of librdkafka; see its CONFIGURATION.md";
+                report.mistake(&join(path, name), rule);
+            }
+            SettingsError::BadValue(name) => {
+                let rule = "has a value that librdkafka refuses (not shown); see its \
+                     CONFIGURATION.md";
+                report.mistake(&join(path, name), rule);
+            }
+            SettingsError::Contradiction(_) | SettingsError::Promise { .. } => {
+                report.warning(path, error.to_string());
+            }
+        }
     }
 }
 
@@ -272,5 +284,87 @@ fn together(properties: &[(String, Secret)], section: &Section<'_>, tls: bool) {
     if unchecked.is_some_and(|(_, value)| value == "false") {
         let text = "anybody between here and the brokers can read and change events";
         report.warning(&section.key("enable.ssl.certificate.verification"), text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Mistake;
+    use crate::config::tests::*;
+
+    #[test]
+    fn properties_that_carry_the_promise_are_refused_by_name() {
+        let names = "acks request.required.acks enable.idempotence max.in.flight \
+             max.in.flight.requests.per.connection partitioner partitioner_cb transactional.id \
+             transaction.timeout.ms message.timeout.ms delivery.timeout.ms retries \
+             queue.buffering.max.messages queue.buffering.max.kbytes bootstrap.servers \
+             metadata.broker.list compression.type allow.auto.create.topics dr_msg_cb \
+             delivery.report.only.error sticky.partitioning.linger.ms";
+        for name in names.split_whitespace() {
+            let text = format!("{KAFKA}properties = {{ \"{name}\" = \"canary\" }}\n{KEYS}{SOURCE}");
+            mistake(&text, "kafka.properties.", "is refused: ");
+        }
+    }
+
+    #[test]
+    fn a_confidential_property_comes_by_reference_only() {
+        for name in [
+            "sasl.password",
+            "ssl.key.pem",
+            "ssl.key.location",
+            "x.client.secret",
+        ] {
+            let text = format!("{KAFKA}properties = {{ \"{name}\" = \"canary\" }}\n{KEYS}{SOURCE}");
+            mistake(&text, "kafka.properties.\"", "must not stand here itself");
+        }
+        let dotted =
+            format!("{KAFKA}[kafka.properties]\nsecurity.protocol = \"SSL\"\n{KEYS}{SOURCE}");
+        mistake(&dotted, "kafka.properties.security: ", "needs quotes");
+        let text = "properties = { \"sasl.password\" = { env = \"S\" }, \"socket.timeout.ms\" = 500, \
+             \"security.protocol\" = \"SASL_PLAINTEXT\", \"sasl.mechanism\" = \"PLAIN\" }\n";
+        let config = good(&format!("{KAFKA}{text}{KEYS}{SOURCE}"));
+        let find = |name: &str| config.kafka.properties.iter().find(|(n, _)| n == name);
+        assert_eq!(
+            find("sasl.password").unwrap().1.text(),
+            Some("canary-secret")
+        );
+        assert_eq!(find("socket.timeout.ms").unwrap().1.text(), Some("500"));
+        assert!(!format!("{config:?}").contains("canary"));
+    }
+
+    #[test]
+    fn a_build_without_tls_names_the_missing_feature() {
+        let properties = "properties = { \"security.protocol\" = \"SASL_SSL\", \
+             \"sasl.mechanism\" = \"SCRAM-SHA-512\", \"ssl.ca.location\" = \"ca.pem\" }\n";
+        let text = format!("{KAFKA}{properties}{KEYS}{SOURCE}");
+        #[cfg(feature = "tls")]
+        assert!(with(true, &text, &env()).is_ok());
+        let mistakes = with(false, &text, &env()).unwrap_err();
+        assert_eq!(mistakes.each().len(), 3, "{mistakes}");
+        let named = |m: &Mistake| m.rule.contains("with the feature `tls`");
+        assert!(mistakes.each().iter().all(named), "{mistakes}");
+        let text =
+            format!("{KAFKA}properties = {{ \"sasl.mechanism\" = \"GSSAPI\" }}\n{KEYS}{SOURCE}");
+        mistake(
+            &text,
+            "kafka.properties.\"sasl.mechanism\" = \"GSSAPI\"",
+            "no other is built in",
+        );
+    }
+
+    #[test]
+    fn what_only_the_client_library_knows_is_asked_of_it() {
+        let text = |property: &str| format!("{KAFKA}properties = {{ {property} }}\n{KEYS}{SOURCE}");
+        let unknown = "\"linger.mss\" = 5";
+        let says = "is not a property of librdkafka";
+        mistake(&text(unknown), "kafka.properties.\"linger.mss\": ", says);
+        let value = "\"linger.ms\" = \"canary\"";
+        let says = "has a value that librdkafka refuses (not shown)";
+        mistake(&text(value), "kafka.properties.\"linger.ms\": ", says);
+        // PLAIN without a user name.
+        let apart = "\"security.protocol\" = \"SASL_PLAINTEXT\", \"sasl.mechanism\" = \"PLAIN\"";
+        let config = good(&text(apart));
+        assert_eq!(config.warnings.len(), 2, "{:?}", config.warnings);
+        assert_eq!(config.warnings[1].key, "kafka.properties");
     }
 }

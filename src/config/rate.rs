@@ -23,3 +23,32 @@ pub(super) fn rate(section: &mut Section<'_>) -> Option<Rate> {
         burst: NonZeroU32::new(burst)?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::tests::*;
+
+    #[test]
+    fn a_rate_without_a_burst_has_twice_itself() {
+        let rate = |extra: &str| {
+            let rate = good(&source(extra)).sources[0].rate;
+            (rate.per_second.get(), rate.burst.get())
+        };
+        assert_eq!(rate(""), (2_000, 4_000));
+        assert_eq!(rate("rate = { per_second = 10 }"), (10, 20));
+        assert_eq!(
+            rate("rate = { per_second = 1000, burst = 2000 }"),
+            (1_000, 2_000)
+        );
+        mistake(
+            &source("rate = {}"),
+            "source[0].rate.per_second: is missing",
+            "per_second = 1000",
+        );
+        mistake(
+            &source("rate = 5"),
+            "source[0].rate: must be a table",
+            "a number",
+        );
+    }
+}

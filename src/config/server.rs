@@ -197,3 +197,31 @@ fn key(section: &mut Section<'_>, name: &'static str, givers: &Givers<'_>) -> Op
     }
     bytes.map(Secret::new)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::tests::*;
+
+    #[test]
+    fn the_drain_s_grace_ends_before_its_deadline_and_listeners_do_not_meet() {
+        let text = |server: &str| format!("{server}\n{}", source(""));
+        let grace = "[server]\ndrain_grace = \"30s\"";
+        mistake(
+            &text(grace),
+            "server.drain_grace = \"30s\"",
+            "shorter than drain_deadline (20s)",
+        );
+        let meet = "[server]\nlisten = \"0.0.0.0:9080\"";
+        mistake(
+            &text(meet),
+            "admin.listen = \"127.0.0.1:9080\"",
+            "is taken by server.listen",
+        );
+        let free = "[server]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"";
+        assert_eq!(good(&text(free)).server.listen.port(), 0);
+        let proxies = "[server]\ntrusted_proxies = [\"10.0.0.0/8\", \"::/0\"]";
+        let config = good(&text(proxies));
+        assert_eq!(config.server.trusted_proxies.len(), 2);
+        assert_eq!(config.warnings[0].key, "server.trusted_proxies[1]");
+    }
+}

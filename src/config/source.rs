@@ -321,3 +321,97 @@ fn anchored(text: &str, path: &str, whole: bool, report: &Report) {
         report.warning(path, text);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::tests::*;
+
+    #[test]
+    fn no_two_sources_share_a_route() {
+        let second = "aliases = [\"/v1/webhooks/b\", \"/old\", \"/old\"]\n\
+             [[source]]\nname = \"b\"\nprovider = \"daily\"\ntenant = \"t\"\n\
+             [[source]]\nname = \"a\"\nprovider = \"daily\"\ntenant = \"t\"\n";
+        let lines = mistakes(&source(second));
+        assert_eq!(lines.len(), 3, "{lines:#?}");
+        assert!(lines[0].starts_with("source[0].aliases[2] = \"/old\": leads to /old, which"));
+        assert!(
+            lines[1].contains("which source[0].aliases[0] has taken already"),
+            "{lines:#?}"
+        );
+        assert!(
+            lines[2].contains("which source[0].name has taken already"),
+            "{lines:#?}"
+        );
+    }
+
+    #[test]
+    fn an_alias_is_a_plain_path_without_a_slash_at_its_end() {
+        for wrong in [
+            "old", "/", "/a/", "/a//b", "/a/../b", "/a?b", "/a b", "/ä", "/a%20",
+        ] {
+            let start = "source[0].aliases[0] = ";
+            mistake(
+                &source(&format!("aliases = [\"{wrong}\"]")),
+                start,
+                "must be a path",
+            );
+        }
+        let config = good(&source("aliases = [\"/v1/daily_webhook\"]"));
+        assert_eq!(
+            config.sources[0].routes,
+            ["/v1/webhooks/a", "/v1/daily_webhook"]
+        );
+    }
+
+    #[test]
+    fn a_source_is_not_called_as_unknown_paths_are_counted() {
+        for wrong in ["unknown", "", "-a", "a-", "A", "a_b", &"a".repeat(65)] {
+            let text = format!(
+                "{KAFKA}{KEYS}{}",
+                SOURCE.replace("\"a\"", &format!("{wrong:?}"))
+            );
+            mistake(&text, "source[0].name = ", "lower-case letters");
+        }
+    }
+
+    #[test]
+    fn an_open_pattern_is_a_warning_and_a_broken_one_a_mistake() {
+        let warned = |extra: &str| good(&source(extra)).warnings.len();
+        assert_eq!(warned("room_name = '^consult-[0-9a-f]{8}$'"), 0);
+        assert_eq!(warned("room_name = '^(demo-room|consult-[0-9a-f]{8})$'"), 0);
+        assert_eq!(warned("room_name = 'consult'"), 2);
+        // The trap: each end belongs to one choice only.
+        assert_eq!(warned("room_name = '^demo-room|consult-[0-9a-f]{8}$'"), 2);
+        assert_eq!(warned("artifact_key = '^recordings/[0-9a-f-]{36}/'"), 0);
+        assert_eq!(warned("artifact_key = 'recordings/'"), 1);
+        mistake(
+            &source("room_name = '^(a'"),
+            "source[0].room_name = \"^(a\"",
+            "unclosed group",
+        );
+        let huge = "room_name = '^(((a{100}){100}){100}){100}$'";
+        mistake(&source(huge), "source[0].room_name = ", "size limit");
+        let long = format!("room_name = '^{}$'", "a".repeat(1_100));
+        mistake(
+            &source(&long),
+            "source[0].room_name: ",
+            "longer than 1024 bytes",
+        );
+    }
+
+    #[test]
+    fn a_scheme_s_own_mistakes_and_warnings_stand_below_their_source() {
+        mistake(
+            &source("scheme = \"wrong\""),
+            "source[0].scheme: is wrong",
+            "",
+        );
+        let mut env = env();
+        env.insert("S".to_owned(), "abc".to_owned());
+        let config = with(true, &source(""), &env).unwrap();
+        assert_eq!(
+            config.warnings[0].to_string(),
+            "source[0].secrets[0]: is short"
+        );
+    }
+}

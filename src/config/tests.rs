@@ -66,7 +66,7 @@ fn build(credentials: Credentials, _: Timestamp) -> Result<Ready, Vec<verify::Mi
     })
 }
 
-fn providers() -> Providers {
+pub(super) fn providers() -> Providers {
     ["daily", "livekit"]
         .into_iter()
         .fold(Providers::none(), |providers, name| {
@@ -78,12 +78,12 @@ fn providers() -> Providers {
         })
 }
 
-const KEYS: &str = "[keys]\nidentity = { env = \"I\" }\npseudonym = { env = \"P\" }\n";
-const KAFKA: &str = "[kafka]\nbrokers = \"k:9092\"\n";
-const SOURCE: &str = "[[source]]\nname = \"a\"\nprovider = \"daily\"\ntenant = \"t\"\n\
+pub(super) const KEYS: &str = "[keys]\nidentity = { env = \"I\" }\npseudonym = { env = \"P\" }\n";
+pub(super) const KAFKA: &str = "[kafka]\nbrokers = \"k:9092\"\n";
+pub(super) const SOURCE: &str = "[[source]]\nname = \"a\"\nprovider = \"daily\"\ntenant = \"t\"\n\
      secrets = [{ env = \"S\" }]\n";
 
-fn env() -> BTreeMap<String, String> {
+pub(super) fn env() -> BTreeMap<String, String> {
     let key = |byte: u8| STANDARD.encode([byte; 32]);
     [
         ("I", key(1)),
@@ -99,7 +99,11 @@ fn env() -> BTreeMap<String, String> {
     .into()
 }
 
-fn with(tls: bool, text: &str, env: &BTreeMap<String, String>) -> Result<Config, Mistakes> {
+pub(super) fn with(
+    tls: bool,
+    text: &str,
+    env: &BTreeMap<String, String>,
+) -> Result<Config, Mistakes> {
     let now = Timestamp::from_millis(1_795_168_800_000);
     parse_for(
         tls,
@@ -112,12 +116,12 @@ fn with(tls: bool, text: &str, env: &BTreeMap<String, String>) -> Result<Config,
     )
 }
 
-fn good(text: &str) -> Config {
+pub(super) fn good(text: &str) -> Config {
     with(true, text, &env()).unwrap_or_else(|mistakes| panic!("{mistakes}"))
 }
 
 /// The mistakes as printed, none of which may show a secret.
-fn mistakes(text: &str) -> Vec<String> {
+pub(super) fn mistakes(text: &str) -> Vec<String> {
     let Err(mistakes) = with(true, text, &env()) else {
         panic!("no mistake in {text}");
     };
@@ -127,14 +131,14 @@ fn mistakes(text: &str) -> Vec<String> {
 }
 
 /// The one mistake of a text, and what it must say.
-fn mistake(text: &str, start: &str, says: &str) {
+pub(super) fn mistake(text: &str, start: &str, says: &str) {
     let lines = mistakes(text);
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(lines[0].starts_with(start), "{lines:?}");
     assert!(lines[0].contains(says), "{lines:?}");
 }
 
-fn source(extra: &str) -> String {
+pub(super) fn source(extra: &str) -> String {
     format!("{KAFKA}{KEYS}{SOURCE}{extra}\n")
 }
 
@@ -266,103 +270,6 @@ fn what_is_not_built_yet_says_so() {
 }
 
 #[test]
-fn a_secret_is_never_inline_and_never_shown() {
-    let inline = SOURCE.replace("{ env = \"S\" }", "\"canary\"");
-    let says = "must not stand here itself (it is a text, not shown); write { env";
-    mistake(
-        &format!("{KAFKA}{KEYS}{inline}"),
-        "source[0].secrets[0]: ",
-        says,
-    );
-    let missing = SOURCE.replace("\"S\"", "\"MISSING\"");
-    let says = "the environment variable MISSING is not set";
-    mistake(
-        &format!("{KAFKA}{KEYS}{missing}"),
-        "source[0].secrets[0]: ",
-        says,
-    );
-    let pasted = SOURCE.replace("\"S\"", "\"canary+/=\"");
-    let says = "must be the name of a variable";
-    mistake(
-        &format!("{KAFKA}{KEYS}{pasted}"),
-        "source[0].secrets[0]: ",
-        says,
-    );
-    let nowhere = SOURCE.replace("env = \"S\"", "file = \"gone\"");
-    let says = "the file /nowhere/gone cannot be read: entity not found";
-    mistake(
-        &format!("{KAFKA}{KEYS}{nowhere}"),
-        "source[0].secrets[0]: ",
-        says,
-    );
-    let unknown = "secret = \"canary\"";
-    mistake(&source(unknown), "source[0].secret: is unknown", "secrets");
-    let awaited = "awaiting_secret = \"canary\"";
-    mistake(
-        &source(awaited),
-        "source[0].awaiting_secret: ",
-        "true or false",
-    );
-    let short = KEYS.replace("\"I\"", "\"S\"");
-    let says = "exactly 32 bytes in base64";
-    mistake(&format!("{KAFKA}{short}{SOURCE}"), "keys.identity: ", says);
-    let same = KEYS.replace("\"P\"", "\"I\"");
-    mistake(
-        &format!("{KAFKA}{same}{SOURCE}"),
-        "keys.pseudonym: ",
-        "must differ",
-    );
-}
-
-#[test]
-fn a_secret_file_lies_beside_the_configuration_and_loses_its_line_end() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("old-secret"), "text of it\r\n").unwrap();
-    std::fs::write(
-        folder.path().join("identity"),
-        STANDARD.encode([7; 32]) + "\n",
-    )
-    .unwrap();
-    let keys = KEYS.replace("env = \"I\"", "file = \"identity\"");
-    let secrets = SOURCE.replace("env = \"S\"", "file = \"old-secret\"");
-    let path = folder.path().join("hookgate.toml");
-    std::fs::write(
-        &path,
-        format!("{KAFKA}{keys}{secrets}[journal]\ndir = \"j\"\n"),
-    )
-    .unwrap();
-    let now = Timestamp::from_millis(0);
-    let config = load(&path, &env(), &providers(), now).unwrap();
-    assert_eq!(
-        config.keys.identity,
-        crate::secret::Secret::new(vec![7; 32])
-    );
-    assert_eq!(config.sources[0].scheme.secret_labels(), ["old-secret"]);
-    assert_eq!(config.journal.dir, folder.path().join("j"));
-    let gone = load(Path::new("/gone.toml"), &env(), &providers(), now).unwrap_err();
-    assert_eq!(
-        gone.to_string(),
-        "/gone.toml: cannot be read: entity not found"
-    );
-}
-
-#[test]
-fn a_scheme_s_own_mistakes_and_warnings_stand_below_their_source() {
-    mistake(
-        &source("scheme = \"wrong\""),
-        "source[0].scheme: is wrong",
-        "",
-    );
-    let mut env = env();
-    env.insert("S".to_owned(), "abc".to_owned());
-    let config = with(true, &source(""), &env).unwrap();
-    assert_eq!(
-        config.warnings[0].to_string(),
-        "source[0].secrets[0]: is short"
-    );
-}
-
-#[test]
 fn a_mistake_names_the_variable_that_made_it() {
     let mut env = env();
     let name = "HOOKGATE__SOURCE__0__RATE__PER_SECOND".to_owned();
@@ -376,182 +283,5 @@ fn a_mistake_names_the_variable_that_made_it() {
     assert!(
         line.ends_with("(set by HOOKGATE__SOURCE__0__RATE__PER_SECOND)"),
         "{line}"
-    );
-}
-
-#[test]
-fn no_two_sources_share_a_route() {
-    let second = "aliases = [\"/v1/webhooks/b\", \"/old\", \"/old\"]\n\
-         [[source]]\nname = \"b\"\nprovider = \"daily\"\ntenant = \"t\"\n\
-         [[source]]\nname = \"a\"\nprovider = \"daily\"\ntenant = \"t\"\n";
-    let lines = mistakes(&source(second));
-    assert_eq!(lines.len(), 3, "{lines:#?}");
-    assert!(lines[0].starts_with("source[0].aliases[2] = \"/old\": leads to /old, which"));
-    assert!(
-        lines[1].contains("which source[0].aliases[0] has taken already"),
-        "{lines:#?}"
-    );
-    assert!(
-        lines[2].contains("which source[0].name has taken already"),
-        "{lines:#?}"
-    );
-}
-
-#[test]
-fn an_alias_is_a_plain_path_without_a_slash_at_its_end() {
-    for wrong in [
-        "old", "/", "/a/", "/a//b", "/a/../b", "/a?b", "/a b", "/ä", "/a%20",
-    ] {
-        let start = "source[0].aliases[0] = ";
-        mistake(
-            &source(&format!("aliases = [\"{wrong}\"]")),
-            start,
-            "must be a path",
-        );
-    }
-    let config = good(&source("aliases = [\"/v1/daily_webhook\"]"));
-    assert_eq!(
-        config.sources[0].routes,
-        ["/v1/webhooks/a", "/v1/daily_webhook"]
-    );
-}
-
-#[test]
-fn a_source_is_not_called_as_unknown_paths_are_counted() {
-    for wrong in ["unknown", "", "-a", "a-", "A", "a_b", &"a".repeat(65)] {
-        let text = format!(
-            "{KAFKA}{KEYS}{}",
-            SOURCE.replace("\"a\"", &format!("{wrong:?}"))
-        );
-        mistake(&text, "source[0].name = ", "lower-case letters");
-    }
-}
-
-#[test]
-fn properties_that_carry_the_promise_are_refused_by_name() {
-    let names = "acks request.required.acks enable.idempotence max.in.flight \
-         max.in.flight.requests.per.connection partitioner partitioner_cb transactional.id \
-         transaction.timeout.ms message.timeout.ms delivery.timeout.ms retries linger.ms \
-         queue.buffering.max.messages queue.buffering.max.kbytes bootstrap.servers \
-         metadata.broker.list client.id compression.type message.max.bytes batch.size \
-         delivery.report.only.error dr_msg_cb sticky.partitioning.linger.ms";
-    for name in names.split_whitespace() {
-        let text = format!("{KAFKA}properties = {{ \"{name}\" = \"canary\" }}\n{KEYS}{SOURCE}");
-        mistake(&text, "kafka.properties.", "is refused: ");
-    }
-}
-
-#[test]
-fn a_confidential_property_comes_by_reference_only() {
-    for name in [
-        "sasl.password",
-        "ssl.key.pem",
-        "ssl.key.location",
-        "x.client.secret",
-    ] {
-        let text = format!("{KAFKA}properties = {{ \"{name}\" = \"canary\" }}\n{KEYS}{SOURCE}");
-        mistake(&text, "kafka.properties.\"", "must not stand here itself");
-    }
-    let dotted = format!("{KAFKA}[kafka.properties]\nsecurity.protocol = \"SSL\"\n{KEYS}{SOURCE}");
-    mistake(&dotted, "kafka.properties.security: ", "needs quotes");
-    let text = "properties = { \"sasl.password\" = { env = \"S\" }, \"socket.timeout.ms\" = 5, \
-         \"security.protocol\" = \"SASL_SSL\", \"sasl.mechanism\" = \"PLAIN\" }\n";
-    let config = good(&format!("{KAFKA}{text}{KEYS}{SOURCE}"));
-    let find = |name: &str| config.kafka.properties.iter().find(|(n, _)| n == name);
-    assert_eq!(
-        find("sasl.password").unwrap().1.text(),
-        Some("canary-secret")
-    );
-    assert_eq!(find("socket.timeout.ms").unwrap().1.text(), Some("5"));
-    assert!(!format!("{config:?}").contains("canary"));
-}
-
-#[test]
-fn a_build_without_tls_names_the_missing_feature() {
-    let properties = "properties = { \"security.protocol\" = \"SASL_SSL\", \
-         \"sasl.mechanism\" = \"SCRAM-SHA-512\", \"ssl.ca.location\" = \"ca.pem\" }\n";
-    let text = format!("{KAFKA}{properties}{KEYS}{SOURCE}");
-    assert!(with(true, &text, &env()).is_ok());
-    let mistakes = with(false, &text, &env()).unwrap_err();
-    assert_eq!(mistakes.each().len(), 3, "{mistakes}");
-    let named = |m: &Mistake| m.rule.contains("with the feature `tls`");
-    assert!(mistakes.each().iter().all(named), "{mistakes}");
-    let text = format!("{KAFKA}properties = {{ \"sasl.mechanism\" = \"GSSAPI\" }}\n{KEYS}{SOURCE}");
-    mistake(
-        &text,
-        "kafka.properties.\"sasl.mechanism\" = \"GSSAPI\"",
-        "no other is built in",
-    );
-}
-
-#[test]
-fn an_open_pattern_is_a_warning_and_a_broken_one_a_mistake() {
-    let warned = |extra: &str| good(&source(extra)).warnings.len();
-    assert_eq!(warned("room_name = '^consult-[0-9a-f]{8}$'"), 0);
-    assert_eq!(warned("room_name = '^(demo-room|consult-[0-9a-f]{8})$'"), 0);
-    assert_eq!(warned("room_name = 'consult'"), 2);
-    // The trap: each end belongs to one choice only.
-    assert_eq!(warned("room_name = '^demo-room|consult-[0-9a-f]{8}$'"), 2);
-    assert_eq!(warned("artifact_key = '^recordings/[0-9a-f-]{36}/'"), 0);
-    assert_eq!(warned("artifact_key = 'recordings/'"), 1);
-    mistake(
-        &source("room_name = '^(a'"),
-        "source[0].room_name = \"^(a\"",
-        "unclosed group",
-    );
-    let huge = "room_name = '^(((a{100}){100}){100}){100}$'";
-    mistake(&source(huge), "source[0].room_name = ", "size limit");
-    let long = format!("room_name = '^{}$'", "a".repeat(1_100));
-    mistake(
-        &source(&long),
-        "source[0].room_name: ",
-        "longer than 1024 bytes",
-    );
-}
-
-#[test]
-fn the_drain_s_grace_ends_before_its_deadline_and_listeners_do_not_meet() {
-    let text = |server: &str| format!("{server}\n{}", source(""));
-    let grace = "[server]\ndrain_grace = \"30s\"";
-    mistake(
-        &text(grace),
-        "server.drain_grace = \"30s\"",
-        "shorter than drain_deadline (20s)",
-    );
-    let meet = "[server]\nlisten = \"0.0.0.0:9080\"";
-    mistake(
-        &text(meet),
-        "admin.listen = \"127.0.0.1:9080\"",
-        "is taken by server.listen",
-    );
-    let free = "[server]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"";
-    assert_eq!(good(&text(free)).server.listen.port(), 0);
-    let proxies = "[server]\ntrusted_proxies = [\"10.0.0.0/8\", \"::/0\"]";
-    let config = good(&text(proxies));
-    assert_eq!(config.server.trusted_proxies.len(), 2);
-    assert_eq!(config.warnings[0].key, "server.trusted_proxies[1]");
-}
-
-#[test]
-fn a_rate_without_a_burst_has_twice_itself() {
-    let rate = |extra: &str| {
-        let rate = good(&source(extra)).sources[0].rate;
-        (rate.per_second.get(), rate.burst.get())
-    };
-    assert_eq!(rate(""), (2_000, 4_000));
-    assert_eq!(rate("rate = { per_second = 10 }"), (10, 20));
-    assert_eq!(
-        rate("rate = { per_second = 1000, burst = 2000 }"),
-        (1_000, 2_000)
-    );
-    mistake(
-        &source("rate = {}"),
-        "source[0].rate.per_second: is missing",
-        "per_second = 1000",
-    );
-    mistake(
-        &source("rate = 5"),
-        "source[0].rate: must be a table",
-        "a number",
     );
 }

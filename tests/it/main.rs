@@ -3,6 +3,8 @@
 mod app;
 mod echo;
 mod edge;
+mod courier;
+mod depot;
 mod fixtures;
 mod gateway;
 mod logged;

@@ -1,0 +1,72 @@
+//! How a verb fails: what it says on standard error, and with which exit code.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::config::Mistakes;
+
+/// Why a verb did not do what it was asked for.
+#[derive(Debug)]
+pub enum Failure {
+    /// The command line is not one (or only asked for help): 2 (or 0).
+    Arguments(clap::Error),
+    /// What was asked for does not fit: 2.
+    Usage(String),
+    /// A service that is needed does not answer: 69.
+    Unreachable(anyhow::Error),
+    /// The configuration has mistakes: 78.
+    Configuration(PathBuf, Mistakes),
+    /// The same, and they have been shown: 78.
+    ConfigurationShown(String),
+    /// Anything else: 1.
+    Other(anyhow::Error),
+}
+
+impl Failure {
+    /// The exit code, as the contract lists them.
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Arguments(error) => u8::try_from(error.exit_code()).unwrap_or(2),
+            Self::Usage(_) => 2,
+            Self::Unreachable(_) => 69,
+            Self::Configuration(..) | Self::ConfigurationShown(_) => 78,
+            Self::Other(_) => 1,
+        }
+    }
+
+    /// Says it on standard error; the exit code.
+    pub fn tell(&self) -> ExitCode {
+        let mut err = anstream::stderr().lock();
+        // Where standard error is gone too, the exit code has to do.
+        let _ = match self {
+            Self::Arguments(error) => error.print(),
+            Self::Usage(text) | Self::ConfigurationShown(text) => {
+                writeln!(err, "hookgate: {text}")
+            }
+            Self::Unreachable(error) | Self::Other(error) => writeln!(err, "hookgate: {error:#}"),
+            Self::Configuration(path, mistakes) => {
+                let count = mistakes.each().len();
+                let plural = if count == 1 { "" } else { "s" };
+                let path = path.display();
+                writeln!(
+                    err,
+                    "hookgate: {path} has {count} mistake{plural}:\n{mistakes}"
+                )
+            }
+        };
+        ExitCode::from(self.code())
+    }
+}
+
+impl From<clap::Error> for Failure {
+    fn from(error: clap::Error) -> Self {
+        Self::Arguments(error)
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Other(error)
+    }
+}

@@ -1,0 +1,36 @@
+//! `serve`: runs the gateway until it is told to stop.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, anyhow};
+use clap::Args;
+
+use super::{Failure, configured, runtime};
+use crate::app::{App, Parts};
+
+/// What to run by.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// The configuration file
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// 78 for a configuration with mistakes; 1 for what keeps it from starting, and for a journal that
+/// trusts its disk no more.
+pub fn run(args: &Serve) -> Result<(), Failure> {
+    let config = configured(&args.config)?;
+    let stopped = runtime()?.block_on(async {
+        let app = App::start(config, Parts::default()).await?;
+        app.run_until_signal().await
+    });
+    let stopped = stopped.context("the gateway does not run")?;
+    if stopped.poisoned {
+        let text = anyhow!("a write to the journal failed; check the disk before the next start");
+        return Err(Failure::Other(text));
+    }
+    Ok(())
+}
