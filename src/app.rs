@@ -43,11 +43,7 @@ pub struct Parts {
 
 impl Default for Parts {
     fn default() -> Self {
-        Self {
-            clock: Clock::system(),
-            limits: Limits::default(),
-            publish: true,
-        }
+        Self { clock: Clock::system(), limits: Limits::default(), publish: true }
     }
 }
 
@@ -121,23 +117,11 @@ pub struct App {
 impl App {
     /// Starts a gateway. When this returns, deliveries are taken.
     pub async fn start(config: Config, parts: Parts) -> Result<Self, StartError> {
-        let Config {
-            server,
-            admin,
-            journal: place,
-            kafka,
-            keys,
-            sources,
-            warnings,
-        } = config;
+        let Config { server, admin, journal: place, kafka, keys, sources, warnings } = config;
         for warning in warnings {
             tracing::warn!(%warning, "the configuration allows what should be known");
         }
-        let Parts {
-            clock,
-            limits,
-            publish,
-        } = parts;
+        let Parts { clock, limits, publish } = parts;
         let telemetry = Arc::new(assembly::telemetry(&kafka)?);
         let sources = assembly::routed(sources, &keys, &telemetry, &clock);
         let settings = assembly::journal_settings(place, &server, telemetry.clone());
@@ -146,12 +130,7 @@ impl App {
         let courier = publish.then(start);
         let status = courier.as_ref().map(Courier::status);
         let listed = sources.iter().map(|routed| routed.source.clone()).collect();
-        let panel = Arc::new(Panel::new(
-            journal.clone(),
-            status,
-            telemetry.clone(),
-            listed,
-        ));
+        let panel = Arc::new(Panel::new(journal.clone(), status, telemetry.clone(), listed));
         panel.restore().await?;
         let admin = Admin::start(admin.listen, limits.clone(), clock.clone(), panel.clone())
             .map_err(port("admin.listen", admin.listen))?;
@@ -212,6 +191,7 @@ impl App {
     pub async fn run_until_signal(self) -> Result<Stopped, StartError> {
         let mut signals = Signals::new()?;
         let mut health = self.journal.health();
+        tracing::info!("running until a signal comes");
         tokio::select! {
             () = signals.next() => tracing::info!("a signal asks the gateway to stop"),
             _ = health.wait_for(|health| *health == Health::Poisoned) => {
@@ -231,10 +211,7 @@ impl App {
         let began = self.clock.steady();
         let mut deadline = Box::pin(sleep(self.deadline));
         self.panel.stopping(Stopping::Grace);
-        tracing::info!(
-            grace_seconds = self.grace.as_secs_f64(),
-            "not ready; still taking"
-        );
+        tracing::info!(grace_seconds = self.grace.as_secs_f64(), "not ready; still taking");
         tokio::select! {
             () = sleep(self.grace) => {}
             () = hurry => tracing::info!("a second signal ends the grace"),
@@ -253,9 +230,7 @@ impl App {
                 }
             }
         }
-        let left = self
-            .deadline
-            .saturating_sub(self.clock.steady().saturating_sub(began));
+        let left = self.deadline.saturating_sub(self.clock.steady().saturating_sub(began));
         let published_all = match self.courier.take() {
             Some(courier) => courier.drain(left).await.complete,
             None => false,
@@ -287,11 +262,7 @@ impl App {
             );
         }
         tracing::info!(published_all, "stopped");
-        Stopped {
-            ledger,
-            published_all,
-            poisoned,
-        }
+        Stopped { ledger, published_all, poisoned }
     }
 }
 

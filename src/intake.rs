@@ -103,11 +103,7 @@ impl Source {
 impl Intake {
     /// The road into this journal.
     pub fn new(journal: Journal, clock: Clock) -> Self {
-        Self {
-            journal,
-            log: Log::new(clock.clone()),
-            clock,
-        }
+        Self { journal, log: Log::new(clock.clone()), clock }
     }
 
     /// Judges a head alone, before its body is read.
@@ -144,8 +140,7 @@ impl Intake {
 
     /// Says that a delivery was turned away before it came here.
     pub fn turned_away(&self, source: Option<&Source>, outcome: &Outcome, caller: &Caller) {
-        self.log
-            .turned_away(source.map(|source| &source.name), outcome, None, caller);
+        self.log.turned_away(source.map(|source| &source.name), outcome, None, caller);
     }
 
     fn refuse(&self, source: &Source, refusal: Refusal, caller: &Caller) -> Outcome {
@@ -201,11 +196,7 @@ impl Intake {
             }
         };
         source.meters.last_event.set(received.seconds());
-        let taken = Taken {
-            kind,
-            reason,
-            sequence,
-        };
+        let taken = Taken { kind, reason, sequence };
         self.log.taken(&source.name, &outcome, &taken, caller);
         outcome
     }
@@ -218,8 +209,7 @@ impl Intake {
         reason: Option<&'static str>,
         caller: &Caller,
     ) -> Outcome {
-        self.log
-            .turned_away(Some(&source.name), &outcome, reason, caller);
+        self.log.turned_away(Some(&source.name), &outcome, reason, caller);
         outcome
     }
 }

@@ -22,11 +22,7 @@ fn lists() -> ([&'static str; Refusal::ALL.len()], &'static [&'static str]) {
 /// The counters of a gateway.
 pub(super) fn telemetry(kafka: &publish::Settings) -> Result<Telemetry, StartError> {
     let (refusals, failures) = lists();
-    let lists = Lists {
-        refusals: &refusals,
-        rules: &RULES,
-        failures,
-    };
+    let lists = Lists { refusals: &refusals, rules: &RULES, failures };
     let topics = Family::ALL.map(|family| (family, kafka.topic(family)));
     Telemetry::new(&lists, &topics).map_err(|error| StartError::Defect(error.to_string()))
 }
@@ -39,47 +35,17 @@ pub(super) fn routed(
     clock: &Clock,
 ) -> Vec<Routed> {
     let (refusals, failures) = lists();
-    let lists = Lists {
-        refusals: &refusals,
-        rules: &RULES,
-        failures,
-    };
+    let lists = Lists { refusals: &refusals, rules: &RULES, failures };
     let route = |source: config::Source| {
-        let config::Source {
-            routes,
-            provider,
-            scheme,
-            boundary,
-            rate,
-        } = source;
+        let config::Source { routes, provider, scheme, boundary, rate } = source;
         let name = boundary.source.clone();
         let labels = scheme.secret_labels().into_iter().map(str::to_owned);
-        let ends = scheme
-            .secret_ends()
-            .into_iter()
-            .map(|end| end.map(|end| end.seconds()));
+        let ends = scheme.secret_ends().into_iter().map(|end| end.map(|end| end.seconds()));
         let secrets = labels.zip(ends).collect();
-        let meters = telemetry.source(
-            &SourceLabels {
-                source: &name,
-                secrets,
-            },
-            &lists,
-        );
+        let meters = telemetry.source(&SourceLabels { source: &name, secrets }, &lists);
         let boundary = Boundary::new(boundary, keys);
-        let source = Source::new(
-            name,
-            provider,
-            scheme,
-            boundary,
-            rate,
-            meters,
-            clock.clone(),
-        );
-        Routed {
-            source: Arc::new(source),
-            paths: routes,
-        }
+        let source = Source::new(name, provider, scheme, boundary, rate, meters, clock.clone());
+        Routed { source: Arc::new(source), paths: routes }
     };
     sources.into_iter().map(route).collect()
 }
@@ -94,10 +60,7 @@ pub(super) fn journal_settings(
         dir: place.dir,
         instance: server.instance.clone(),
         on_commit: Arc::new(move |commit| {
-            telemetry
-                .gateway
-                .append_seconds
-                .record(commit.took.as_secs_f64());
+            telemetry.gateway.append_seconds.record(commit.took.as_secs_f64());
             telemetry.gateway.batch_events.record(commit.events as f64);
         }),
     }

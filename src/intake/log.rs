@@ -32,10 +32,7 @@ pub(super) struct Taken {
 impl Log {
     pub(super) fn new(clock: Clock) -> Self {
         let number = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
-        let (per_second, burst) = (
-            number(REFUSAL_LINES_PER_SECOND),
-            number(REFUSAL_LINES_BURST),
-        );
+        let (per_second, burst) = (number(REFUSAL_LINES_PER_SECOND), number(REFUSAL_LINES_BURST));
         Self {
             lines: SourceRate::new(per_second, burst, clock.clone()),
             unsaid: AtomicU64::new(0),
@@ -86,10 +83,7 @@ impl Log {
         caller: &Caller,
     ) {
         let took = self.clock.steady().saturating_sub(caller.since);
-        let (label, event_id) = (
-            outcome.label(),
-            outcome.event_id().map(tracing::field::display),
-        );
+        let (label, event_id) = (outcome.label(), outcome.event_id().map(tracing::field::display));
         let (request_id, kind) = (&caller.request_id, taken.kind.as_str());
         let (sequence, ms) = (taken.sequence, took.as_secs_f64() * 1e3);
         match taken.reason {

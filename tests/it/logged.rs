@@ -33,10 +33,7 @@ impl Logged {
     /// The one line about a request.
     pub(crate) fn line(&self, request_id: &str) -> String {
         let text = self.text();
-        let lines: Vec<_> = text
-            .lines()
-            .filter(|line| line.contains(request_id))
-            .collect();
+        let lines: Vec<_> = text.lines().filter(|line| line.contains(request_id)).collect();
         assert_eq!(lines.len(), 1, "{request_id}:\n{text}");
         lines[0].to_owned()
     }

@@ -8,4 +8,5 @@ mod depot;
 mod fixtures;
 mod gateway;
 mod logged;
+mod process;
 mod verify;
