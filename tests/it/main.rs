@@ -7,4 +7,6 @@ mod echo;
 mod edge;
 mod fixtures;
 mod gateway;
+mod logged;
+mod process;
 mod verify;

@@ -86,10 +86,7 @@ fn is_built_again(change: impl Fn(&mut Vec<u8>)) {
     change(&mut changed);
     assert_ne!(changed, whole[0]);
     inspect(dir.path())
-        .execute(
-            "UPDATE generation SET filter = ?1 WHERE number = 1",
-            [changed],
-        )
+        .execute("UPDATE generation SET filter = ?1 WHERE number = 1", [changed])
         .unwrap();
     let journal = open(dir.path(), small());
     all_are_known(&journal, 0..25);
@@ -116,9 +113,7 @@ fn a_missing_filter_is_built_again_from_its_table() {
     fill(&journal, 0..25);
     journal.close();
     let whole = filters(dir.path());
-    inspect(dir.path())
-        .execute("UPDATE generation SET filter = NULL", [])
-        .unwrap();
+    inspect(dir.path()).execute("UPDATE generation SET filter = NULL", []).unwrap();
     let journal = open(dir.path(), small());
     all_are_known(&journal, 0..25);
     journal.close();

@@ -120,11 +120,7 @@ impl ClientContext for Reporter {
         if let Some(trouble) = client::trouble(code) {
             // The reason tells what was fatal, or which mechanism or certificate was refused.
             let telling = matches!(trouble, Trouble::Fatal | Trouble::Authentication);
-            let detail = if telling {
-                reason.to_owned()
-            } else {
-                code.to_string()
-            };
+            let detail = if telling { reason.to_owned() } else { code.to_string() };
             self.ailment.send_replace(Some(Failure { trouble, detail }));
         }
     }
