@@ -16,17 +16,17 @@ use hookgate::secret::Secret;
 use hookgate::verify::{ApiKey, Authentic, Credentials, SigningSecret, Verified, Verifier};
 
 /// The secret of both lanes, as configured.
-pub const SECRET: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+pub(crate) const SECRET: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 /// The api key of the LiveKit lane.
-pub const API_KEY: &str = "APIbench";
+pub(crate) const API_KEY: &str = "APIbench";
 
 /// When the bench's deliveries are received.
-pub const NOW: Timestamp = Timestamp::from_millis(1_790_000_100_000);
+pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_790_000_100_000);
 
 /// One provider's lane: everything an event needs to get to the journal.
-pub struct Lane {
-    pub provider: Provider,
-    pub verifier: Verifier,
+pub(crate) struct Lane {
+    pub(crate) provider: Provider,
+    pub(crate) verifier: Verifier,
     boundary: Boundary,
     body: Vec<u8>,
     /// Where the event's own id stands in the body, to be made another.
@@ -35,7 +35,7 @@ pub struct Lane {
 
 impl Lane {
     /// A lane of a provider: a stored request below `fixtures/`, and the id in its body.
-    pub fn new(name: &str, request: &str, id: &str) -> Self {
+    pub(crate) fn new(name: &str, request: &str, id: &str) -> Self {
         let provider = *Providers::standard().get(name).expect("a known provider");
         let signing = SigningSecret {
             label: "BENCH".to_owned(),
@@ -84,7 +84,7 @@ impl Lane {
     }
 
     /// The body with an id of its own.
-    pub fn body(&self, number: u64) -> Bytes {
+    pub(crate) fn body(&self, number: u64) -> Bytes {
         let mut body = self.body.clone();
         let text = format!("{number:0width$}", width = self.id.len());
         body[self.id.clone()].copy_from_slice(text.as_bytes());
@@ -92,7 +92,7 @@ impl Lane {
     }
 
     /// The head that signs a body.
-    pub fn head(&self, body: &[u8]) -> Head {
+    pub(crate) fn head(&self, body: &[u8]) -> Head {
         let peer = Peer::new(IpAddr::from([127, 0, 0, 1]));
         let head = Head::new(SourceName::new("bench"), NOW, peer, RequestId::fresh(1));
         let signed = self.verifier.scheme().sign(body, NOW);
@@ -102,7 +102,7 @@ impl Lane {
     }
 
     /// Proves a delivery.
-    pub fn verify(&self, head: Head, body: Bytes) -> Verified {
+    pub(crate) fn verify(&self, head: Head, body: Bytes) -> Verified {
         let claim = self.verifier.open(head).expect("a good head");
         let body = Body::new(body, usize::MAX).expect("a body");
         match self.verifier.verify(claim, body).expect("a good signature") {
@@ -112,7 +112,7 @@ impl Lane {
     }
 
     /// Understands an event and takes it across the boundary.
-    pub fn clean(&self, verified: &Verified) -> Clean {
+    pub(crate) fn clean(&self, verified: &Verified) -> Clean {
         self.boundary.scrub(normalize(
             verified,
             self.provider.name,
@@ -122,7 +122,7 @@ impl Lane {
 }
 
 /// Daily's documented event and one of LiveKit's as a real server posted it.
-pub fn lanes() -> [Lane; 2] {
+pub(crate) fn lanes() -> [Lane; 2] {
     let daily = "daily/participant.joined/request.http";
     let livekit = "livekit-call/004-participant_joined.http";
     [

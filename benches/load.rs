@@ -13,29 +13,29 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// Whole requests, head and body, ready to be written.
-pub type Requests = Arc<Vec<Vec<u8>>>;
+pub(crate) type Requests = Arc<Vec<Vec<u8>>>;
 
 /// What one run measured.
 #[derive(Clone, Debug)]
-pub struct Run {
+pub(crate) struct Run {
     /// Answers of 200.
-    pub good: usize,
+    pub(crate) good: usize,
     /// Any other answer.
-    pub bad: usize,
+    pub(crate) bad: usize,
     /// From the first request to the last answer.
-    pub took: Duration,
+    pub(crate) took: Duration,
     /// From the first byte written to the last byte read, of every request, sorted.
-    pub latencies: Vec<Duration>,
+    pub(crate) latencies: Vec<Duration>,
 }
 
 impl Run {
     /// Answers a second.
-    pub fn rate(&self) -> f64 {
+    pub(crate) fn rate(&self) -> f64 {
         self.good as f64 / self.took.as_secs_f64()
     }
 
     /// The latency that this share of requests did not exceed.
-    pub fn percentile(&self, share: f64) -> Duration {
+    pub(crate) fn percentile(&self, share: f64) -> Duration {
         let last = self.latencies.len().saturating_sub(1);
         let at = (last as f64 * share).round() as usize;
         self.latencies.get(at).copied().unwrap_or_default()
@@ -43,7 +43,7 @@ impl Run {
 }
 
 /// Posts all requests once over so many connections, from a thread of its own.
-pub fn post(to: SocketAddr, requests: &Requests, connections: usize) -> Run {
+pub(crate) fn post(to: SocketAddr, requests: &Requests, connections: usize) -> Run {
     let requests = Arc::clone(requests);
     let client = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -99,7 +99,7 @@ async fn connection(
         stream.write_all(request).await.expect("the server reads");
         let status = answer(&mut stream, &mut buffer).await;
         latencies.push(began.elapsed());
-        if status == b"200" {
+        if &status == b"200" {
             good += 1
         } else {
             bad += 1

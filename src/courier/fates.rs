@@ -49,10 +49,10 @@ impl Run<'_> {
             Trouble::UnknownTopic | Trouble::Unauthorized => self.hold(slot, failure),
             Trouble::TooLarge if alone && !self.window.is_oversized(slot) => self.quarantine(slot),
             Trouble::TooLarge if alone => self.end(
-                Some(Failure {
+                Failure {
                     trouble: Trouble::Refused,
                     detail: format!("even a quarantine record is too large: {}", failure.detail),
-                }),
+                },
                 slot,
             ),
             Trouble::TooLarge => {
@@ -63,10 +63,10 @@ impl Run<'_> {
                 if let Some((inspector, _)) = &self.inspector {
                     inspector.again();
                 }
-                self.end(Some(failure), slot);
+                self.end(failure, slot);
             }
             Trouble::Fatal | Trouble::Refused | Trouble::Authentication | Trouble::Unreachable => {
-                self.end(Some(failure), slot)
+                self.end(failure, slot)
             }
         }
     }
@@ -96,14 +96,14 @@ impl Run<'_> {
         let (id, bytes) = (event.id, event.value.len());
         let Some(record) = scrub::oversized(&event.value) else {
             return self.end(
-                Some(Failure {
+                Failure {
                     trouble: Trouble::Refused,
                     detail: format!("event {id} is too large and cannot be put into quarantine"),
-                }),
+                },
                 slot,
             );
         };
-        tracing::warn!(%id, bytes, "too large for Kafka even alone: a quarantine record goes instead");
+        tracing::warn!(%id, bytes, "too large even alone: a quarantine record goes instead");
         self.window.stand_in(slot, record);
         self.window.rewind_to(slot);
     }
@@ -119,7 +119,7 @@ impl Run<'_> {
             }
             Trouble::Fatal => {
                 self.parts.telemetry.gateway.publish_failed(reason);
-                self.end(Some(failure), self.window.front());
+                self.end(failure, self.window.front());
             }
             Trouble::UnknownTopic
             | Trouble::Unauthorized

@@ -17,8 +17,8 @@ pub(super) struct Line {
 
 pub(super) struct Ending {
     pub(super) latest: Deadline,
-    /// What it is for; `None` for a fatal error whose record is not known.
-    pub(super) cause: Option<Failure>,
+    /// What it is for.
+    pub(super) cause: Failure,
     /// The first slot that it failed on.
     pub(super) slot: usize,
 }
@@ -87,10 +87,7 @@ impl Run<'_> {
         let Some(ending) = self.ending.take() else {
             return;
         };
-        let cause = ending.cause.unwrap_or_else(|| Failure {
-            trouble: Trouble::Fatal,
-            detail: "the client ended".to_owned(),
-        });
+        let cause = ending.cause;
         if cause.trouble != Trouble::TooLarge {
             self.stuck = Some(ending.slot);
             self.stop(cause);
@@ -120,27 +117,35 @@ impl Run<'_> {
     }
 
     /// Lets the client run out, then be closed. A cause that says more replaces one that says less.
-    pub(super) fn end(&mut self, cause: Option<Failure>, slot: usize) {
-        let ending = self.ending.get_or_insert_with(|| Ending {
-            latest: Deadline::after(bounds::BROKER_REQUEST),
-            cause: None,
-            slot,
-        });
-        ending.slot = ending.slot.min(slot);
-        let weight = |cause: &Option<Failure>| match cause.as_ref().map(|cause| cause.trouble) {
-            None => 0,
-            Some(Trouble::Fatal) => 1,
-            Some(Trouble::TooLarge) => 2,
-            Some(
-                Trouble::UnknownTopic
-                | Trouble::Unauthorized
-                | Trouble::Authentication
-                | Trouble::Unreachable
-                | Trouble::Refused,
-            ) => 3,
-        };
-        if weight(&cause) > weight(&ending.cause) {
-            ending.cause = cause;
+    pub(super) fn end(&mut self, cause: Failure, slot: usize) {
+        match &mut self.ending {
+            None => {
+                let latest = Deadline::after(bounds::BROKER_REQUEST);
+                self.ending = Some(Ending {
+                    latest,
+                    cause,
+                    slot,
+                });
+            }
+            Some(ending) => {
+                ending.slot = ending.slot.min(slot);
+                if weight(&cause) > weight(&ending.cause) {
+                    ending.cause = cause;
+                }
+            }
         }
+    }
+}
+
+/// What follows from another failure says less than that other.
+fn weight(cause: &Failure) -> u8 {
+    match cause.trouble {
+        Trouble::Fatal => 0,
+        Trouble::TooLarge => 1,
+        Trouble::UnknownTopic
+        | Trouble::Unauthorized
+        | Trouble::Authentication
+        | Trouble::Unreachable
+        | Trouble::Refused => 2,
     }
 }

@@ -3,10 +3,10 @@
 //! Promises
 //! - Events are handed to the client in the journal's order, many in flight. The cursor is the
 //!   contiguous acknowledged prefix: it moves on acknowledgements alone, never on a time-out.
-//! - A broker that is absent at start or goes away for days costs nothing but waiting. A client that
-//!   ends (a fatal error) is made anew and sends what was not acknowledged; what was acknowledged
-//!   beyond a gap is not sent again.
-//! - A missing topic or one that may not be written is waited for, loudly, and delays no other
+//! - A broker that is absent at start or goes away for days costs nothing but waiting. A client
+//!   that ends (a fatal error) is made anew and sends what was not acknowledged; what was
+//!   acknowledged beyond a gap is not sent again.
+//! - A missing topic, or one that may not be written, is waited for, loudly, and delays no other
 //!   family while there is room in the window.
 //! - A batch that the brokers refuse for its size is taken apart: what was in flight is sent again,
 //!   each record alone, and only what is refused alone goes to quarantine, under its own key. It

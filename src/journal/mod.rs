@@ -67,7 +67,7 @@ pub struct Settings {
     pub dir: PathBuf,
     /// Whose cursors these are.
     pub instance: InstanceName,
-    /// Told of every group commit that has events, for metrics; must not block.
+    /// Told of every group commit that kept an event, for metrics; must not block.
     pub on_commit: Arc<dyn Fn(Commit) + Send + Sync>,
 }
 
@@ -320,7 +320,8 @@ impl Journal {
     }
 
     /// Writes what is queued, then the cursors, and closes: the lock is free afterwards. Later
-    /// appends are answered [`AppendError::Closed`]; reading still works. Blocks.
+    /// appends are answered [`AppendError::Closed`]; reading still works. Blocks. Dropping the last
+    /// handle does the same without waiting for it.
     pub fn close(&self) {
         self.inner.shared.close();
         let writer = self.inner.writer.lock();

@@ -1,8 +1,9 @@
 //! Opening a journal: folder, lock, file, tables, then its threads.
 //!
 //! Nothing here reads more than a few pages a generation, so that the port is open soon after any
-//! end, clean or not. Every refusal names the folder and says what to do. A journal that is full or
-//! was killed opens; one that is damaged, someone else's or newer does not.
+//! end, clean or not. Every refusal names the folder and says what to do. A journal whose process
+//! was killed opens; one that is damaged, someone else's or newer does not, nor one on a disk so
+//! full that SQLite's own index finds no room.
 
 use std::fs::{File, TryLockError};
 use std::io;

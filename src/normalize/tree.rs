@@ -5,7 +5,6 @@
 //! values are bounded, and an error says category and place, never what it choked on.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
@@ -17,9 +16,14 @@ use crate::clock::Timestamp;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NodeId(u32);
 
+/// How many later siblings are looked at for a key that counts instead.
+const SIBLINGS_COMPARED: usize = 64;
+
 /// A parsed body. Node 0 is the whole document.
 pub struct Tree<'b> {
     nodes: Vec<Node<'b>>,
+    /// Whether any key holds an underscore.
+    underscored: bool,
 }
 
 struct Node<'b> {
@@ -30,6 +34,17 @@ struct Node<'b> {
     end: u32,
     /// Whether it is accounted for: it passes, or passes in another form.
     used: bool,
+}
+
+impl Node<'_> {
+    /// Whether it holds no value at all: null, or a container with nothing in it.
+    fn is_nothing(&self, index: usize) -> bool {
+        match self.leaf {
+            Leaf::Null => true,
+            Leaf::List | Leaf::Map => self.end as usize == index + 1,
+            Leaf::Flag(_) | Leaf::Integer(_) | Leaf::Number(_) | Leaf::Text(_) => false,
+        }
+    }
 }
 
 enum Leaf<'b> {
@@ -67,7 +82,10 @@ impl<'b> Tree<'b> {
         .deserialize(&mut reader)
         .and_then(|()| reader.end());
         match read {
-            Ok(()) => Ok(Self { nodes }),
+            Ok(()) => {
+                let underscored = nodes.iter().any(|node: &Node<'b>| node.key.contains('_'));
+                Ok(Self { nodes, underscored })
+            }
             Err(error) => Err(Unreadable {
                 category: match error.classify() {
                     serde_json::error::Category::Eof => "eof",
@@ -82,7 +100,7 @@ impl<'b> Tree<'b> {
 
     /// The tree of a body that could not be read.
     pub fn empty() -> Self {
-        Self { nodes: Vec::new() }
+        Self { nodes: Vec::new(), underscored: false }
     }
 
     /// The whole document.
@@ -113,14 +131,12 @@ impl<'b> Tree<'b> {
     /// such keys were chosen by users and may name a person. Nulls and empty containers removed
     /// nothing and are not listed. Beyond [`REMOVED_PATHS_MAX`] paths only a count goes on.
     pub fn removed(&self, known: impl Fn(&str) -> bool, open: impl Fn(&str) -> bool) -> Removed {
-        let mut walk = Walk {
-            tree: self,
-            path: String::with_capacity(64),
-            seen: HashSet::new(),
-            found: Removed::default(),
-        };
-        if !self.nodes.is_empty() {
-            walk.visit(0, false, &known, &open);
+        let path = String::with_capacity(64);
+        let mut walk = Walk { tree: self, known, open, path, found: Removed::default() };
+        match self.nodes.first().map(|document| &document.leaf) {
+            Some(Leaf::List | Leaf::Map) => walk.below(0, false),
+            Some(_) => walk.note(),
+            None => {}
         }
         walk.found
     }
@@ -139,81 +155,56 @@ pub struct Removed {
     pub more: u64,
 }
 
-struct Walk<'t, 'b> {
+struct Walk<'t, 'b, K, O> {
     tree: &'t Tree<'b>,
+    known: K,
+    open: O,
     path: String,
-    seen: HashSet<String>,
     found: Removed,
 }
 
-impl Walk<'_, '_> {
-    /// Visits the node at `index`; returns the index after its subtree.
-    fn visit(
-        &mut self,
-        index: usize,
-        inside_open: bool,
-        known: &impl Fn(&str) -> bool,
-        open: &impl Fn(&str) -> bool,
-    ) -> usize {
-        let Some(node) = self.tree.node(index) else {
-            return index + 1;
-        };
-        let end = node.end as usize;
-        if node.used {
-            return end;
-        }
-        match &node.leaf {
-            Leaf::Null => {}
-            Leaf::Flag(_) | Leaf::Integer(_) | Leaf::Number(_) | Leaf::Text(_) => self.note(),
-            Leaf::List | Leaf::Map => {
-                let is_list = matches!(node.leaf, Leaf::List);
-                let below_open = inside_open || open(&node.key);
-                let length = self.path.len();
-                let mut child = index + 1;
-                while child < end {
-                    let Some(next) = self.tree.node(child) else {
-                        break;
-                    };
-                    self.path.push('/');
-                    let shown = !is_list && !below_open && known(&next.key);
-                    self.path.push_str(if shown { &next.key } else { "*" });
-                    if self.shadowed(child, end, is_list) {
-                        child = next.end as usize;
-                    } else {
-                        child = self.visit(child, below_open, known, open);
-                    }
-                    self.path.truncate(length);
+impl<K: Fn(&str) -> bool, O: Fn(&str) -> bool> Walk<'_, '_, K, O> {
+    /// Visits what stands below a container whose path is written.
+    fn below(&mut self, container: usize, inside_open: bool) {
+        let Some(node) = self.tree.node(container) else { return };
+        let is_list = matches!(node.leaf, Leaf::List);
+        let inside_open = inside_open || (self.open)(&node.key);
+        let (end, length) = (node.end as usize, self.path.len());
+        let mut child = container + 1;
+        while let Some(next) = self.tree.node(child).filter(|_| child < end) {
+            let after = next.end as usize;
+            // Most values are accounted for: they cost no look at their keys.
+            if !next.used && !next.is_nothing(child) && !self.shadowed(child, end, is_list) {
+                let shown = !is_list && !inside_open && (self.known)(&next.key);
+                self.path.push('/');
+                self.path.push_str(if shown { &next.key } else { "*" });
+                match next.leaf {
+                    Leaf::List | Leaf::Map => self.below(child, inside_open),
+                    _ => self.note(),
                 }
+                self.path.truncate(length);
             }
+            child = after;
         }
-        end
     }
 
     /// Whether a later sibling has the same key and so counts instead. Looked for only a short way
     /// ahead, so that a body full of doubled keys costs no square.
     fn shadowed(&self, child: usize, end: usize, is_list: bool) -> bool {
-        let Some(node) = self.tree.node(child) else {
-            return false;
-        };
-        let (mut next, mut looked) = (node.end as usize, 0);
-        while !is_list && next < end && looked < 64 {
-            let Some(sibling) = self.tree.node(next) else {
-                break;
-            };
-            if sibling.key == node.key {
-                return true;
-            }
-            (next, looked) = (sibling.end as usize, looked + 1);
-        }
-        false
+        let Some(node) = self.tree.node(child).filter(|_| !is_list) else { return false };
+        let siblings = std::iter::successors(self.tree.node(node.end as usize), |sibling| {
+            self.tree.node(sibling.end as usize)
+        });
+        let inside = siblings.take_while(|sibling| sibling.end as usize <= end);
+        inside.take(SIBLINGS_COMPARED).any(|sibling| sibling.key == node.key)
     }
 
+    /// Lists the path, once. The list is short, so comparing is cheaper than hashing.
     fn note(&mut self) {
-        if self.seen.contains(&self.path) {
+        if self.found.paths.iter().rev().any(|path| *path == self.path) {
             return;
         }
         if self.found.paths.len() < REMOVED_PATHS_MAX {
-            self.seen.insert(self.path.clone());
             self.found.paths.push(self.path.clone());
         } else {
             self.found.more += 1;
@@ -275,6 +266,12 @@ impl<'t, 'b> At<'t, 'b> {
             next = node.end;
             Some((&*node.key, at))
         })
+    }
+
+    /// Whether any key of the whole document holds an underscore: where none does, there is no use
+    /// in looking for keys in snake case.
+    pub fn is_underscored(self) -> bool {
+        self.tree.underscored
     }
 
     /// Whether it is there and not null.

@@ -1,18 +1,18 @@
 //! Onto Kafka, with a receipt.
 //!
-//! [`Publisher`] hands records to the client and never waits; what became of each comes back through
-//! a channel as a [`Fate`]. A [`Published`] is made only from a broker's acknowledgement, and the
-//! brokers acknowledge only what all in-sync replicas have: `acks=all` and idempotence are set over
-//! whatever the configuration says, read back before the client is made, and logged.
+//! [`Publisher`] hands records to the client and never waits; what became of each comes back
+//! through a channel as a [`Fate`]. A [`Published`] is made only from a broker's acknowledgement,
+//! and the brokers acknowledge only what all in-sync replicas have: `acks=all` and idempotence are
+//! set over whatever the configuration says, read back before the client is made, and logged.
 //!
-//! Order: librdkafka retries within a partition in order. While records flow in batches a record
-//! that cannot be sent ends the whole client (its gapless guarantee), because what follows it in the
-//! same partition must not overtake it; the owner then sends again what was not acknowledged. Brokers
-//! accept any first sequence of a new client, so this holds once a partition has acknowledged
-//! something, or the topics' size limit is known; [`Inspector`] asks for it at start.
+//! Order: librdkafka retries within a partition in order. While records flow in batches, a record
+//! that cannot be sent ends the whole client (its gapless guarantee), because what follows it in
+//! the same partition must not overtake it; the owner then sends again what was not acknowledged.
+//! Brokers accept any first sequence from a new client, so this holds once a partition has
+//! acknowledged something, or the topics' size limit is known; [`Inspector`] asks for it at start.
 //!
-//! Never: a record that expires in a queue (`message.timeout.ms=0`), a second word for who may retry
-//! (the client within a session, the courier beyond it), a property's value in a message.
+//! Never: a record that expires in a queue (`message.timeout.ms=0`), a second word for who may
+//! retry (the client within a session, the courier beyond it), a property's value in a message.
 
 use std::sync::Arc;
 
@@ -59,8 +59,8 @@ impl Settings {
     }
 }
 
-/// Properties that carry the promise or have a key of their own, with their aliases. A configuration
-/// may not set them; where one comes through all the same, ours wins.
+/// Properties that carry the promise or have a key of their own, with their aliases. A
+/// configuration may not set them; where one comes through all the same, ours wins.
 pub const RESERVED: &[&str] = &[
     "acks",
     "bootstrap.servers",

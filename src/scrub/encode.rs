@@ -161,3 +161,92 @@ impl Serialize for Shown<'_> {
         to.collect_str(self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use regex::Regex;
+    use serde_json::{Value, json};
+
+    use super::super::tests::{OTHER_UUID, event, joined, key, scrub, scrub_with, settings, with};
+    use super::oversized;
+    use crate::scrub::Settings;
+
+    #[test]
+    fn an_event_leaves_as_the_contract_writes_it() {
+        let clean = scrub(&joined());
+        let text = std::str::from_utf8(clean.value()).unwrap();
+        let (id, person) = (
+            clean.id(),
+            event(&clean)["data"]["participant"]["ref"].clone(),
+        );
+        let expected = format!(
+            concat!(
+                r#"{{"specversion":"1.0","id":"{}","source":"/sources/plain","#,
+                r#""type":"video.participant.joined","subject":"consult-0a1b2c3d","#,
+                r#""time":"2026-11-20T10:00:00.027Z","datacontenttype":"application/json","#,
+                r#""dataschema":"urn:hookgate:participant:1","tenant":"tenant-a","#,
+                r#""provider":"plain","#,
+                r#""receivedtime":"2026-11-20T10:00:00.301Z","data":{{"#,
+                r#""room":{{"name":"consult-0a1b2c3d"}},"participant":{{"session_id":"{}","#,
+                r#""ref":{},"role":"Patient"}},"#,
+                r#""provider_event":{{"type":"participant.joined"}},"removed":["/label"]}}}}"#,
+            ),
+            id, OTHER_UUID, person
+        );
+        assert_eq!(text, expected);
+        assert_eq!(key(&clean), "tenant-a/consult-0a1b2c3d");
+        assert!(person.as_str().unwrap().starts_with("p1_"));
+        assert_eq!(clean.removed(), &[("person", 2)]);
+    }
+
+    #[test]
+    fn text_is_written_as_json_whatever_stands_in_it() {
+        let any = Settings {
+            room_name: Some(Regex::new("(?s)^.*$").unwrap()),
+            ..settings()
+        };
+        let odd = "a\"b\\c\n\u{1}\u{2028}é";
+        let clean = scrub_with(any, &with(joined(), "room", json!(odd)));
+        assert_eq!(event(&clean)["subject"], odd);
+        assert_eq!(event(&clean)["data"]["room"]["name"], odd);
+    }
+
+    #[test]
+    fn an_oversized_event_keeps_its_names_and_loses_its_data() {
+        let clean = scrub(&joined());
+        let record: Value = serde_json::from_slice(&oversized(clean.value()).unwrap()).unwrap();
+        let before = event(&clean);
+        for same in [
+            "specversion",
+            "id",
+            "source",
+            "subject",
+            "tenant",
+            "provider",
+            "receivedtime",
+        ] {
+            assert_eq!(record[same], before[same], "{same}");
+        }
+        assert_eq!(record["type"], "video.quarantined");
+        assert_eq!(record["time"], before["receivedtime"]);
+        assert_eq!(record["dataschema"], "urn:hookgate:quarantine:1");
+        let length = clean.value().len();
+        let data = json!({"reason": "too_large_for_kafka", "length_bytes": length});
+        assert_eq!(record["data"], data);
+    }
+
+    #[test]
+    fn what_is_not_ours_has_no_oversized_record() {
+        for value in [
+            "",
+            "{}",
+            "[]",
+            "null",
+            "{\"specversion\":\"1.0\",\"id\":\"x\"}",
+        ] {
+            assert_eq!(oversized(value.as_bytes()), None);
+        }
+        let foreign = String::from_utf8(scrub(&joined()).value().to_vec()).unwrap();
+        assert_eq!(oversized(foreign.replace("ev1_", "id_").as_bytes()), None);
+    }
+}

@@ -148,3 +148,112 @@ impl Fields {
 fn length(field: &[u8]) -> [u8; 8] {
     (field.len() as u64).to_be_bytes()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::tests::{
+        OTHER_UUID, UUID, event, joined, key, keys, scrub, scrub_raw, scrub_with, settings, with,
+    };
+    use crate::event::{ProviderName, SourceName, TenantName};
+    use crate::scrub::{Keys, Settings};
+    use crate::secret::Secret;
+
+    #[test]
+    fn names_given_once_stay_given() {
+        // Event ids, record keys and pseudonyms outlive every release: a change here breaks the
+        // identity of everything that was ever published. The values were computed by another
+        // implementation of HMAC and HKDF.
+        let clean = scrub(&with(joined(), "room", json!("Zoë's room")));
+        let event = event(&clean);
+        assert_eq!(event["id"], "ev1_gxtqmqpit7gpcil677m5asxqvq");
+        assert_eq!(event["subject"], "r1_c266d5q2qbvoo5gd4ow3cglcye");
+        assert_eq!(
+            event["data"]["participant"]["ref"],
+            "p1_wzyxrn2edjeufobq6eijappl7i"
+        );
+        assert_eq!(key(&clean), "tenant-a/k1_ukvrfj6772f7fwzyyr5yw2peu4");
+    }
+
+    #[test]
+    fn an_id_depends_on_source_kind_provider_id_and_parts() {
+        let ids = [
+            scrub(&joined()),
+            scrub(&with(joined(), "id", json!("j-2"))),
+            scrub(&with(joined(), "kind", json!("participant.left"))),
+            scrub(&with(joined(), "room", json!("consult-0a1b2c3e"))),
+            scrub(&with(joined(), "n", json!(1))),
+            scrub(&with(joined(), "n", json!("1"))),
+            scrub(&with(joined(), "n", json!(2))),
+            scrub_with(
+                Settings {
+                    source: SourceName::new("other"),
+                    ..settings()
+                },
+                &joined(),
+            ),
+        ]
+        .map(|clean| clean.id());
+        for (place, id) in ids.iter().enumerate() {
+            assert!(!ids[..place].contains(id), "{place}");
+        }
+        let renamed = scrub(&with(joined(), "label", json!("Doctor")));
+        assert_eq!(renamed.id(), ids[0]);
+    }
+
+    #[test]
+    fn events_without_any_identity_are_told_apart_by_their_time() {
+        let body = |time: u64| json!({"kind": "room.started", "time": time});
+        let (one, two) = (scrub(&body(1_795_168_800)), scrub(&body(1_795_168_801)));
+        assert_ne!(one.id(), two.id());
+        assert_eq!(one.id(), scrub(&body(1_795_168_800)).id());
+    }
+
+    #[test]
+    fn pseudonyms_differ_by_tenant_provider_and_use() {
+        let person = |settings: Settings, user: &str| {
+            let body = with(joined(), "user", json!(user));
+            let event = event(&scrub_with(settings, &with(body, "room", json!(user))));
+            let name = |value: &Value, prefix| {
+                let name = value.as_str().unwrap();
+                name.strip_prefix(prefix).unwrap().to_owned()
+            };
+            (
+                name(&event["data"]["participant"]["ref"], "p1_"),
+                name(&event["data"]["room"]["ref"], "r1_"),
+            )
+        };
+        let other_tenant = Settings {
+            tenant: TenantName::new("tenant-b"),
+            ..settings()
+        };
+        let other_provider = Settings {
+            provider: ProviderName::new("other"),
+            ..settings()
+        };
+        let other_source = Settings {
+            source: SourceName::new("other"),
+            ..settings()
+        };
+        let (one, room) = person(settings(), UUID);
+        assert_ne!(one, room);
+        assert_ne!(one, person(settings(), OTHER_UUID).0);
+        assert_ne!(one, person(other_tenant, UUID).0);
+        assert_ne!(one, person(other_provider, UUID).0);
+        assert_eq!(one, person(other_source, UUID).0);
+    }
+
+    #[test]
+    fn a_record_key_does_not_change_when_pseudonyms_rotate() {
+        let body = with(joined(), "room", json!("Zoë's room")).to_string();
+        let rotated = Keys {
+            pseudonym: Secret::new(vec![0x33; 32]),
+            ..keys()
+        };
+        let before = scrub_raw(settings(), &keys(), body.as_bytes());
+        let after = scrub_raw(settings(), &rotated, body.as_bytes());
+        assert_eq!((before.id(), before.key()), (after.id(), after.key()));
+        assert_ne!(event(&before)["subject"], event(&after)["subject"]);
+    }
+}

@@ -187,3 +187,147 @@ pub(super) fn value<'e>(
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use regex::Regex;
+    use serde_json::{Value, json};
+
+    use super::super::tests::{UUID, event, joined, key, scrub, scrub_with, settings, with};
+    use super::VISIBLE_TEXT_BYTES_MAX;
+    use crate::scrub::Settings;
+
+    #[test]
+    fn a_room_whose_name_may_not_leave_leaves_as_a_pseudonym() {
+        let hidden = [
+            with(joined(), "room", json!("consult-0a1b2c3d and Zoë")),
+            with(joined(), "room", json!("Zoë")),
+        ];
+        for body in hidden {
+            let clean = scrub(&body);
+            let event = event(&clean);
+            assert_eq!(event["data"]["room"].as_object().unwrap().len(), 1);
+            assert_eq!(event["subject"], event["data"]["room"]["ref"]);
+            assert!(event["subject"].as_str().unwrap().starts_with("r1_"));
+            assert!(key(&clean).starts_with("tenant-a/k1_"));
+            assert_eq!(event["data"]["removed"], json!(["/label"]));
+            assert!(clean.removed().contains(&("room", 1)));
+        }
+        let silent = Settings {
+            room_name: None,
+            ..settings()
+        };
+        assert!(event(&scrub_with(silent, &joined()))["data"]["room"]["name"].is_null());
+    }
+
+    #[test]
+    fn a_room_name_longer_than_what_may_be_seen_is_hidden_even_if_it_matches() {
+        let any = Settings {
+            room_name: Some(Regex::new("^a+$").unwrap()),
+            ..settings()
+        };
+        let long = "a".repeat(VISIBLE_TEXT_BYTES_MAX + 1);
+        let shown = event(&scrub_with(
+            any.clone(),
+            &with(joined(), "room", json!(long[1..])),
+        ));
+        assert_eq!(shown["subject"], long[1..]);
+        let hidden = event(&scrub_with(any, &with(joined(), "room", json!(long))));
+        assert!(hidden["subject"].as_str().unwrap().starts_with("r1_"));
+    }
+
+    #[test]
+    fn a_role_is_a_configured_label_letter_for_letter_or_participant() {
+        let role = |body: Value| event(&scrub(&body))["data"]["participant"]["role"].clone();
+        assert_eq!(role(joined()), "Patient");
+        assert_eq!(
+            role(with(joined(), "label", json!("patient"))),
+            "Participant"
+        );
+        assert_eq!(role(with(joined(), "label", json!("Zoë"))), "Participant");
+        assert_eq!(role(with(joined(), "label", Value::Null)), "Participant");
+        let second = with(joined(), "label", json!("Zoë"));
+        assert_eq!(role(with(second, "alias", json!("Doctor"))), "Doctor");
+        let none = Settings {
+            role_labels: Vec::new(),
+            ..settings()
+        };
+        let event = event(&scrub_with(none, &joined()));
+        assert_eq!(event["data"]["participant"]["role"], "Participant");
+    }
+
+    #[test]
+    fn a_label_is_listed_as_removed_whether_it_is_a_role_or_not() {
+        for label in ["Patient", "Zoë"] {
+            let event = event(&scrub(&with(joined(), "label", json!(label))));
+            assert_eq!(event["data"]["removed"], json!(["/label"]));
+        }
+    }
+
+    #[test]
+    fn text_that_has_not_the_form_of_its_word_is_removed() {
+        let body = with(joined(), "session", json!("Zoë"));
+        let clean = scrub(&with(body, "type", json!("Zoë joined")));
+        let event = event(&clean);
+        assert!(event["data"]["participant"].get("session_id").is_none());
+        assert!(event["data"].get("provider_event").is_none());
+        assert_eq!(
+            event["data"]["removed"],
+            json!(["/label", "/session", "/type"])
+        );
+        assert!(clean.removed().contains(&("shape", 2)));
+    }
+
+    #[test]
+    fn text_under_a_word_that_takes_only_our_own_is_removed() {
+        let recording = json!({"kind": "recording.ready", "status": "finished", "state": "x"});
+        let event = event(&scrub(&recording));
+        assert!(event["data"].get("recording").is_none());
+        assert_eq!(event["data"]["removed"], json!(["/state", "/status"]));
+    }
+
+    #[test]
+    fn a_word_that_is_not_listed_for_a_kind_is_removed() {
+        let clean = scrub(&with(joined(), "recording", json!(UUID)));
+        assert_eq!(
+            event(&clean)["data"]["removed"],
+            json!(["/label", "/recording"])
+        );
+        assert!(clean.removed().contains(&("unlisted", 1)));
+    }
+
+    #[test]
+    fn what_has_no_word_is_removed_and_keys_of_users_are_not_named() {
+        let body = with(joined(), "attributes", json!({"Zoë": "x", "b": 1}));
+        let clean = scrub(&with(body, "Zoë CANARY", json!({"deep": true})));
+        let listed = event(&clean)["data"]["removed"].clone();
+        assert_eq!(listed, json!(["/*/deep", "/attributes/*", "/label"]));
+        assert!(clean.removed().contains(&("unlisted", 2)));
+    }
+
+    #[test]
+    fn a_storage_key_leaves_only_if_it_matches() {
+        let ready = |key: &str| json!({"kind": "recording.ready", "recording": UUID, "key": key});
+        let good = event(&scrub(&ready("recordings/17.mp4")));
+        assert_eq!(
+            good["data"]["recording"]["storage_key"],
+            "recordings/17.mp4"
+        );
+        let clean = scrub(&ready("zoe/consult/17"));
+        assert_eq!(event(&clean)["data"]["removed"], json!(["/key"]));
+        assert_eq!(clean.removed(), &[("artifact", 1)]);
+    }
+
+    #[test]
+    fn many_removed_paths_end_in_a_count() {
+        let mut body = joined();
+        for number in 0..100 {
+            body[format!("field{number:03}")] = json!("x");
+        }
+        let clean = scrub(&body);
+        let event = event(&clean);
+        assert_eq!(event["data"]["removed"].as_array().unwrap().len(), 64);
+        assert_eq!(event["data"]["removed_more"], 37);
+        assert!(clean.removed().contains(&("unlisted", 100)));
+    }
+}

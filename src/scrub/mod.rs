@@ -1,6 +1,6 @@
 //! What is not on the list does not leave.
 //!
-//! A [`Boundary`] takes an event of one source across: [`table`] says which word may leave with
+//! A [`Boundary`] takes an event of one source across: `table.rs` says which word may leave with
 //! which kind and by what rule, persons leave as pseudonyms and role labels, rooms by name only if
 //! the source lets that name out, and everything else stays and is listed by its place in the body.
 //! What crosses is a [`Clean`]: encoded once and for all, with the event's id and record key.

@@ -77,3 +77,68 @@ fn without_null(schema: &mut Value) {
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{UUID, event, joined, scrub, with};
+    use super::*;
+
+    #[test]
+    fn events_of_every_family_validate_and_strange_ones_do_not() {
+        let bodies = [
+            joined(),
+            json!({"kind": "recording.ready", "recording": UUID, "files": [{"size": 3}]}),
+            json!({"kind": "room.started", "room": "Zoë", "time": 1_795_168_800}),
+            json!({"kind": "zoe.waved", "room": "Zoë"}),
+            json!({"no": "kind"}),
+        ];
+        for body in bodies {
+            let clean = scrub(&body);
+            let validator = jsonschema::validator_for(&schema(clean.kind().family())).unwrap();
+            let event = event(&clean);
+            validator.validate(&event).unwrap();
+            let strange = [
+                with(event.clone(), "name", json!("Zoë")),
+                with(event.clone(), "type", json!("video.zoe")),
+                with(event.clone(), "dataschema", json!("urn:hookgate:other:1")),
+                with(event.clone(), "subject", Value::Null),
+                with(
+                    event.clone(),
+                    "data",
+                    with(event["data"].clone(), "name", json!("Zoë")),
+                ),
+            ];
+            assert!(strange.iter().all(|event| !validator.is_valid(event)));
+        }
+    }
+
+    #[test]
+    fn a_schema_describes_every_field_and_closes_every_object() {
+        fn visit(schema: &Value, path: &str) {
+            if let Some(fields) = schema.get("properties").and_then(Value::as_object) {
+                assert_eq!(schema["additionalProperties"], false, "{path}");
+                for (name, field) in fields {
+                    assert!(field.get("description").is_some(), "{path}/{name}");
+                    visit(field, &format!("{path}/{name}"));
+                }
+            }
+            for (name, below) in schema
+                .get("$defs")
+                .and_then(Value::as_object)
+                .into_iter()
+                .flatten()
+            {
+                visit(below, name);
+            }
+        }
+        for family in Family::ALL {
+            let schema = schema(family);
+            assert_eq!(
+                schema["$schema"],
+                "https://json-schema.org/draft/2020-12/schema"
+            );
+            assert!(!schema.to_string().contains("null"), "{schema:#}");
+            visit(&schema, "");
+        }
+    }
+}

@@ -25,7 +25,7 @@ use hookgate::scrub::{Boundary, Clean, Keys, Settings, schema};
 use hookgate::secret::Secret;
 use hookgate::verify::{ApiKey, Authentic, Credentials, SigningSecret, Verifier};
 use regex::Regex;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The rules of the road for one source.
 struct Road {
@@ -187,24 +187,63 @@ fn every_stored_request_leaves_as_its_stored_event() {
 
 #[test]
 fn every_event_of_a_stored_request_validates_against_the_schema_of_its_family() {
-    let validators = Family::ALL.map(|family| {
-        let validator = jsonschema::validator_for(&schema(family)).unwrap();
-        (family, validator)
-    });
-    let mut seen = Vec::new();
+    let (schemas, mut seen) = (Schemas::new(), Vec::new());
     for (road, requests) in stored() {
         for request in requests {
             let clean = road.take(&request);
-            let family = clean.kind().family();
-            let validator = validators.iter().find(|(of, _)| *of == family);
-            let event: Value = serde_json::from_slice(clean.value()).unwrap();
-            if let Err(error) = validator.unwrap().1.validate(&event) {
-                panic!("{}: {error}", request.path.display());
-            }
-            seen.push(family);
+            schemas.validate(&clean, &request);
+            seen.push(clean.kind().family());
         }
     }
     assert!(Family::ALL.iter().all(|family| seen.contains(family)));
+}
+
+#[test]
+fn whatever_stands_in_a_field_the_event_validates() {
+    let schemas = Schemas::new();
+    let odd = [
+        json!(null),
+        json!(-1),
+        json!(1e300),
+        json!(u64::MAX),
+        json!(""),
+        json!("253402300800000"),
+        json!([{"a": [1]}]),
+        json!({"name": {}}),
+    ];
+    for (road, requests) in stored() {
+        for (request, body) in bodies(&requests) {
+            for pointer in places(&body, |_| true) {
+                for value in &odd {
+                    let mut body = body.clone();
+                    *body.pointer_mut(&pointer).unwrap() = value.clone();
+                    let bytes = body.to_string();
+                    let (clean, _) = road.take_signed(bytes.as_bytes(), received(request));
+                    schemas.validate(&clean, request);
+                }
+            }
+        }
+    }
+}
+
+/// The published schemas, ready to judge.
+struct Schemas([(Family, jsonschema::Validator); 4]);
+
+impl Schemas {
+    fn new() -> Self {
+        let strict = jsonschema::options().should_validate_formats(true);
+        let ready = |family| strict.build(&schema(family)).unwrap();
+        Self(Family::ALL.map(|family| (family, ready(family))))
+    }
+
+    fn validate(&self, clean: &Clean, request: &Fixture) {
+        let family = clean.kind().family();
+        let (_, validator) = self.0.iter().find(|(of, _)| *of == family).unwrap();
+        let event: Value = serde_json::from_slice(clean.value()).unwrap();
+        if let Err(error) = validator.validate(&event) {
+            panic!("{}: {error}", request.path.display());
+        }
+    }
 }
 
 #[test]
@@ -235,7 +274,7 @@ fn no_name_in_any_text_of_any_body_leaves() {
     let mut leaks = Vec::new();
     for (road, requests) in stored() {
         for (request, body) in bodies(&requests) {
-            for pointer in texts(&body) {
+            for pointer in places(&body, Value::is_string) {
                 for canary in CANARIES {
                     // The provider's own event type may stand as it is where it looks like one.
                     let is_type = matches!(pointer.as_str(), "/type" | "/event");
@@ -259,7 +298,7 @@ fn no_name_in_any_key_of_any_body_leaves() {
     let mut leaks = Vec::new();
     for (road, requests) in stored() {
         for (request, body) in bodies(&requests) {
-            for pointer in objects(&body) {
+            for pointer in places(&body, Value::is_object) {
                 let keys: Vec<_> = body
                     .pointer(&pointer)
                     .unwrap()
@@ -275,7 +314,7 @@ fn no_name_in_any_key_of_any_body_leaves() {
                     body
                 });
                 let added = CANARIES.iter().flat_map(|canary| {
-                    [Value::from("x"), serde_json::json!({"deep": [1]})].map(|value| {
+                    [Value::from("x"), json!({"deep": [1]})].map(|value| {
                         let mut body = body.clone();
                         body.pointer_mut(&pointer).unwrap()[*canary] = value;
                         body
@@ -337,22 +376,11 @@ fn names(clean: &Clean, printed: &str) -> bool {
         .any(|text| text.to_lowercase().contains("canary"))
 }
 
-/// JSON pointers of every text.
-fn texts(body: &Value) -> Vec<String> {
+/// JSON pointers of every value of a sort.
+fn places(body: &Value, sort: impl Fn(&Value) -> bool) -> Vec<String> {
     let mut found = Vec::new();
     visit(body, "", &mut |pointer, value| {
-        if value.is_string() {
-            found.push(pointer.to_owned());
-        }
-    });
-    found
-}
-
-/// JSON pointers of every object.
-fn objects(body: &Value) -> Vec<String> {
-    let mut found = Vec::new();
-    visit(body, "", &mut |pointer, value| {
-        if value.is_object() {
+        if sort(value) {
             found.push(pointer.to_owned());
         }
     });

@@ -5,6 +5,8 @@ mod cli;
 mod config;
 mod echo;
 mod edge;
+mod courier;
+mod depot;
 mod fixtures;
 mod gateway;
 mod verify;

@@ -84,6 +84,20 @@ fn a_cursor_is_on_disk_after_closing() {
 }
 
 #[test]
+fn a_journal_that_is_dropped_writes_what_it_has_and_lets_go() {
+    let dir = folder();
+    let journal = open(dir.path(), Tuning::default());
+    append(&journal, event(1)).unwrap();
+    journal.advance(to(1, &[("a", 1)]));
+    let lock = std::fs::File::open(dir.path().join("journal.lock")).unwrap();
+    drop(journal);
+    lock.lock().unwrap();
+    drop(lock);
+    let journal = open(dir.path(), Tuning::default());
+    assert_eq!(journal.cursor(&Lane::Live), Ok(1));
+}
+
+#[test]
 fn the_time_of_a_sources_last_event_survives_a_restart() {
     let dir = folder();
     let journal = open(dir.path(), Tuning::default());

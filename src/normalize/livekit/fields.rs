@@ -9,7 +9,7 @@ use super::{At, Draft, Given, Word, keys};
 /// every proto3 JSON reader must accept.
 pub(super) fn field<'t, 'b>(message: At<'t, 'b>, name: &str) -> At<'t, 'b> {
     let found = message.get(name);
-    if found.is_there() {
+    if found.is_there() || !message.is_underscored() {
         return found;
     }
     let is_it = |key: &str, at: At<'t, 'b>| keys::is_snake_of(key, name) && at.is_there();
