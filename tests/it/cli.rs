@@ -1,5 +1,13 @@
 //! The binary as a shell sees it: exit codes, what stands where, and what never stands anywhere.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "in a test a panic is the finding"
+)]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -73,11 +81,7 @@ fn written(text: &str) -> (TempDir, String) {
 
 fn fixtures(below: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    root.join("fixtures")
-        .join(below)
-        .to_str()
-        .unwrap()
-        .to_owned()
+    root.join("fixtures").join(below).to_str().unwrap().to_owned()
 }
 
 #[test]
@@ -96,10 +100,7 @@ fn a_good_configuration_is_said_to_be_good() {
     let (_folder, path) = written(CONFIG);
     let output = run(&["check-config", "--config", &path]);
     assert_eq!(code(&output), 0, "{}", err(&output));
-    assert_eq!(
-        out(&output),
-        format!("{path} is good: 1 source, 0 warnings\n")
-    );
+    assert_eq!(out(&output), format!("{path} is good: 1 source, 0 warnings\n"));
 }
 
 #[test]
@@ -136,19 +137,11 @@ fn a_configuration_that_is_not_toml_or_not_there_is_78() {
     let (_folder, path) = written("[server\nlisten = canary-secret\n");
     let output = run(&["check-config", "--config", &path]);
     assert_eq!(code(&output), 78);
-    assert!(
-        out(&output).starts_with("line 1, column "),
-        "{}",
-        out(&output)
-    );
+    assert!(out(&output).starts_with("line 1, column "), "{}", out(&output));
     assert!(!format!("{}{}", out(&output), err(&output)).contains("canary"));
     let output = run(&["serve", "--config", "/gone.toml"]);
     assert_eq!(code(&output), 78);
-    assert!(
-        err(&output).contains("/gone.toml: cannot be read"),
-        "{}",
-        err(&output)
-    );
+    assert!(err(&output).contains("/gone.toml: cannot be read"), "{}", err(&output));
 }
 
 #[test]
@@ -158,11 +151,7 @@ fn the_environment_overrides_the_file() {
     command.env("HOOKGATE__SERVER__LISTEN", "nowhere");
     let output = command.output().unwrap();
     assert_eq!(code(&output), 78);
-    assert!(
-        out(&output).contains("(set by HOOKGATE__SERVER__LISTEN)"),
-        "{}",
-        out(&output)
-    );
+    assert!(out(&output).contains("(set by HOOKGATE__SERVER__LISTEN)"), "{}", out(&output));
 }
 
 #[test]
@@ -177,21 +166,12 @@ fn a_verb_of_a_later_version_says_so_and_repeats_nothing() {
     let verbs = "events quarantine replay status forget capture backup restore journal audit \
          policy pseudonym completions man";
     for verb in verbs.split_whitespace() {
-        for args in [
-            &[verb][..],
-            &[verb, "list", "--room", "zoe.canary", "--json"],
-        ] {
+        for args in [&[verb][..], &[verb, "list", "--room", "zoe.canary", "--json"]] {
             let output = run(args);
             assert_eq!(code(&output), 2, "{args:?}");
             let text = err(&output);
-            assert!(
-                text.starts_with(&format!("hookgate: {verb}: not yet")),
-                "{text}"
-            );
-            assert!(
-                !text.contains("canary") && out(&output).is_empty(),
-                "{text}"
-            );
+            assert!(text.starts_with(&format!("hookgate: {verb}: not yet")), "{text}");
+            assert!(!text.contains("canary") && out(&output).is_empty(), "{text}");
         }
     }
     for args in [
@@ -214,10 +194,7 @@ fn usage_is_2_and_help_is_a_result() {
     for args in [&["--help"][..], &["--version"], &["send", "--help"]] {
         let output = run(args);
         assert_eq!((code(&output), err(&output)), (0, ""), "{args:?}");
-        assert!(
-            !out(&output).contains('\u{1b}'),
-            "no colours where nobody sees them"
-        );
+        assert!(!out(&output).contains('\u{1b}'), "no colours where nobody sees them");
     }
     let mut command = hookgate(&["keygen"]);
     let output = command.env("RUST_LOG", "hookgate=loud").output().unwrap();
@@ -232,10 +209,7 @@ fn schemas_are_json_for_each_family() {
         let output = run(&["schema", family]);
         assert_eq!(code(&output), 0);
         let one: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-        assert_eq!(
-            one["$schema"],
-            "https://json-schema.org/draft/2020-12/schema"
-        );
+        assert_eq!(one["$schema"], "https://json-schema.org/draft/2020-12/schema");
         assert_eq!(all[family], one);
     }
     assert_eq!(code(&run(&["schema", "everything"])), 2);
@@ -243,11 +217,8 @@ fn schemas_are_json_for_each_family() {
 
 #[test]
 fn a_reader_that_has_gone_away_is_no_failure() {
-    let mut child = hookgate(&["schema"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child =
+        hookgate(&["schema"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!((code(&output), err(&output)), (0, ""));
@@ -272,10 +243,7 @@ impl Gate {
         });
         // Read on, so that the gateway never waits for a reader of its log.
         thread::spawn(move || lines.for_each(drop));
-        let url = format!(
-            "http://{}",
-            public.expect("the gateway ended before it was ready")
-        );
+        let url = format!("http://{}", public.expect("the gateway ended before it was ready"));
         Self { child, url }
     }
 
@@ -291,31 +259,14 @@ fn send_gets_from_a_gateway_what_it_should() {
     let (folder, path) = written(CONFIG);
     let gate = Gate::start(&path);
     let folder_of_fixtures = fixtures("daily");
-    let mut args = vec![
-        "send",
-        &folder_of_fixtures,
-        "--to",
-        &gate.url,
-        "--config",
-        &path,
-    ];
-    args.extend([
-        "--source",
-        "daily",
-        "--duplicate-ratio",
-        "0.3",
-        "--forge-ratio",
-        "0.3",
-    ]);
+    let mut args = vec!["send", &folder_of_fixtures, "--to", &gate.url, "--config", &path];
+    args.extend(["--source", "daily", "--duplicate-ratio", "0.3", "--forge-ratio", "0.3"]);
     args.extend(["--repeat", "3", "--concurrency", "4", "--seed", "7"]);
     for _ in 0..2 {
         let output = run(&args);
         assert_eq!(code(&output), 0, "{}{}", out(&output), err(&output));
         let text = out(&output);
-        assert!(
-            text.contains("bad_signature") && text.contains("seed 7\n"),
-            "{text}"
-        );
+        assert!(text.contains("bad_signature") && text.contains("seed 7\n"), "{text}");
     }
     let one = fixtures("daily/participant.joined");
     let mut args = vec!["send", &one, "--to", &gate.url, "--config", &path];
@@ -343,10 +294,7 @@ fn yes_sayer() -> String {
 
 fn answer_all(mut stream: TcpStream) {
     let body = r#"{"outcome":"accepted"}"#;
-    let answer = format!(
-        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    );
+    let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     loop {
         let mut length = 0;
@@ -374,9 +322,7 @@ fn answer_all(mut stream: TcpStream) {
 fn send_fails_when_a_forgery_is_taken() {
     let (_folder, path) = written(CONFIG);
     let (url, below) = (yes_sayer(), fixtures("daily/participant.joined"));
-    let mut args = vec![
-        "send", &below, "--to", &url, "--config", &path, "--source", "daily",
-    ];
+    let mut args = vec!["send", &below, "--to", &url, "--config", &path, "--source", "daily"];
     assert_eq!(code(&run(&args)), 0);
     args.extend(["--forge-ratio", "1"]);
     let output = run(&args);
@@ -388,10 +334,7 @@ fn send_fails_when_a_forgery_is_taken() {
 fn send_says_what_keeps_it_from_sending() {
     let (_folder, path) = written(CONFIG);
     let below = fixtures("daily/participant.joined");
-    let free = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let nobody = format!("http://{free}");
     let rest = ["--config", &path, "--source", "daily"];
     let case = |path: &str, to: &str, rest: &[&str]| {
@@ -408,11 +351,7 @@ fn send_says_what_keeps_it_from_sending() {
     let (scheme, text) = case(&below, "ftp://x/", &rest);
     assert_eq!((scheme, text.contains("http://")), (2, true), "{text}");
     let (gone, text) = case("/gone", &nobody, &rest);
-    assert_eq!(
-        (gone, text.contains("/gone does not exist")),
-        (1, true),
-        "{text}"
-    );
+    assert_eq!((gone, text.contains("/gone does not exist")), (1, true), "{text}");
 }
 
 #[test]
@@ -422,10 +361,6 @@ fn a_second_gateway_on_one_journal_is_told_so() {
     let second = run(&["serve", "--config", &path]);
     assert_eq!(code(&second), 1, "{}", err(&second));
     let journal: PathBuf = folder.path().join("journal");
-    assert!(
-        err(&second).contains(journal.to_str().unwrap()),
-        "{}",
-        err(&second)
-    );
+    assert!(err(&second).contains(journal.to_str().unwrap()), "{}", err(&second));
     assert_eq!(gate.stop(), 0);
 }

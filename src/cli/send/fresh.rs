@@ -1,10 +1,11 @@
 //! Fresh ids and times in a stored body, found by their shape in the raw text.
 //!
 //! Nothing is parsed and written again: a signature is over bytes, and a body that is odd in some
-//! way has to stay odd in that way. Four shapes are known: UUIDs, LiveKit's ids (`EV_…`, `RM_…`), the
-//! running number that some of Daily's ids begin with (`"3602-dial-in-…`), and moments since 1970 in
-//! seconds, milliseconds, microseconds or nanoseconds, as numbers, as text or inside an id. Under one salt an id always becomes the same new id, and all moments
-//! move by the same time, so that what belonged together still does. Room names stay.
+//! way has to stay odd in that way. Four shapes are known: UUIDs, LiveKit's ids (`EV_…`, `RM_…`),
+//! the running number that some of Daily's ids begin with (`"3602-dial-in-…`), and moments since
+//! 1970 in seconds, milliseconds, microseconds or nanoseconds, as numbers, as text or inside an id.
+//! Under one salt an id always becomes the same new id, and all moments move by the same time, so
+//! that what belonged together still does. Room names stay.
 
 use sha2::{Digest, Sha256};
 
@@ -96,10 +97,7 @@ fn walk<'a>(body: &'a [u8], mut each: impl FnMut(Piece<'a>)) {
 }
 
 fn token(rest: &[u8]) -> Option<(Piece<'_>, usize)> {
-    uuid_at(rest)
-        .or_else(|| id_at(rest))
-        .or_else(|| running_at(rest))
-        .or_else(|| moment_at(rest))
+    uuid_at(rest).or_else(|| id_at(rest)).or_else(|| running_at(rest)).or_else(|| moment_at(rest))
 }
 
 fn uuid_at(rest: &[u8]) -> Option<(Piece<'_>, usize)> {
@@ -121,9 +119,7 @@ fn id_at(rest: &[u8]) -> Option<(Piece<'_>, usize)> {
     let old = behind.get(..length)?;
     let ends = behind.get(length).is_none_or(|byte| *byte != b'_');
     // Names of states (`JS_SUCCESS`, `SIP_TRUNK_FAILURE`) are capitals throughout.
-    let mixed = old
-        .iter()
-        .any(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let mixed = old.iter().any(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     let fits = (8..=32).contains(&length) && ends && mixed;
     fits.then_some((Piece::Id { prefix, old }, prefix.len() + length))
 }
@@ -179,11 +175,7 @@ fn id(prefix: &[u8], old: &[u8], salt: &[u8]) -> Vec<u8> {
 }
 
 fn digest(salt: &[u8], old: &[u8]) -> [u8; 32] {
-    Sha256::new()
-        .chain_update(salt)
-        .chain_update(old)
-        .finalize()
-        .into()
+    Sha256::new().chain_update(salt).chain_update(old).finalize().into()
 }
 
 #[cfg(test)]
@@ -255,10 +247,7 @@ mod tests {
             assert_eq!(fresh(same, 1, 10), same);
         }
         let bytes = [0xff, b'{', 0xfe];
-        let freshness = Freshness {
-            salt: [0; 16],
-            seconds: 1,
-        };
+        let freshness = Freshness { salt: [0; 16], seconds: 1 };
         assert_eq!(freshen(&bytes, &freshness), bytes);
     }
 

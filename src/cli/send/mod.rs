@@ -50,7 +50,7 @@ pub struct Send {
     #[arg(long, value_name = "N", value_parser = positive)]
     pub rate: Option<f64>,
     /// How often everything is sent; the fixtures of a room keep their order within a repetition
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = times)]
     pub repeat: u64,
     /// Connections at work; rooms and repetitions are spread over them
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = connections)]
@@ -234,10 +234,7 @@ impl Sender {
         first.copy_from_slice(&self.salt.to_be_bytes());
         second.copy_from_slice(&repetition.to_be_bytes());
         let back = i64::try_from(repetition).unwrap_or(i64::MAX);
-        Freshness {
-            salt,
-            seconds: self.shift.saturating_sub(back),
-        }
+        Freshness { salt, seconds: self.shift.saturating_sub(back) }
     }
 }
 
@@ -276,9 +273,7 @@ fn address(to: &Url, source: &Source) -> Result<Url, Failure> {
             return Err(Failure::Usage(text.to_owned()));
         }
         _ => {
-            return Err(Failure::Usage(
-                "--to: must begin with http:// or https://".to_owned(),
-            ));
+            return Err(Failure::Usage("--to: must begin with http:// or https://".to_owned()));
         }
     }
     let mut url = to.clone();
@@ -304,6 +299,11 @@ fn positive(text: &str) -> Result<f64, String> {
     let number = text.parse().ok();
     let number = number.filter(|r: &f64| r.is_finite() && *r >= 0.001);
     number.ok_or_else(|| "must be a number above 0, such as 100".to_owned())
+}
+
+fn times(text: &str) -> Result<u64, String> {
+    let number = text.parse().ok().filter(|n| *n > 0);
+    number.ok_or_else(|| "must be a whole number above 0".to_owned())
 }
 
 fn connections(text: &str) -> Result<usize, String> {
