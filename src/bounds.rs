@@ -20,9 +20,9 @@ pub const HEAD_READ: Duration = Duration::from_secs(10);
 pub const HEAD_BYTES_MAX: usize = 32 * 1024;
 /// Header lines of one request.
 pub const HEADER_LINES_MAX: usize = 64;
-/// Open connections that have not carried an authentic delivery yet; when there are more, the oldest
-/// one that is not being answered makes room. More than [`BODIES_IN_FLIGHT_MAX`], so that there is
-/// always one.
+/// Open connections that have not carried an authentic delivery yet; when there are more, the
+/// oldest one that is not being answered makes room. More than [`BODIES_IN_FLIGHT_MAX`], so that
+/// there is always one.
 pub const UNPROVEN_CONNECTIONS_MAX: usize = CONNECTIONS_MAX / 2;
 /// Bytes read ahead on one connection.
 pub const CONNECTION_BUFFER_BYTES_MAX: usize = 64 * 1024;

@@ -104,7 +104,7 @@ impl fmt::Debug for Peer {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Doubled;
 
-/// The head of one delivery: its route, when and whence it came, and the headers verification needs.
+/// The head of one delivery: its route, when and whence it came, the headers verification needs.
 #[derive(Clone, Debug)]
 pub struct Head {
     source: SourceName,

@@ -129,7 +129,8 @@ impl Family {
 
 macro_rules! kinds {
     ($($family:ident: $($kind:ident = $text:literal),+;)+) => {
-        /// What happened, in the one language of the gateway. `video.` + this is the CloudEvents type.
+        /// What happened, in the one language of the gateway; `video.` + this is the CloudEvents
+        /// type.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Kind {
             $($(#[doc = concat!("`", $text, "`")] $kind,)+)+

@@ -7,15 +7,15 @@
 //! # The road
 //!
 //! The rooms are named after what happens to an event, in order. Each gives out one ticket with
-//! private fields, and the next room asks for exactly that ticket: skipping a room does not compile.
+//! private fields, and the next asks for exactly that ticket: skipping a room does not compile.
 //!
 //! | room | ticket | what it proves |
 //! |---|---|---|
 //! | [`edge`] | [`delivery::Delivery`] | a head with a known route, a body within the cap |
 //! | [`verify`] | [`verify::Verified`] | the signature matches these very bytes |
-//! | [`normalize`] | [`normalize::Normalized`] | understood, or quarantined with its reason; personal in all its text |
+//! | [`normalize`] | [`normalize::Normalized`] | understood or quarantined; all its text personal |
 //! | [`scrub`] | [`scrub::Clean`] | only what is on the list, encoded once and for all |
-//! | [`journal`] | [`journal::Journaled`] | on disk with fsync under this sequence, or a duplicate |
+//! | [`journal`] | [`journal::Journaled`] | on disk with fsync under this sequence, or known |
 //! | [`publish`] | [`publish::Published`] | the brokers acknowledged topic, partition, offset |
 //! | every room | [`outcome::Outcome`] | the one ending of one delivery |
 //!
@@ -32,16 +32,17 @@
 //!   [`publish`] (rdkafka only in its `kafka`), [`telemetry`].
 //! - **3 flows**, compose: [`intake`] (the path of one delivery), [`courier`] (journal to Kafka, in
 //!   order, for ever).
-//! - **4 doors**: [`edge`] (HTTP and nothing but HTTP), [`config`] (from text to settings that cannot
-//!   be wrong).
-//! - **5 roof**: [`app`] (who owns what, who starts first, who stops last), and [`cli`], one file per
-//!   verb, which starts it.
+//! - **4 doors**: [`edge`] (HTTP and nothing but HTTP), [`config`] (from text to settings that
+//!   cannot be wrong).
+//! - **5 roof**: [`app`] (who owns what, who starts first, who stops last), and [`cli`], one file
+//!   per verb, which starts it.
 //!
 //! # Where things go
 //!
-//! A new provider: one file in `verify/`, one in `normalize/`, one line in `providers.rs`, one folder
-//! in `fixtures/`. A new PII rule: `scrub/` and a fixture. A new limit: `bounds.rs`. A new way to end:
-//! a variant of [`outcome::Outcome`], and the compiler lists every place that must decide.
+//! A new provider: one file in `verify/`, one in `normalize/`, one line in `providers.rs`, one
+//! folder in `fixtures/`. A new PII rule: `scrub/` and a fixture. A new limit: `bounds.rs`. A new
+//! way to end: a variant of [`outcome::Outcome`], and the compiler lists every place that must
+//! decide.
 //!
 //! # Invariants
 //!
@@ -52,17 +53,19 @@
 //!   act, so a failed write never burns an id.
 //! - **What a sender cannot help gets 200 and quarantine**: after a good signature no unknown type,
 //!   odd field or broken JSON is refused.
-//! - **Nothing that names a person is written anywhere**: not to the journal, Kafka, a log, a metric
-//!   label or an error text. An allow-list, never a deny-list.
-//! - **A half-taken delivery finishes**: once the body is read, a client that hangs up cancels nothing.
-//! - **The road survives its end**: Kafka may be gone for days; deliveries are taken as long as there
-//!   is disk, then shed with 503, never silently.
+//! - **Nothing that names a person is written anywhere**: not to the journal, Kafka, a log, a
+//!   metric label or an error text. An allow-list, never a deny-list.
+//! - **A half-taken delivery finishes**: once the body is read, a client that hangs up cancels
+//!   nothing.
+//! - **The road survives its end**: Kafka may be gone for days; deliveries are taken as long as
+//!   there is disk, then shed with 503, never silently.
 //! - **Order per key**: published in journal order; sequences have no gaps when given and are never
 //!   used again.
 //! - **Deliveries never wait for Kafka**, not at start either.
 //! - **Every queue, map, body, header, wait and retry has a number** in [`bounds`].
 //! - **A failed fsync poisons the journal for good; a full disk does not.**
-//! - **Only `edge` knows HTTP, only `publish` Kafka, only `journal` SQLite, only `clock` the time.**
+//! - **Only `edge` knows HTTP, only `publish` Kafka, only `journal` SQLite, only `clock` the
+//!   time.**
 
 pub mod bounds;
 pub mod clock;

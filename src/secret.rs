@@ -1,7 +1,8 @@
 //! A value that never prints.
 //!
 //! Promises: no `Display`, no `Serialize`, a `Debug` without content, comparison in constant time,
-//! and memory wiped when dropped. Where the bytes are needed, [`Secret::bytes`] says so in the code.
+//! and memory wiped when dropped. Where the bytes are needed, [`Secret::bytes`] says so in the
+//! code.
 
 use std::fmt;
 

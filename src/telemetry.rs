@@ -206,7 +206,8 @@ fn source_meters(
         zero(metrics::counter!(name, "source" => source.clone(), label => value))
     };
     let secret = |(label, ends): &(String, Option<f64>)| {
-        let gauge = |name: &'static str| metrics::gauge!(name, "source" => source.clone(), "secret" => label.clone());
+        let labels = [("source", source.clone()), ("secret", label.clone())];
+        let gauge = |name: &'static str| metrics::gauge!(name, &labels);
         let expiry = match ends {
             Some(ends) => {
                 let gauge = gauge("hookgate_secret_expiry_timestamp_seconds");
@@ -232,7 +233,9 @@ fn source_meters(
             .iter()
             .map(|rule| (*rule, by("hookgate_pii_removed_total", "rule", rule)))
             .collect(),
-        delivery_seconds: metrics::histogram!("hookgate_delivery_seconds", "source" => source.clone()),
+        delivery_seconds: metrics::histogram!(
+            "hookgate_delivery_seconds", "source" => source.clone()
+        ),
         last_event: rest(metrics::gauge!(
             "hookgate_source_last_event_timestamp_seconds", "source" => source.clone()
         )),

@@ -245,7 +245,7 @@ impl Journal {
         open::open(settings, clock, Tuning::default())
     }
 
-    /// Appends an event and waits for the disk. When the caller goes away it is written all the same.
+    /// Appends an event and waits for the disk. If the caller goes away it is written all the same.
     pub async fn append(&self, event: Clean) -> Result<Journaled, AppendError> {
         let shared = &self.inner.shared;
         shared.admits()?;
@@ -258,7 +258,8 @@ impl Journal {
     }
 
     /// Moves a lane's cursor; on disk with the next group commit, at the latest after
-    /// [`crate::bounds::CURSOR_COMMIT_WITHIN`]. Never waits, never moves backwards, never past the head.
+    /// [`crate::bounds::CURSOR_COMMIT_WITHIN`]. Never waits, never moves backwards or past the
+    /// head.
     pub fn advance(&self, to: Advance) {
         let head = *self.inner.shared.head.borrow();
         let through = to.through;

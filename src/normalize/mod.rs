@@ -1,9 +1,9 @@
 //! Several dialects in, one language out.
 //!
-//! A [`Dialect`] reads an authentic body into a [`Draft`]: what happened, when, to which room, under
-//! which identity, and every value that has a [`Word`] in the common language. Nothing is judged here:
-//! all text stays [`Personal`] until the boundary. What cannot be understood walks on as quarantined
-//! with its reason, because a sender must not be refused for what it cannot help.
+//! A [`Dialect`] reads an authentic body into a [`Draft`]: what happened, when, to which room,
+//! under which identity, and every value that has a [`Word`] in the common language. Nothing is
+//! judged here: all text stays [`Personal`] until the boundary. What cannot be understood walks on
+//! as quarantined with its reason, because a sender must not be refused for what it cannot help.
 //!
 //! One parse over borrowed bytes; a draft points into the tree and copies nothing.
 
@@ -24,8 +24,8 @@ pub use words::Word;
 /// How one provider speaks. Pure.
 pub trait Dialect: Send + Sync + 'static {
     /// Reads a document into a draft. [`Reading::Unknown`] when the event's kind is not known to
-    /// this version: the draft then holds the envelope. [`Reading::Malformed`] when the document has
-    /// not even an envelope.
+    /// this version: the draft then holds the envelope. [`Reading::Malformed`] when the document
+    /// has not even an envelope.
     fn read(&self, document: At<'_, '_>, draft: &mut Draft) -> Reading;
 
     /// Whether a key is one that the provider documents; other keys are listed as `*`.

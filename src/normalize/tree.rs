@@ -1,23 +1,24 @@
 //! A body as a tree over borrowed bytes: one parse, one list of values, no copies.
 //!
-//! Tolerant where senders drift: unknown fields are simply there, a doubled key counts with its last
-//! value, null is absent, numbers may stand as text. Strict where we must be: depth and number of
-//! values are bounded, and an error says category and place, never what it choked on.
+//! Tolerant where senders drift: unknown fields are simply there, a doubled key counts with its
+//! last value, null is absent, numbers may stand as text. Strict where we must be: depth and number
+//! of values are bounded, and an error says category and place, never what it choked on.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::DeserializeSeed;
 
-use crate::bounds::{JSON_DEPTH_MAX, JSON_VALUES_MAX, REMOVED_PATHS_MAX};
 use crate::clock::Timestamp;
+
+mod grow;
+mod removed;
+
+use grow::Grow;
+use removed::Walk;
 
 /// The place of a value in its tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NodeId(u32);
-
-/// How many later siblings are looked at for a key that counts instead.
-const SIBLINGS_COMPARED: usize = 64;
 
 /// A parsed body. Node 0 is the whole document.
 pub struct Tree<'b> {
@@ -34,17 +35,6 @@ struct Node<'b> {
     end: u32,
     /// Whether it is accounted for: it passes, or passes in another form.
     used: bool,
-}
-
-impl Node<'_> {
-    /// Whether it holds no value at all: null, or a container with nothing in it.
-    fn is_nothing(&self, index: usize) -> bool {
-        match self.leaf {
-            Leaf::Null => true,
-            Leaf::List | Leaf::Map => self.end as usize == index + 1,
-            Leaf::Flag(_) | Leaf::Integer(_) | Leaf::Number(_) | Leaf::Text(_) => false,
-        }
-    }
 }
 
 enum Leaf<'b> {
@@ -119,16 +109,10 @@ impl<'b> Tree<'b> {
     /// The JSON pointers of all values that are not accounted for, each once. `*` stands for an
     /// index, for a key that `known` does not know, and for every key below one that `open` names:
     /// such keys were chosen by users and may name a person. Nulls and empty containers removed
-    /// nothing and are not listed. Beyond [`REMOVED_PATHS_MAX`] paths only a count goes on.
+    /// nothing and are not listed. Beyond [`crate::bounds::REMOVED_PATHS_MAX`] paths only a count
+    /// goes on.
     pub fn removed(&self, known: impl Fn(&str) -> bool, open: impl Fn(&str) -> bool) -> Removed {
-        let path = String::with_capacity(64);
-        let mut walk = Walk { tree: self, known, open, path, found: Removed::default() };
-        match self.nodes.first().map(|document| &document.leaf) {
-            Some(Leaf::List | Leaf::Map) => walk.below(0, false),
-            Some(_) => walk.note(),
-            None => {}
-        }
-        walk.found
+        Walk::over(self, known, open)
     }
 
     fn node(&self, index: usize) -> Option<&Node<'b>> {
@@ -143,63 +127,6 @@ pub struct Removed {
     pub paths: Vec<String>,
     /// Values removed beyond the listed ones.
     pub more: u64,
-}
-
-struct Walk<'t, 'b, K, O> {
-    tree: &'t Tree<'b>,
-    known: K,
-    open: O,
-    path: String,
-    found: Removed,
-}
-
-impl<K: Fn(&str) -> bool, O: Fn(&str) -> bool> Walk<'_, '_, K, O> {
-    /// Visits what stands below a container whose path is written.
-    fn below(&mut self, container: usize, inside_open: bool) {
-        let Some(node) = self.tree.node(container) else { return };
-        let is_list = matches!(node.leaf, Leaf::List);
-        let inside_open = inside_open || (self.open)(&node.key);
-        let (end, length) = (node.end as usize, self.path.len());
-        let mut child = container + 1;
-        while let Some(next) = self.tree.node(child).filter(|_| child < end) {
-            let after = next.end as usize;
-            // Most values are accounted for: they cost no look at their keys.
-            if !next.used && !next.is_nothing(child) && !self.shadowed(child, end, is_list) {
-                let shown = !is_list && !inside_open && (self.known)(&next.key);
-                self.path.push('/');
-                self.path.push_str(if shown { &next.key } else { "*" });
-                match next.leaf {
-                    Leaf::List | Leaf::Map => self.below(child, inside_open),
-                    _ => self.note(),
-                }
-                self.path.truncate(length);
-            }
-            child = after;
-        }
-    }
-
-    /// Whether a later sibling has the same key and so counts instead. Looked for only a short way
-    /// ahead, so that a body full of doubled keys costs no square.
-    fn shadowed(&self, child: usize, end: usize, is_list: bool) -> bool {
-        let Some(node) = self.tree.node(child).filter(|_| !is_list) else { return false };
-        let siblings = std::iter::successors(self.tree.node(node.end as usize), |sibling| {
-            self.tree.node(sibling.end as usize)
-        });
-        let inside = siblings.take_while(|sibling| sibling.end as usize <= end);
-        inside.take(SIBLINGS_COMPARED).any(|sibling| sibling.key == node.key)
-    }
-
-    /// Lists the path, once. The list is short, so comparing is cheaper than hashing.
-    fn note(&mut self) {
-        if self.found.paths.iter().rev().any(|path| *path == self.path) {
-            return;
-        }
-        if self.found.paths.len() < REMOVED_PATHS_MAX {
-            self.found.paths.push(self.path.clone());
-        } else {
-            self.found.more += 1;
-        }
-    }
 }
 
 /// A value in a tree, or the absence of one: every question may be asked of both.
@@ -343,137 +270,10 @@ fn whole(number: f64) -> Option<i64> {
     fits.then_some(number as i64)
 }
 
-/// Reads one value and everything below it onto the end of the list of nodes.
-struct Grow<'n, 'b> {
-    nodes: &'n mut Vec<Node<'b>>,
-    key: Cow<'b, str>,
-    depth: usize,
-}
-
-/// Adds a node that has nothing below it yet, and returns its place.
-fn add<'b, E: serde::de::Error>(
-    nodes: &mut Vec<Node<'b>>,
-    key: Cow<'b, str>,
-    leaf: Leaf<'b>,
-) -> Result<usize, E> {
-    let index = nodes.len();
-    if index >= JSON_VALUES_MAX {
-        return Err(E::custom("too many values"));
-    }
-    let end = u32::try_from(index + 1).map_err(E::custom)?;
-    nodes.push(Node { key, leaf, end, used: false });
-    Ok(index)
-}
-
-/// Everything added since `index` stands below it.
-fn close(nodes: &mut [Node<'_>], index: usize) {
-    let end = nodes.len();
-    if let (Some(node), Ok(end)) = (nodes.get_mut(index), u32::try_from(end)) {
-        node.end = end;
-    }
-}
-
-impl<'b> DeserializeSeed<'b> for Grow<'_, 'b> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'b>>(self, reader: D) -> Result<(), D::Error> {
-        if self.depth > JSON_DEPTH_MAX {
-            return Err(D::Error::custom("too deep"));
-        }
-        reader.deserialize_any(self)
-    }
-}
-
-impl<'b> Visitor<'b> for Grow<'_, 'b> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_unit<E: serde::de::Error>(self) -> Result<(), E> {
-        add(self.nodes, self.key, Leaf::Null).map(drop)
-    }
-
-    fn visit_bool<E: serde::de::Error>(self, flag: bool) -> Result<(), E> {
-        add(self.nodes, self.key, Leaf::Flag(flag)).map(drop)
-    }
-
-    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<(), E> {
-        add(self.nodes, self.key, Leaf::Integer(number)).map(drop)
-    }
-
-    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<(), E> {
-        let leaf = i64::try_from(number).map_or(Leaf::Number(number as f64), Leaf::Integer);
-        add(self.nodes, self.key, leaf).map(drop)
-    }
-
-    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<(), E> {
-        add(self.nodes, self.key, Leaf::Number(number)).map(drop)
-    }
-
-    fn visit_borrowed_str<E: serde::de::Error>(self, text: &'b str) -> Result<(), E> {
-        add(self.nodes, self.key, Leaf::Text(Cow::Borrowed(text))).map(drop)
-    }
-
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
-        add(self.nodes, self.key, Leaf::Text(Cow::Owned(text.to_owned()))).map(drop)
-    }
-
-    fn visit_seq<A: SeqAccess<'b>>(self, mut items: A) -> Result<(), A::Error> {
-        let Self { nodes, key, depth } = self;
-        let index = add(nodes, key, Leaf::List)?;
-        loop {
-            let item = Grow { nodes: &mut *nodes, key: Cow::Borrowed(""), depth: depth + 1 };
-            if items.next_element_seed(item)?.is_none() {
-                break;
-            }
-        }
-        close(nodes, index);
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'b>>(self, mut fields: A) -> Result<(), A::Error> {
-        let Self { nodes, key, depth } = self;
-        let index = add(nodes, key, Leaf::Map)?;
-        while let Some(key) = fields.next_key_seed(Key)? {
-            fields.next_value_seed(Grow { nodes: &mut *nodes, key, depth: depth + 1 })?;
-        }
-        close(nodes, index);
-        Ok(())
-    }
-}
-
-/// Reads a key, borrowed where it holds no escapes.
-struct Key;
-
-impl<'b> DeserializeSeed<'b> for Key {
-    type Value = Cow<'b, str>;
-
-    fn deserialize<D: Deserializer<'b>>(self, reader: D) -> Result<Self::Value, D::Error> {
-        reader.deserialize_str(self)
-    }
-}
-
-impl<'b> Visitor<'b> for Key {
-    type Value = Cow<'b, str>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'b str) -> Result<Self::Value, E> {
-        Ok(Cow::Borrowed(text))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Cow::Owned(text.to_owned()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bounds::{JSON_DEPTH_MAX, JSON_VALUES_MAX};
 
     fn removed(body: &str, used: &[&str]) -> Vec<String> {
         let mut tree = Tree::parse(body.as_bytes()).unwrap();

@@ -1,7 +1,7 @@
 //! The one language: every field an event may carry, named once for all providers.
 //!
-//! A dialect says which value of its body is which [`Word`]; the boundary says which words may leave
-//! for which kind and in what form; the published data has one place for each.
+//! A dialect says which value of its body is which [`Word`]; the boundary says which words may
+//! leave for which kind and in what form; the published data has one place for each.
 
 /// A field of the common language. The comment tells where it stands below `data`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

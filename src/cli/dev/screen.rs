@@ -1,7 +1,7 @@
 //! What `dev` shows: one line for each delivery posted, one for each record read.
 //!
-//! Columns keep their places; colours only where the terminal takes them (`NO_COLOR`, pipes and dumb
-//! terminals get plain text).
+//! Columns keep their places; colours only where the terminal takes them (`NO_COLOR`, pipes and
+//! dumb terminals get plain text).
 
 use std::io::Write;
 
@@ -81,8 +81,8 @@ impl Screen {
         let removed = event.pointer("/data/removed").and_then(Value::as_array).map_or(0, Vec::len);
         let style = if record.family == Family::Quarantine { ODD } else { READ };
         self.line(&format!(
-            "{style}READ{style:#}  {:<9}{:<34}{:<27}{style}{:<19}{style:#}{FAINT}{place}, {removed} \
-             removed{FAINT:#}",
+            "{style}READ{style:#}  {:<9}{:<34}{:<27}{style}{:<19}{style:#}{FAINT}{place}, \
+             {removed} removed{FAINT:#}",
             text("/provider"),
             text("/type"),
             who,

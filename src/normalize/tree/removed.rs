@@ -1,0 +1,87 @@
+//! The paths of what is not accounted for, found in one walk over the tree.
+
+use super::{Leaf, Node, Removed, Tree};
+use crate::bounds::REMOVED_PATHS_MAX;
+
+/// How many later siblings are looked at for a key that counts instead.
+const SIBLINGS_COMPARED: usize = 64;
+
+pub(super) struct Walk<'t, 'b, K, O> {
+    tree: &'t Tree<'b>,
+    known: K,
+    open: O,
+    path: String,
+    found: Removed,
+}
+
+impl<'t, 'b, K: Fn(&str) -> bool, O: Fn(&str) -> bool> Walk<'t, 'b, K, O> {
+    /// Walks a whole tree.
+    pub(super) fn over(tree: &'t Tree<'b>, known: K, open: O) -> Removed {
+        let path = String::with_capacity(64);
+        let mut walk = Self { tree, known, open, path, found: Removed::default() };
+        match tree.node(0).map(|document| &document.leaf) {
+            Some(Leaf::List | Leaf::Map) => walk.below(0, false),
+            Some(_) => walk.note(),
+            None => {}
+        }
+        walk.found
+    }
+
+    /// Visits what stands below a container whose path is written.
+    fn below(&mut self, container: usize, inside_open: bool) {
+        let Some(node) = self.tree.node(container) else { return };
+        let is_list = matches!(node.leaf, Leaf::List);
+        let inside_open = inside_open || (self.open)(&node.key);
+        let (end, length) = (node.end as usize, self.path.len());
+        let mut child = container + 1;
+        while let Some(next) = self.tree.node(child).filter(|_| child < end) {
+            let after = next.end as usize;
+            // Most values are accounted for: they cost no look at their keys.
+            if !next.used && !next.is_nothing(child) && !self.shadowed(child, end, is_list) {
+                let shown = !is_list && !inside_open && (self.known)(&next.key);
+                self.path.push('/');
+                self.path.push_str(if shown { &next.key } else { "*" });
+                match next.leaf {
+                    Leaf::List | Leaf::Map => self.below(child, inside_open),
+                    _ => self.note(),
+                }
+                self.path.truncate(length);
+            }
+            child = after;
+        }
+    }
+
+    /// Whether a later sibling has the same key and so counts instead. Looked for only a short way
+    /// ahead, so that a body full of doubled keys costs no square.
+    fn shadowed(&self, child: usize, end: usize, is_list: bool) -> bool {
+        let Some(node) = self.tree.node(child).filter(|_| !is_list) else { return false };
+        let siblings = std::iter::successors(self.tree.node(node.end as usize), |sibling| {
+            self.tree.node(sibling.end as usize)
+        });
+        let inside = siblings.take_while(|sibling| sibling.end as usize <= end);
+        inside.take(SIBLINGS_COMPARED).any(|sibling| sibling.key == node.key)
+    }
+
+    /// Lists the path, once. The list is short, so comparing is cheaper than hashing.
+    fn note(&mut self) {
+        if self.found.paths.iter().rev().any(|path| *path == self.path) {
+            return;
+        }
+        if self.found.paths.len() < REMOVED_PATHS_MAX {
+            self.found.paths.push(self.path.clone());
+        } else {
+            self.found.more += 1;
+        }
+    }
+}
+
+impl Node<'_> {
+    /// Whether it holds no value at all: null, or a container with nothing in it.
+    fn is_nothing(&self, index: usize) -> bool {
+        match self.leaf {
+            Leaf::Null => true,
+            Leaf::List | Leaf::Map => self.end as usize == index + 1,
+            Leaf::Flag(_) | Leaf::Integer(_) | Leaf::Number(_) | Leaf::Text(_) => false,
+        }
+    }
+}
