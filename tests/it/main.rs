@@ -1,10 +1,18 @@
 //! The product through its public doors: one test binary, fed by kept bytes.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what helps a test fails with it"
+)]
+
 mod app;
-mod echo;
-mod edge;
 mod courier;
 mod depot;
+mod echo;
+mod edge;
 mod fixtures;
 mod gateway;
 mod logged;
