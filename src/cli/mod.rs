@@ -11,6 +11,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::clock::Clock;
 use crate::config::{self, Config};
@@ -50,13 +51,7 @@ const AFTER: &str = "Exit codes: 0 good, 2 usage, 69 a needed service is unreach
 #[derive(Debug, Args)]
 pub struct Global {
     /// How logs are written to standard error
-    #[arg(
-        long,
-        global = true,
-        value_enum,
-        default_value_t,
-        value_name = "FORMAT"
-    )]
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
     pub log_format: logs::Format,
     /// Where the admin API is (not yet)
     #[arg(long, global = true, value_name = "URL")]
@@ -111,6 +106,13 @@ pub enum Verb {
     Man(Later),
 }
 
+impl Verb {
+    /// What is logged where `RUST_LOG` does not say: in `dev` the screen tells the story.
+    fn loudness(&self) -> LevelFilter {
+        if matches!(self, Self::Dev(_)) { LevelFilter::ERROR } else { LevelFilter::INFO }
+    }
+}
+
 /// Whatever is given to a verb of a later version.
 #[derive(Debug, Args)]
 pub struct Later {
@@ -128,10 +130,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
     if global.admin.is_some() || global.token_file.is_some() {
         return Err(later("--admin and --token-file"));
     }
-    logs::start(global.log_format)?;
+    logs::start(global.log_format, arguments.verb.loudness())?;
     match arguments.verb {
         Verb::Serve(args) => serve::run(&args),
-        Verb::Dev(args) => dev::run(args),
+        Verb::Dev(args) => dev::run(&args),
         Verb::CheckConfig(args) => check_config::run(&args),
         Verb::Keygen => keygen::run(),
         Verb::Send(args) => send::run(&args),
@@ -177,9 +179,7 @@ fn environment() -> BTreeMap<String, String> {
 
 /// A runtime for the verbs that speak over the network.
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?)
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
 }
 
 /// Writes a result to standard output.

@@ -9,6 +9,8 @@
 )]
 
 mod app;
+mod cli;
+mod config;
 mod courier;
 mod depot;
 mod echo;
