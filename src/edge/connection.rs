@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -11,7 +12,9 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::bounds::CONNECTION_BUFFER_BYTES_MAX;
 use crate::delivery::{Peer, RequestId};
@@ -26,31 +29,39 @@ use super::listen::Listener;
 use super::request;
 use super::socket::{Over, Socket};
 
-/// Takes connections in until the door closes, then lets the listener go.
+/// Takes connections in until the door closes, then those that have come already, and lets the
+/// listener go.
 pub(super) async fn accept(listener: Listener, door: Arc<Door>, mut phase: watch::Receiver<Phase>) {
+    let crowded = || {
+        door.lobby().make_room();
+    };
     loop {
         let closing = phase.wait_for(|phase| *phase != Phase::Open);
-        let (stream, from) = tokio::select! {
+        tokio::select! {
             biased;
             _ = closing => break,
-            accepted = listener.accept(|| { door.lobby().make_room(); }) => accepted,
-        };
-        let Some(guest) = door.lobby().enter() else {
-            continue;
-        };
-        let guest = Arc::new(guest);
-        let socket =
-            Socket::new(stream, guest.line().clone(), door.limits().clone(), door.clock().clone());
-        let door = door.clone();
-        tokio::spawn(async move {
-            let _on_duty = door.on_duty();
-            let line = guest.line().clone();
-            let service =
-                service_fn(|asked| request::answer(door.clone(), guest.clone(), from, asked));
-            let socket = converse(socket, &line, service).await;
-            part(socket, &door, from).await;
-        });
+            (stream, from) = listener.accept(crowded) => welcome(stream, from, &door),
+        }
     }
+    // What the kernel has accepted for us would be reset with the listener.
+    while let Ok((stream, from)) = timeout(Duration::ZERO, listener.accept(crowded)).await {
+        welcome(stream, from, &door);
+    }
+}
+
+/// Gives a connection a place and a task of its own.
+fn welcome(stream: TcpStream, from: SocketAddr, door: &Arc<Door>) {
+    let Some(guest) = door.lobby().enter().map(Arc::new) else {
+        return;
+    };
+    let (door, line) = (door.clone(), guest.line().clone());
+    let socket = Socket::new(stream, line.clone(), door.limits().clone(), door.clock().clone());
+    tokio::spawn(async move {
+        let _on_duty = door.on_duty();
+        let service = service_fn(|asked| request::answer(door.clone(), guest.clone(), from, asked));
+        let socket = converse(socket, &line, service).await;
+        part(socket, &door, from).await;
+    });
 }
 
 /// Serves one connection until it is over, and gives the socket back.

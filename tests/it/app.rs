@@ -1,5 +1,6 @@
 //! Starting, looking and stopping, from outside.
 
+use std::io::{Read, Write};
 use std::time::Duration;
 
 use hookgate::app::{App, StartError};
@@ -156,6 +157,20 @@ async fn what_has_come_when_the_listener_closes_is_still_answered() {
     assert_eq!(stopped.await.unwrap().ledger[0].accepted, 2);
     assert!(TcpStream::connect(public).await.is_err());
     drop(folder);
+}
+
+#[tokio::test]
+async fn a_connection_that_waits_to_be_accepted_when_the_listener_closes_is_answered() {
+    let gate = Gate::start().await;
+    let request = gate.signed(DAILY, &event(DAILY, "a"));
+    // Nothing is awaited from here to the closing: the gateway cannot have accepted it.
+    let mut waiting = std::net::TcpStream::connect(gate.app.public()).unwrap();
+    waiting.write_all(&request).unwrap();
+    let stopped = gate.app.stop(std::future::ready(())).await;
+    assert_eq!(stopped.ledger[0].accepted, 1);
+    let mut answer = String::new();
+    waiting.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
 }
 
 #[tokio::test]

@@ -163,6 +163,20 @@ async fn what_cannot_be_authentic_by_its_head_is_refused_before_its_body() {
 }
 
 #[tokio::test]
+async fn a_sender_that_goes_on_after_its_refusal_is_not_reset() {
+    let gate = Gate::start().await;
+    let mut client = gate.connect().await;
+    let head = format!("POST {DAILY} HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n");
+    client.send(head.as_bytes()).await;
+    client.answer().await.is(401, "bad_signature");
+    for _ in 0..100 {
+        client.send(&[b'x'; 1_000]).await;
+    }
+    client.end().await;
+    client.ended().await;
+}
+
+#[tokio::test]
 async fn a_forgery_that_came_whole_keeps_its_connection() {
     let gate = Gate::start().await;
     let mut client = gate.connect().await;

@@ -1,5 +1,13 @@
 //! The product through its public doors: one test binary, fed by kept bytes.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what helps a test fails with it"
+)]
+
 mod app;
 mod cli;
 mod config;
