@@ -46,11 +46,7 @@ pub struct Parts {
 
 impl Default for Parts {
     fn default() -> Self {
-        Self {
-            clock: Clock::system(),
-            limits: Limits::default(),
-            publish: true,
-        }
+        Self { clock: Clock::system(), limits: Limits::default(), publish: true }
     }
 }
 
@@ -123,23 +119,11 @@ pub struct App {
 impl App {
     /// Starts a gateway. When this returns, deliveries are taken.
     pub async fn start(config: Config, parts: Parts) -> Result<Self, StartError> {
-        let Config {
-            server,
-            admin,
-            journal: place,
-            kafka,
-            keys,
-            sources,
-            warnings,
-        } = config;
+        let Config { server, admin, journal: place, kafka, keys, sources, warnings } = config;
         for warning in warnings {
             tracing::warn!(%warning, "the configuration allows what should be known");
         }
-        let Parts {
-            clock,
-            limits,
-            publish,
-        } = parts;
+        let Parts { clock, limits, publish } = parts;
         let telemetry = Arc::new(telemetry(&kafka)?);
         let sources = routed(sources, &keys, &telemetry, &clock);
         let settings = journal_settings(place, &server, telemetry.clone());
@@ -148,12 +132,7 @@ impl App {
         let courier = publish.then(start);
         let status = courier.as_ref().map(Courier::status);
         let listed = sources.iter().map(|routed| routed.source.clone()).collect();
-        let panel = Arc::new(Panel::new(
-            journal.clone(),
-            status,
-            telemetry.clone(),
-            listed,
-        ));
+        let panel = Arc::new(Panel::new(journal.clone(), status, telemetry.clone(), listed));
         panel.restore().await?;
         let admin = Admin::start(admin.listen, limits.clone(), clock.clone(), panel.clone())
             .map_err(port("admin.listen", admin.listen))?;
@@ -232,10 +211,7 @@ impl App {
         let began = self.clock.steady();
         let mut deadline = Box::pin(sleep(self.deadline));
         self.panel.stopping(Stopping::Grace);
-        tracing::info!(
-            grace_seconds = self.grace.as_secs_f64(),
-            "not ready; still taking"
-        );
+        tracing::info!(grace_seconds = self.grace.as_secs_f64(), "not ready; still taking");
         tokio::select! {
             () = sleep(self.grace) => {}
             () = hurry => tracing::info!("a second signal ends the grace"),
@@ -254,9 +230,7 @@ impl App {
                 }
             }
         }
-        let left = self
-            .deadline
-            .saturating_sub(self.clock.steady().saturating_sub(began));
+        let left = self.deadline.saturating_sub(self.clock.steady().saturating_sub(began));
         let published_all = match self.courier.take() {
             Some(courier) => courier.drain(left).await.complete,
             None => false,
@@ -288,11 +262,7 @@ impl App {
             );
         }
         tracing::info!(published_all, "stopped");
-        Stopped {
-            ledger,
-            published_all,
-            poisoned,
-        }
+        Stopped { ledger, published_all, poisoned }
     }
 }
 
@@ -324,11 +294,7 @@ fn lists() -> ([&'static str; Refusal::ALL.len()], &'static [&'static str]) {
 
 fn telemetry(kafka: &crate::publish::Settings) -> Result<Telemetry, StartError> {
     let (refusals, failures) = lists();
-    let lists = Lists {
-        refusals: &refusals,
-        rules: &RULES,
-        failures,
-    };
+    let lists = Lists { refusals: &refusals, rules: &RULES, failures };
     let topics = Family::ALL.map(|family| (family, kafka.topic(family)));
     Telemetry::new(&lists, &topics).map_err(|error| StartError::Defect(error.to_string()))
 }
@@ -341,47 +307,17 @@ fn routed(
     clock: &Clock,
 ) -> Vec<Routed> {
     let (refusals, failures) = lists();
-    let lists = Lists {
-        refusals: &refusals,
-        rules: &RULES,
-        failures,
-    };
+    let lists = Lists { refusals: &refusals, rules: &RULES, failures };
     let route = |source: config::Source| {
-        let config::Source {
-            routes,
-            provider,
-            scheme,
-            boundary,
-            rate,
-        } = source;
+        let config::Source { routes, provider, scheme, boundary, rate } = source;
         let name = boundary.source.clone();
         let labels = scheme.secret_labels().into_iter().map(str::to_owned);
-        let ends = scheme
-            .secret_ends()
-            .into_iter()
-            .map(|end| end.map(|end| end.seconds()));
+        let ends = scheme.secret_ends().into_iter().map(|end| end.map(|end| end.seconds()));
         let secrets = labels.zip(ends).collect();
-        let meters = telemetry.source(
-            &SourceLabels {
-                source: &name,
-                secrets,
-            },
-            &lists,
-        );
+        let meters = telemetry.source(&SourceLabels { source: &name, secrets }, &lists);
         let boundary = Boundary::new(boundary, keys);
-        let source = Source::new(
-            name,
-            provider,
-            scheme,
-            boundary,
-            rate,
-            meters,
-            clock.clone(),
-        );
-        Routed {
-            source: Arc::new(source),
-            paths: routes,
-        }
+        let source = Source::new(name, provider, scheme, boundary, rate, meters, clock.clone());
+        Routed { source: Arc::new(source), paths: routes }
     };
     sources.into_iter().map(route).collect()
 }
@@ -395,10 +331,7 @@ fn journal_settings(
         dir: place.dir,
         instance: server.instance.clone(),
         on_commit: Arc::new(move |commit| {
-            telemetry
-                .gateway
-                .append_seconds
-                .record(commit.took.as_secs_f64());
+            telemetry.gateway.append_seconds.record(commit.took.as_secs_f64());
             telemetry.gateway.batch_events.record(commit.events as f64);
         }),
     }

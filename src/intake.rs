@@ -110,11 +110,7 @@ impl Intake {
         let one = std::num::NonZeroU32::MIN;
         Self {
             journal,
-            lines: SourceRate::new(
-                per_second.unwrap_or(one),
-                burst.unwrap_or(one),
-                clock.clone(),
-            ),
+            lines: SourceRate::new(per_second.unwrap_or(one), burst.unwrap_or(one), clock.clone()),
             unsaid: AtomicU64::new(0),
             clock,
         }
@@ -241,21 +237,14 @@ impl Intake {
             }
         };
         source.meters.last_event.set(received.seconds());
-        let taken = Taken {
-            kind,
-            reason,
-            sequence,
-        };
+        let taken = Taken { kind, reason, sequence };
         self.say_taken(source, &outcome, &taken, caller);
         outcome
     }
 
     fn say_taken(&self, source: &Source, outcome: &Outcome, taken: &Taken, caller: &Caller) {
         let took = self.clock.steady().saturating_sub(caller.since);
-        let (label, event_id) = (
-            outcome.label(),
-            outcome.event_id().map(tracing::field::display),
-        );
+        let (label, event_id) = (outcome.label(), outcome.event_id().map(tracing::field::display));
         let (source, request_id, kind) = (&source.name, &caller.request_id, taken.kind.as_str());
         let (sequence, ms) = (taken.sequence, took.as_secs_f64() * 1e3);
         match taken.reason {

@@ -70,10 +70,7 @@ impl Drop for Own {
     }
 }
 
-const FOUR: Creation = Creation {
-    partitions: 4,
-    replication_factor: 1,
-};
+const FOUR: Creation = Creation { partitions: 4, replication_factor: 1 };
 
 const ALL: [&str; 4] = ["recording", "participant", "lifecycle", "quarantine"];
 
@@ -101,9 +98,7 @@ async fn make(settings: &Settings, families: &[&str], partitions: i32, with: &[(
 }
 
 fn quarantined(records: &[Received]) -> Vec<u64> {
-    let found = records
-        .iter()
-        .filter(|record| record.family == Family::Quarantine);
+    let found = records.iter().filter(|record| record.family == Family::Quarantine);
     let found: Vec<_> = found.cloned().collect();
     sequences(&found)
 }
@@ -134,9 +129,7 @@ async fn exactly_the_record_that_is_too_large_alone_goes_to_quarantine() {
     let records = read(&depot.settings, 101).await;
     assert_once_and_in_order(&records, 101);
     assert_eq!(quarantined(&records), [51]);
-    let found = records
-        .iter()
-        .find(|record| record.family == Family::Quarantine);
+    let found = records.iter().find(|record| record.family == Family::Quarantine);
     assert_eq!(found.unwrap().key, b"tenant-depot/room-3");
 }
 
@@ -176,13 +169,7 @@ async fn lower_limits(settings: &Settings) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_topic_is_named_delays_no_other_and_is_found_when_made() {
     let settings = given();
-    make(
-        &settings,
-        &["recording", "participant", "quarantine"],
-        2,
-        &[],
-    )
-    .await;
+    make(&settings, &["recording", "participant", "quarantine"], 2, &[]).await;
     let depot = Depot::new(settings);
     depot.keep(90).await;
     let courier = depot.courier();
@@ -191,10 +178,7 @@ async fn a_missing_topic_is_named_delays_no_other_and_is_found_when_made() {
     let others = read(&depot.settings, 60).await;
     assert_in_order(&others);
     make(&depot.settings, &["lifecycle"], 2, &[]).await;
-    until(&courier, |status| {
-        status.cursor == 90 && status.kafka == Kafka::Up
-    })
-    .await;
+    until(&courier, |status| status.cursor == 90 && status.kafka == Kafka::Up).await;
     depot.drain(courier).await;
     assert_once_and_in_order(&read(&depot.settings, 90).await, 90);
 }
@@ -208,9 +192,7 @@ async fn a_topic_removed_while_records_flow_is_waited_for() {
     let courier = depot.courier();
     until(&courier, |status| status.cursor == 30).await;
     let name = format!("{}.lifecycle", depot.settings.topic_prefix);
-    let removed = admin(&depot.settings)
-        .delete_topics(&[&name], &patient())
-        .await;
+    let removed = admin(&depot.settings).delete_topics(&[&name], &patient()).await;
     removed.unwrap().remove(0).unwrap();
     depot.keep(60).await;
     let missing = format!("topic {name} is missing");
@@ -226,10 +208,7 @@ async fn a_topic_removed_while_records_flow_is_waited_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn missing_topics_are_made_where_the_configuration_says_so() {
     let mut settings = given();
-    settings.create_topics = Some(Creation {
-        partitions: 3,
-        replication_factor: 1,
-    });
+    settings.create_topics = Some(Creation { partitions: 3, replication_factor: 1 });
     let depot = Depot::new(settings);
     depot.keep(30).await;
     depot.drain(depot.courier()).await;
@@ -237,10 +216,7 @@ async fn missing_topics_are_made_where_the_configuration_says_so() {
     for family in Family::ALL {
         let topic = depot.settings.topic(family);
         let admin = admin(&depot.settings);
-        let metadata = admin
-            .inner()
-            .fetch_metadata(Some(&topic), PATIENCE)
-            .unwrap();
+        let metadata = admin.inner().fetch_metadata(Some(&topic), PATIENCE).unwrap();
         assert_eq!(metadata.topics()[0].partitions().len(), 3);
     }
 }
@@ -248,16 +224,10 @@ async fn missing_topics_are_made_where_the_configuration_says_so() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_topic_that_cannot_be_made_is_named_with_the_reason() {
     let mut settings = given();
-    settings.create_topics = Some(Creation {
-        partitions: 3,
-        replication_factor: 3,
-    });
+    settings.create_topics = Some(Creation { partitions: 3, replication_factor: 3 });
     let depot = Depot::new(settings);
     let courier = depot.courier();
-    let status = until(&courier, |status| {
-        waits_for(status, "is missing and not made")
-    })
-    .await;
+    let status = until(&courier, |status| waits_for(status, "is missing and not made")).await;
     assert!(waits_for(&status, "replication factor"), "{status:?}");
 }
 
@@ -269,17 +239,9 @@ async fn few_replicas_and_unequal_partitions_are_warned_about() {
     let depot = Depot::new(settings);
     let courier = depot.courier();
     let status = until(&courier, |status| !status.warnings.is_empty()).await;
-    let says = |words: &str| {
-        status
-            .warnings
-            .iter()
-            .any(|warning| warning.contains(words))
-    };
+    let says = |words: &str| status.warnings.iter().any(|warning| warning.contains(words));
     let topic = depot.settings.topic(Family::Recording);
-    assert!(
-        says(&format!("topic {topic} has min.insync.replicas = 1")),
-        "{status:?}"
-    );
+    assert!(says(&format!("topic {topic} has min.insync.replicas = 1")), "{status:?}");
     assert!(says("unequal partition counts"), "{status:?}");
     // Warnings are not a trouble.
     until(&courier, |status| status.kafka == Kafka::Up).await;
@@ -295,10 +257,7 @@ async fn a_broker_killed_and_started_again_loses_nothing() {
     depot.keep(200).await;
     broker.script("kill");
     depot.keep(400).await;
-    until(&courier, |status| {
-        matches!(status.kafka, Kafka::Down { .. })
-    })
-    .await;
+    until(&courier, |status| matches!(status.kafka, Kafka::Down { .. })).await;
     broker.script("restart");
     depot.keep(200).await;
     until(&courier, |status| status.cursor == 1_000).await;
@@ -319,15 +278,9 @@ async fn a_frozen_broker_is_noticed_and_waited_for() {
     until(&courier, |status| status.cursor == 50).await;
     broker.script("freeze");
     depot.keep(50).await;
-    until(&courier, |status| {
-        matches!(status.kafka, Kafka::Down { .. })
-    })
-    .await;
+    until(&courier, |status| matches!(status.kafka, Kafka::Down { .. })).await;
     broker.script("thaw");
-    until(&courier, |status| {
-        status.cursor == 100 && status.kafka == Kafka::Up
-    })
-    .await;
+    until(&courier, |status| status.cursor == 100 && status.kafka == Kafka::Up).await;
     depot.drain(courier).await;
     assert_once_and_in_order(&read(&depot.settings, 100).await, 100);
 }

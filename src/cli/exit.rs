@@ -49,10 +49,7 @@ impl Failure {
                 let count = mistakes.each().len();
                 let plural = if count == 1 { "" } else { "s" };
                 let path = path.display();
-                writeln!(
-                    err,
-                    "hookgate: {path} has {count} mistake{plural}:\n{mistakes}"
-                )
+                writeln!(err, "hookgate: {path} has {count} mistake{plural}:\n{mistakes}")
             }
         };
         ExitCode::from(self.code())

@@ -15,9 +15,7 @@ use super::{Failure, print};
 /// A system without randomness.
 pub fn run() -> Result<(), Failure> {
     let mut key = Zeroizing::new([0u8; 32]);
-    OsRng
-        .try_fill_bytes(&mut *key)
-        .context("the system gives no random bytes")?;
+    OsRng.try_fill_bytes(&mut *key).context("the system gives no random bytes")?;
     let text = Zeroizing::new(STANDARD.encode(*key) + "\n");
     Ok(print(&text)?)
 }

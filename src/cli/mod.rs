@@ -50,13 +50,7 @@ const AFTER: &str = "Exit codes: 0 good, 2 usage, 69 a needed service is unreach
 #[derive(Debug, Args)]
 pub struct Global {
     /// How logs are written to standard error
-    #[arg(
-        long,
-        global = true,
-        value_enum,
-        default_value_t,
-        value_name = "FORMAT"
-    )]
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
     pub log_format: logs::Format,
     /// Where the admin API is (not yet)
     #[arg(long, global = true, value_name = "URL")]
@@ -177,9 +171,7 @@ fn environment() -> BTreeMap<String, String> {
 
 /// A runtime for the verbs that speak over the network.
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?)
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
 }
 
 /// Writes a result to standard output.

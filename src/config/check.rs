@@ -19,10 +19,7 @@ pub(super) fn check(table: &Table, report: &Report, desk: &Desk<'_>, tls: bool) 
     let instance = server.as_ref().map(|server| &server.instance);
     let kafka = kafka::kafka(root.table("kafka"), instance, givers, tls);
     let keys = server::keys(root.table("keys"), givers);
-    root.later(
-        "tenant",
-        "tenants have no settings of their own; a source may still name one",
-    );
+    root.later("tenant", "tenants have no settings of their own; a source may still name one");
     let sources = sources(&mut root, desk);
     root.finish();
     (report.count() == 0).then_some(())?;

@@ -33,8 +33,7 @@ impl Givers<'_> {
         section.required(key, &FORM["write ".len()..]);
         let value = section.value(key)?;
         let path = section.key(key);
-        self.secret(&path, value, section, false)
-            .map(|signing| signing.secret)
+        self.secret(&path, value, section, false).map(|signing| signing.secret)
     }
 
     /// A signing secret at a path; `dated` ones may carry `not_after`.
@@ -47,19 +46,13 @@ impl Givers<'_> {
     ) -> Option<SigningSecret> {
         let report = within.report();
         let Some(table) = value.as_table() else {
-            let text = format!(
-                "must not stand here itself (it is {}, not shown); {FORM}",
-                article(value)
-            );
+            let text =
+                format!("must not stand here itself (it is {}, not shown); {FORM}", article(value));
             report.mistake(path, text);
             return None;
         };
         let mut section = Section::new(path.to_owned(), Some(table), report);
-        let not_after = if dated {
-            ending(&mut section)
-        } else {
-            Ok(None)
-        };
+        let not_after = if dated { ending(&mut section) } else { Ok(None) };
         let from = (section.value("env"), section.value("file"));
         let found = match from {
             (Some(Value::String(name)), None) => self.variable(name),
@@ -71,11 +64,7 @@ impl Givers<'_> {
         section.finish();
         let found = found.map_err(|text| report.mistake(path, text)).ok()?;
         let (label, secret) = found;
-        Some(SigningSecret {
-            label,
-            secret,
-            not_after: not_after.ok()?,
-        })
+        Some(SigningSecret { label, secret, not_after: not_after.ok()? })
     }
 
     fn variable(&self, name: &str) -> Result<(String, Secret), String> {
@@ -149,80 +138,42 @@ mod tests {
     fn a_secret_is_never_inline_and_never_shown() {
         let inline = SOURCE.replace("{ env = \"S\" }", "\"canary\"");
         let says = "must not stand here itself (it is a text, not shown); write { env";
-        mistake(
-            &format!("{KAFKA}{KEYS}{inline}"),
-            "source[0].secrets[0]: ",
-            says,
-        );
+        mistake(&format!("{KAFKA}{KEYS}{inline}"), "source[0].secrets[0]: ", says);
         let missing = SOURCE.replace("\"S\"", "\"MISSING\"");
         let says = "the environment variable MISSING is not set";
-        mistake(
-            &format!("{KAFKA}{KEYS}{missing}"),
-            "source[0].secrets[0]: ",
-            says,
-        );
+        mistake(&format!("{KAFKA}{KEYS}{missing}"), "source[0].secrets[0]: ", says);
         let pasted = SOURCE.replace("\"S\"", "\"canary+/=\"");
         let says = "must be the name of a variable";
-        mistake(
-            &format!("{KAFKA}{KEYS}{pasted}"),
-            "source[0].secrets[0]: ",
-            says,
-        );
+        mistake(&format!("{KAFKA}{KEYS}{pasted}"), "source[0].secrets[0]: ", says);
         let nowhere = SOURCE.replace("env = \"S\"", "file = \"gone\"");
         let says = "the file /nowhere/gone cannot be read: entity not found";
-        mistake(
-            &format!("{KAFKA}{KEYS}{nowhere}"),
-            "source[0].secrets[0]: ",
-            says,
-        );
+        mistake(&format!("{KAFKA}{KEYS}{nowhere}"), "source[0].secrets[0]: ", says);
         let unknown = "secret = \"canary\"";
         mistake(&source(unknown), "source[0].secret: is unknown", "secrets");
         let awaited = "awaiting_secret = \"canary\"";
-        mistake(
-            &source(awaited),
-            "source[0].awaiting_secret: ",
-            "true or false",
-        );
+        mistake(&source(awaited), "source[0].awaiting_secret: ", "true or false");
         let short = KEYS.replace("\"I\"", "\"S\"");
         let says = "exactly 32 bytes in base64";
         mistake(&format!("{KAFKA}{short}{SOURCE}"), "keys.identity: ", says);
         let same = KEYS.replace("\"P\"", "\"I\"");
-        mistake(
-            &format!("{KAFKA}{same}{SOURCE}"),
-            "keys.pseudonym: ",
-            "must differ",
-        );
+        mistake(&format!("{KAFKA}{same}{SOURCE}"), "keys.pseudonym: ", "must differ");
     }
 
     #[test]
     fn a_secret_file_lies_beside_the_configuration_and_loses_its_line_end() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("old-secret"), "text of it\r\n").unwrap();
-        std::fs::write(
-            folder.path().join("identity"),
-            STANDARD.encode([7; 32]) + "\n",
-        )
-        .unwrap();
+        std::fs::write(folder.path().join("identity"), STANDARD.encode([7; 32]) + "\n").unwrap();
         let keys = KEYS.replace("env = \"I\"", "file = \"identity\"");
         let secrets = SOURCE.replace("env = \"S\"", "file = \"old-secret\"");
         let path = folder.path().join("hookgate.toml");
-        std::fs::write(
-            &path,
-            format!("{KAFKA}{keys}{secrets}[journal]\ndir = \"j\"\n"),
-        )
-        .unwrap();
+        std::fs::write(&path, format!("{KAFKA}{keys}{secrets}[journal]\ndir = \"j\"\n")).unwrap();
         let now = Timestamp::from_millis(0);
         let config = load(&path, &env(), &providers(), now).unwrap();
-        assert_eq!(
-            config.keys.identity,
-            crate::secret::Secret::new(vec![7; 32])
-        );
+        assert_eq!(config.keys.identity, crate::secret::Secret::new(vec![7; 32]));
         assert_eq!(config.sources[0].scheme.secret_labels(), ["old-secret"]);
         assert_eq!(config.journal.dir, folder.path().join("j"));
         let gone = load(Path::new("/gone.toml"), &env(), &providers(), now).unwrap_err();
-        assert_eq!(
-            gone.to_string(),
-            "/gone.toml: cannot be read: entity not found"
-        );
+        assert_eq!(gone.to_string(), "/gone.toml: cannot be read: entity not found");
     }
 }

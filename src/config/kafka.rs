@@ -68,9 +68,7 @@ fn brokers(section: &mut Section<'_>) -> Option<String> {
         if text.contains('@') {
             section.report().mistake(&section.key("brokers"), BROKERS);
         } else {
-            section
-                .report()
-                .wrong(&section.key("brokers"), text, BROKERS);
+            section.report().wrong(&section.key("brokers"), text, BROKERS);
         }
     }
     fits.then(|| text.to_owned())
@@ -94,10 +92,9 @@ fn creation(section: &mut Section<'_>) -> Option<Creation> {
     let wanted = section.flag("create_topics").unwrap_or(false);
     let partitions = section.whole("partitions", 1..=PARTITIONS_MAX);
     let copies = section.whole("replication_factor", 1..=REPLICATION_MAX);
-    for (key, set) in [
-        ("partitions", partitions.is_some()),
-        ("replication_factor", copies.is_some()),
-    ] {
+    for (key, set) in
+        [("partitions", partitions.is_some()), ("replication_factor", copies.is_some())]
+    {
         if set && !wanted {
             let text = "does nothing while create_topics is false";
             section.report().warning(&section.key(key), text);
@@ -149,18 +146,14 @@ fn property(
             return None;
         }
         Value::Table(_) => {
-            return givers
-                .secret(path, value, section, false)
-                .map(|found| found.secret);
+            return givers.secret(path, value, section, false).map(|found| found.secret);
         }
         Value::String(text) => text.clone(),
         Value::Integer(number) => number.to_string(),
         Value::Boolean(flag) => flag.to_string(),
         Value::Float(_) | Value::Datetime(_) | Value::Array(_) => {
-            let text = format!(
-                "must be text, a whole number or true/false, not {}",
-                article(value)
-            );
+            let text =
+                format!("must be text, a whole number or true/false, not {}", article(value));
             report.mistake(path, text);
             return None;
         }
@@ -239,9 +232,7 @@ fn tried(settings: &Settings, report: &Report, path: &str) {
 fn together(properties: &[(String, Secret)], section: &Section<'_>, tls: bool) {
     let report = section.report();
     let get = |names: &[&str]| {
-        let found = properties
-            .iter()
-            .find(|(name, _)| names.contains(&name.as_str()));
+        let found = properties.iter().find(|(name, _)| names.contains(&name.as_str()));
         found.and_then(|(name, value)| Some((name.as_str(), value.text()?)))
     };
     let lacking = "needs TLS, which this build leaves out: build hookgate with the feature `tls` \
@@ -308,12 +299,7 @@ mod tests {
 
     #[test]
     fn a_confidential_property_comes_by_reference_only() {
-        for name in [
-            "sasl.password",
-            "ssl.key.pem",
-            "ssl.key.location",
-            "x.client.secret",
-        ] {
+        for name in ["sasl.password", "ssl.key.pem", "ssl.key.location", "x.client.secret"] {
             let text = format!("{KAFKA}properties = {{ \"{name}\" = \"canary\" }}\n{KEYS}{SOURCE}");
             mistake(&text, "kafka.properties.\"", "must not stand here itself");
         }
@@ -324,10 +310,7 @@ mod tests {
              \"security.protocol\" = \"SASL_PLAINTEXT\", \"sasl.mechanism\" = \"PLAIN\" }\n";
         let config = good(&format!("{KAFKA}{text}{KEYS}{SOURCE}"));
         let find = |name: &str| config.kafka.properties.iter().find(|(n, _)| n == name);
-        assert_eq!(
-            find("sasl.password").unwrap().1.text(),
-            Some("canary-secret")
-        );
+        assert_eq!(find("sasl.password").unwrap().1.text(), Some("canary-secret"));
         assert_eq!(find("socket.timeout.ms").unwrap().1.text(), Some("500"));
         assert!(!format!("{config:?}").contains("canary"));
     }
@@ -345,11 +328,7 @@ mod tests {
         assert!(mistakes.each().iter().all(named), "{mistakes}");
         let text =
             format!("{KAFKA}properties = {{ \"sasl.mechanism\" = \"GSSAPI\" }}\n{KEYS}{SOURCE}");
-        mistake(
-            &text,
-            "kafka.properties.\"sasl.mechanism\" = \"GSSAPI\"",
-            "no other is built in",
-        );
+        mistake(&text, "kafka.properties.\"sasl.mechanism\" = \"GSSAPI\"", "no other is built in");
     }
 
     #[test]

@@ -94,9 +94,7 @@ pub struct Source {
 
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Source")
-            .field("routes", &self.routes)
-            .finish_non_exhaustive()
+        f.debug_struct("Source").field("routes", &self.routes).finish_non_exhaustive()
     }
 }
 
@@ -208,11 +206,7 @@ fn parse_for(
     let (raw, mut mistakes) = raw::overlay(table, env);
     let report = read::Report::default();
     let givers = given::Givers { env, folder };
-    let desk = source::Desk {
-        givers,
-        providers,
-        now,
-    };
+    let desk = source::Desk { givers, providers, now };
     let config = check::check(&raw.table, &report, &desk, tls);
     seen(&report);
     let (found, warnings) = report.into_parts();

@@ -18,10 +18,7 @@ pub(super) fn rate(section: &mut Section<'_>) -> Option<Rate> {
     section.finish();
     let per_second = per_second.unwrap_or(bounds::SOURCE_RATE_PER_SECOND_DEFAULT);
     let burst = burst.unwrap_or(per_second.saturating_mul(2).min(most));
-    Some(Rate {
-        per_second: NonZeroU32::new(per_second)?,
-        burst: NonZeroU32::new(burst)?,
-    })
+    Some(Rate { per_second: NonZeroU32::new(per_second)?, burst: NonZeroU32::new(burst)? })
 }
 
 #[cfg(test)]
@@ -36,19 +33,8 @@ mod tests {
         };
         assert_eq!(rate(""), (2_000, 4_000));
         assert_eq!(rate("rate = { per_second = 10 }"), (10, 20));
-        assert_eq!(
-            rate("rate = { per_second = 1000, burst = 2000 }"),
-            (1_000, 2_000)
-        );
-        mistake(
-            &source("rate = {}"),
-            "source[0].rate.per_second: is missing",
-            "per_second = 1000",
-        );
-        mistake(
-            &source("rate = 5"),
-            "source[0].rate: must be a table",
-            "a number",
-        );
+        assert_eq!(rate("rate = { per_second = 1000, burst = 2000 }"), (1_000, 2_000));
+        mistake(&source("rate = {}"), "source[0].rate.per_second: is missing", "per_second = 1000");
+        mistake(&source("rate = 5"), "source[0].rate: must be a table", "a number");
     }
 }

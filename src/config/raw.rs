@@ -40,9 +40,7 @@ impl Raw {
 pub(super) fn read(text: &str) -> Result<Table, Vec<Mistake>> {
     let (_, errors) = DeTable::parse_recoverable(text);
     if errors.is_empty() {
-        return text
-            .parse()
-            .map_err(|error: toml::de::Error| vec![syntax(text, &error)]);
+        return text.parse().map_err(|error: toml::de::Error| vec![syntax(text, &error)]);
     }
     Err(errors.iter().map(|error| syntax(text, error)).collect())
 }
@@ -85,25 +83,16 @@ pub(super) fn overlay(mut table: Table, env: &BTreeMap<String, String>) -> (Raw,
 /// `kafka.properties."sasl.password"`: a key below a path, quoted where it has to be.
 pub(super) fn join(path: &str, key: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    let key = if !key.is_empty() && key.chars().all(plain) {
-        key.to_owned()
-    } else {
-        format!("{key:?}")
-    };
-    if path.is_empty() {
-        key
-    } else {
-        format!("{path}.{key}")
-    }
+    let key =
+        if !key.is_empty() && key.chars().all(plain) { key.to_owned() } else { format!("{key:?}") };
+    if path.is_empty() { key } else { format!("{path}.{key}") }
 }
 
 fn shown_path(steps: &[String]) -> String {
-    steps
-        .iter()
-        .fold(String::new(), |path, step| match step.parse::<u32>() {
-            Ok(index) => format!("{path}[{index}]"),
-            Err(_) => join(&path, step),
-        })
+    steps.iter().fold(String::new(), |path, step| match step.parse::<u32>() {
+        Ok(index) => format!("{path}[{index}]"),
+        Err(_) => join(&path, step),
+    })
 }
 
 fn value_of(text: &str) -> Value {
@@ -127,9 +116,7 @@ fn place(table: &mut Table, steps: &[String], value: Value) -> Option<()> {
         table.insert(key.clone(), value);
         return Some(());
     }
-    let node = table
-        .entry(key.clone())
-        .or_insert_with(|| empty_before(rest));
+    let node = table.entry(key.clone()).or_insert_with(|| empty_before(rest));
     place_below(node, rest, value)
 }
 
@@ -162,13 +149,7 @@ fn syntax(text: &str, error: &toml::de::Error) -> Mistake {
     let start = error.span().map_or(0, |span| span.start);
     let before = text.get(..start).unwrap_or(text);
     let line = before.matches('\n').count() + 1;
-    let column = before
-        .rsplit('\n')
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .count()
-        + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
     Mistake {
         key: format!("line {line}, column {column}"),
         value: None,
@@ -181,10 +162,7 @@ mod tests {
     use super::*;
 
     fn laid(text: &str, env: &[(&str, &str)]) -> (Raw, Vec<Mistake>) {
-        let env = env
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-            .collect();
+        let env = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         overlay(read(text).unwrap(), &env)
     }
 
@@ -207,10 +185,10 @@ mod tests {
              trusted_proxies = [\"10.0.0.0/8\"]\n\
              [kafka]\ncreate_topics = true\npartitions = 12\n[keys]\nidentity = { env = \"X\" }\n";
         assert_eq!(raw.table, read(expected).unwrap());
-        assert!(raw.origins.contains(&(
-            "server.listen".to_owned(),
-            "HOOKGATE__SERVER__LISTEN".to_owned()
-        )));
+        assert!(
+            raw.origins
+                .contains(&("server.listen".to_owned(), "HOOKGATE__SERVER__LISTEN".to_owned()))
+        );
     }
 
     #[test]
@@ -228,22 +206,13 @@ mod tests {
              [[source]]\nname = \"b\"\n";
         assert_eq!(raw.table, read(expected).unwrap());
         let lost: Vec<_> = mistakes.iter().map(|m| m.key.as_str()).collect();
-        assert_eq!(
-            lost,
-            [
-                "HOOKGATE__SOURCE__0__NAME__DEEP",
-                "HOOKGATE__SOURCE__7__NAME"
-            ]
-        );
+        assert_eq!(lost, ["HOOKGATE__SOURCE__0__NAME__DEEP", "HOOKGATE__SOURCE__7__NAME"]);
     }
 
     #[test]
     fn a_line_break_in_a_variable_brings_no_further_keys() {
         let (raw, _) = laid("", &[("HOOKGATE__SERVER__INSTANCE", "\"a\"\nvalue2 = 1")]);
-        assert_eq!(
-            raw.table["server"]["instance"].as_str(),
-            Some("\"a\"\nvalue2 = 1")
-        );
+        assert_eq!(raw.table["server"]["instance"].as_str(), Some("\"a\"\nvalue2 = 1"));
     }
 
     #[test]
@@ -251,10 +220,7 @@ mod tests {
         let text = "[server]\nlisten = canary-secret\n[kafka]\nbrokers = \"canary-secret\nx = 1\n";
         let mistakes = read(text).unwrap_err();
         assert!(mistakes.len() >= 2, "{mistakes:?}");
-        assert!(
-            mistakes[0].key.starts_with("line 2, column "),
-            "{mistakes:?}"
-        );
+        assert!(mistakes[0].key.starts_with("line 2, column "), "{mistakes:?}");
         assert!(!format!("{mistakes:?}").contains("canary"), "{mistakes:?}");
     }
 }

@@ -45,10 +45,7 @@ impl Report {
 
     /// Adds a warning.
     pub(super) fn warning(&self, key: &str, text: impl Into<String>) {
-        self.warnings.borrow_mut().push(Warning {
-            key: key.to_owned(),
-            text: text.into(),
-        });
+        self.warnings.borrow_mut().push(Warning { key: key.to_owned(), text: text.into() });
     }
 
     /// How many mistakes there are so far.
@@ -62,10 +59,7 @@ impl Report {
     }
 
     /// Every key that was asked for, without list places.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "compared with default.toml in tests")
-    )]
+    #[cfg_attr(not(test), expect(dead_code, reason = "compared with default.toml in tests"))]
     pub(super) fn known(&self) -> Ref<'_, BTreeSet<String>> {
         self.known.borrow()
     }
@@ -92,12 +86,7 @@ impl<'a> Section<'a> {
 
     /// A table at a path; `None` where it is not written.
     pub(super) fn new(path: String, table: Option<&'a Table>, report: &'a Report) -> Self {
-        Self {
-            path,
-            table,
-            report,
-            asked: Vec::new(),
-        }
+        Self { path, table, report, asked: Vec::new() }
     }
 
     /// The path of this table.
@@ -167,9 +156,9 @@ impl<'a> Section<'a> {
         for (path, value) in self.items(key) {
             match value.as_table() {
                 Some(table) => sections.push(Section::new(path, Some(table), self.report)),
-                None => self
-                    .report
-                    .mistake(&path, format!("must be a table, not {}", article(value))),
+                None => {
+                    self.report.mistake(&path, format!("must be a table, not {}", article(value)))
+                }
             }
         }
         sections
@@ -186,10 +175,7 @@ impl<'a> Section<'a> {
             self.report.mistake(&path, text);
             return Vec::new();
         };
-        list.iter()
-            .enumerate()
-            .map(|(place, item)| (format!("{path}[{place}]"), item))
-            .collect()
+        list.iter().enumerate().map(|(place, item)| (format!("{path}[{place}]"), item)).collect()
     }
 
     /// A list of texts, each with its path.
@@ -198,10 +184,7 @@ impl<'a> Section<'a> {
         let text = |(path, value): (String, &'a Value)| match value.as_str() {
             Some(text) => Some((path, text)),
             None => {
-                report.mistake(
-                    &path,
-                    format!("must be text in quotes, not {}", article(value)),
-                );
+                report.mistake(&path, format!("must be text in quotes, not {}", article(value)));
                 None
             }
         };
@@ -251,11 +234,7 @@ impl<'a> Section<'a> {
             .and_then(|number| u32::try_from(number).ok())
             .filter(|number| range.contains(number));
         if number.is_none() {
-            let rule = format!(
-                "must be a whole number from {} to {}",
-                range.start(),
-                range.end()
-            );
+            let rule = format!("must be a whole number from {} to {}", range.start(), range.end());
             self.not(key, value, &rule);
         }
         number

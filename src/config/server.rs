@@ -43,14 +43,9 @@ pub(super) fn server(mut section: Section<'_>) -> Option<Server> {
         let limit = unit::shown(bounds::DRAIN_DEADLINE_LIMIT);
         let rule = format!("must not be longer than {limit}");
         let shown = unit::shown(drain_deadline);
-        section
-            .report()
-            .wrong(&section.key("drain_deadline"), &shown, rule);
+        section.report().wrong(&section.key("drain_deadline"), &shown, rule);
     }
-    section.later(
-        "tls",
-        "TLS on the public listener is not built; end it at a proxy",
-    );
+    section.later("tls", "TLS on the public listener is not built; end it at a proxy");
     section.finish();
     Some(Server {
         instance: instance?,
@@ -81,10 +76,7 @@ pub(super) fn admin(mut section: Section<'_>, public: Option<SocketAddr>) -> Adm
     }
     let open = "this listener has only its open paths /livez, /readyz and /metrics";
     section.later("token_file", open);
-    section.later(
-        "tls",
-        "TLS on the admin listener is not built; it stays on loopback",
-    );
+    section.later("tls", "TLS on the admin listener is not built; it stays on loopback");
     if section.flag("allow_plaintext") == Some(true) {
         section.not_yet("allow_plaintext", "the admin listener stays on loopback");
     }
@@ -102,9 +94,7 @@ pub(super) fn journal(mut section: Section<'_>, folder: &Path) -> JournalSetting
     section.later("retention", kept);
     section.later("retention_max", kept);
     section.finish();
-    JournalSettings {
-        dir: dir.unwrap_or_else(|| PathBuf::from("/var/lib/hookgate")),
-    }
+    JournalSettings { dir: dir.unwrap_or_else(|| PathBuf::from("/var/lib/hookgate")) }
 }
 
 /// `[keys]`: two different keys of 32 bytes. `None` only beside a mistake.
@@ -118,10 +108,7 @@ pub(super) fn keys(mut section: Section<'_>, givers: &Givers<'_>) -> Option<Keys
         section.report().mistake(&section.key("pseudonym"), rule);
     }
     section.finish();
-    Some(Keys {
-        identity: identity?,
-        pseudonym: pseudonym?,
-    })
+    Some(Keys { identity: identity?, pseudonym: pseudonym? })
 }
 
 fn instance(section: &mut Section<'_>) -> Option<InstanceName> {
@@ -130,9 +117,8 @@ fn instance(section: &mut Section<'_>) -> Option<InstanceName> {
         (1..=64).contains(&text.len()) && text.chars().all(fine)
     };
     if section.value("instance").is_some() {
-        return section.parsed("instance", INSTANCE, |text| {
-            fits(text).then(|| InstanceName::new(text))
-        });
+        return section
+            .parsed("instance", INSTANCE, |text| fits(text).then(|| InstanceName::new(text)));
     }
     let host = rustix::system::uname();
     let host = host.nodename().to_string_lossy();
@@ -145,9 +131,7 @@ fn instance(section: &mut Section<'_>) -> Option<InstanceName> {
 }
 
 fn address(section: &mut Section<'_>, default: SocketAddr) -> SocketAddr {
-    section
-        .parsed("listen", ADDRESS, |text| text.parse().ok())
-        .unwrap_or(default)
+    section.parsed("listen", ADDRESS, |text| text.parse().ok()).unwrap_or(default)
 }
 
 fn body_max(section: &mut Section<'_>) -> usize {
@@ -186,10 +170,7 @@ fn trusted_proxies(section: &mut Section<'_>) -> Vec<ipnet::IpNet> {
 
 fn key(section: &mut Section<'_>, name: &'static str, givers: &Givers<'_>) -> Option<Secret> {
     let text = givers.required(section, name)?;
-    let bytes = STANDARD
-        .decode(text.bytes())
-        .ok()
-        .filter(|bytes| bytes.len() == KEY_BYTES);
+    let bytes = STANDARD.decode(text.bytes()).ok().filter(|bytes| bytes.len() == KEY_BYTES);
     if bytes.is_none() {
         let rule = "must hold exactly 32 bytes in base64 (44 characters); make one with \
              `hookgate keygen`";
@@ -206,17 +187,9 @@ mod tests {
     fn the_drain_s_grace_ends_before_its_deadline_and_listeners_do_not_meet() {
         let text = |server: &str| format!("{server}\n{}", source(""));
         let grace = "[server]\ndrain_grace = \"30s\"";
-        mistake(
-            &text(grace),
-            "server.drain_grace = \"30s\"",
-            "shorter than drain_deadline (20s)",
-        );
+        mistake(&text(grace), "server.drain_grace = \"30s\"", "shorter than drain_deadline (20s)");
         let meet = "[server]\nlisten = \"0.0.0.0:9080\"";
-        mistake(
-            &text(meet),
-            "admin.listen = \"127.0.0.1:9080\"",
-            "is taken by server.listen",
-        );
+        mistake(&text(meet), "admin.listen = \"127.0.0.1:9080\"", "is taken by server.listen");
         let free = "[server]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"";
         assert_eq!(good(&text(free)).server.listen.port(), 0);
         let proxies = "[server]\ntrusted_proxies = [\"10.0.0.0/8\", \"::/0\"]";

@@ -43,8 +43,7 @@ pub(super) fn sources(root: &mut Section<'_>, desk: &Desk<'_>) -> Vec<Source> {
     }
     let mut taken = BTreeMap::new();
     let each = sections.into_iter();
-    each.filter_map(|section| source(section, desk, &mut taken))
-        .collect()
+    each.filter_map(|section| source(section, desk, &mut taken)).collect()
 }
 
 fn source(
@@ -81,10 +80,7 @@ fn source(
 }
 
 fn name<'a>(section: &mut Section<'a>) -> Option<&'a str> {
-    section.required(
-        "name",
-        "a short name; it becomes the path /v1/webhooks/NAME",
-    );
+    section.required("name", "a short name; it becomes the path /v1/webhooks/NAME");
     let rule = format!("{NAME}, and not \"unknown\" (that is what unknown paths are counted as)");
     section.parsed("name", &rule, |text| {
         let fine = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
@@ -133,10 +129,7 @@ fn is_route(text: &str) -> bool {
     let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~');
     let step =
         |step: &str| !step.is_empty() && step != "." && step != ".." && step.chars().all(fine);
-    text.len() <= 256
-        && text
-            .strip_prefix('/')
-            .is_some_and(|steps| steps.split('/').all(step))
+    text.len() <= 256 && text.strip_prefix('/').is_some_and(|steps| steps.split('/').all(step))
 }
 
 fn provider<'p>(section: &mut Section<'_>, providers: &'p Providers) -> Option<&'p Provider> {
@@ -147,10 +140,7 @@ fn provider<'p>(section: &mut Section<'_>, providers: &'p Providers) -> Option<&
 }
 
 fn tenant(section: &mut Section<'_>) -> Option<TenantName> {
-    section.required(
-        "tenant",
-        "whose events these are, such as \"tenant-school\"",
-    );
+    section.required("tenant", "whose events these are, such as \"tenant-school\"");
     section.parsed("tenant", TENANT, |text| {
         let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
         let fits = (1..=64).contains(&text.len()) && text.chars().all(fine);
@@ -230,9 +220,7 @@ fn max_age(section: &mut Section<'_>) -> MaxAge {
     let rule = format!("{}, or \"off\"", super::unit::DURATION);
     let age = section.parsed("signature_max_age", &rule, |text| match text {
         "off" => Some(MaxAge::Off),
-        _ => super::unit::duration(text)
-            .filter(|age| !age.is_zero())
-            .map(MaxAge::Within),
+        _ => super::unit::duration(text).filter(|age| !age.is_zero()).map(MaxAge::Within),
     });
     age.unwrap_or_default()
 }
@@ -285,9 +273,7 @@ fn pattern(section: &mut Section<'_>, key: &'static str, whole: bool) -> Option<
         report.mistake(&path, format!("must not be longer than {most} bytes"));
         return None;
     }
-    let built = RegexBuilder::new(text)
-        .size_limit(bounds::PATTERN_COMPILED_BYTES_MAX)
-        .build();
+    let built = RegexBuilder::new(text).size_limit(bounds::PATTERN_COMPILED_BYTES_MAX).build();
     match built {
         Ok(regex) => {
             anchored(text, &path, whole, report);
@@ -334,42 +320,24 @@ mod tests {
         let lines = mistakes(&source(second));
         assert_eq!(lines.len(), 3, "{lines:#?}");
         assert!(lines[0].starts_with("source[0].aliases[2] = \"/old\": leads to /old, which"));
-        assert!(
-            lines[1].contains("which source[0].aliases[0] has taken already"),
-            "{lines:#?}"
-        );
-        assert!(
-            lines[2].contains("which source[0].name has taken already"),
-            "{lines:#?}"
-        );
+        assert!(lines[1].contains("which source[0].aliases[0] has taken already"), "{lines:#?}");
+        assert!(lines[2].contains("which source[0].name has taken already"), "{lines:#?}");
     }
 
     #[test]
     fn an_alias_is_a_plain_path_without_a_slash_at_its_end() {
-        for wrong in [
-            "old", "/", "/a/", "/a//b", "/a/../b", "/a?b", "/a b", "/ä", "/a%20",
-        ] {
+        for wrong in ["old", "/", "/a/", "/a//b", "/a/../b", "/a?b", "/a b", "/ä", "/a%20"] {
             let start = "source[0].aliases[0] = ";
-            mistake(
-                &source(&format!("aliases = [\"{wrong}\"]")),
-                start,
-                "must be a path",
-            );
+            mistake(&source(&format!("aliases = [\"{wrong}\"]")), start, "must be a path");
         }
         let config = good(&source("aliases = [\"/v1/daily_webhook\"]"));
-        assert_eq!(
-            config.sources[0].routes,
-            ["/v1/webhooks/a", "/v1/daily_webhook"]
-        );
+        assert_eq!(config.sources[0].routes, ["/v1/webhooks/a", "/v1/daily_webhook"]);
     }
 
     #[test]
     fn a_source_is_not_called_as_unknown_paths_are_counted() {
         for wrong in ["unknown", "", "-a", "a-", "A", "a_b", &"a".repeat(65)] {
-            let text = format!(
-                "{KAFKA}{KEYS}{}",
-                SOURCE.replace("\"a\"", &format!("{wrong:?}"))
-            );
+            let text = format!("{KAFKA}{KEYS}{}", SOURCE.replace("\"a\"", &format!("{wrong:?}")));
             mistake(&text, "source[0].name = ", "lower-case letters");
         }
     }
@@ -384,34 +352,19 @@ mod tests {
         assert_eq!(warned("room_name = '^demo-room|consult-[0-9a-f]{8}$'"), 2);
         assert_eq!(warned("artifact_key = '^recordings/[0-9a-f-]{36}/'"), 0);
         assert_eq!(warned("artifact_key = 'recordings/'"), 1);
-        mistake(
-            &source("room_name = '^(a'"),
-            "source[0].room_name = \"^(a\"",
-            "unclosed group",
-        );
+        mistake(&source("room_name = '^(a'"), "source[0].room_name = \"^(a\"", "unclosed group");
         let huge = "room_name = '^(((a{100}){100}){100}){100}$'";
         mistake(&source(huge), "source[0].room_name = ", "size limit");
         let long = format!("room_name = '^{}$'", "a".repeat(1_100));
-        mistake(
-            &source(&long),
-            "source[0].room_name: ",
-            "longer than 1024 bytes",
-        );
+        mistake(&source(&long), "source[0].room_name: ", "longer than 1024 bytes");
     }
 
     #[test]
     fn a_scheme_s_own_mistakes_and_warnings_stand_below_their_source() {
-        mistake(
-            &source("scheme = \"wrong\""),
-            "source[0].scheme: is wrong",
-            "",
-        );
+        mistake(&source("scheme = \"wrong\""), "source[0].scheme: is wrong", "");
         let mut env = env();
         env.insert("S".to_owned(), "abc".to_owned());
         let config = with(true, &source(""), &env).unwrap();
-        assert_eq!(
-            config.warnings[0].to_string(),
-            "source[0].secrets[0]: is short"
-        );
+        assert_eq!(config.warnings[0].to_string(), "source[0].secrets[0]: is short");
     }
 }

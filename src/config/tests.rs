@@ -38,27 +38,19 @@ impl Scheme for Nobody {
         Vec::new()
     }
     fn manners(&self) -> Manners {
-        Manners {
-            client_errors_are_final: false,
-            refusals_silence: false,
-        }
+        Manners { client_errors_are_final: false, refusals_silence: false }
     }
 }
 
 fn build(credentials: Credentials, _: Timestamp) -> Result<Ready, Vec<verify::Mistake>> {
-    let mistake = |key: &str, rule: &str| verify::Mistake {
-        key: key.to_owned(),
-        rule: rule.to_owned(),
-    };
+    let mistake =
+        |key: &str, rule: &str| verify::Mistake { key: key.to_owned(), rule: rule.to_owned() };
     if credentials.scheme.as_deref() == Some("wrong") {
         return Err(vec![mistake("scheme", "is wrong")]);
     }
     let secrets = credentials.secrets.iter().map(|s| s.label.clone());
     let keys = credentials.keys.iter().map(|k| k.signing.label.clone());
-    let short = credentials
-        .secrets
-        .iter()
-        .any(|s| s.secret.bytes().len() < 4);
+    let short = credentials.secrets.iter().any(|s| s.secret.bytes().len() < 4);
     let warnings = short.then(|| mistake("secrets[0]", "is short"));
     Ok(Ready {
         scheme: Box::new(Nobody(secrets.chain(keys).collect())),
@@ -67,15 +59,9 @@ fn build(credentials: Credentials, _: Timestamp) -> Result<Ready, Vec<verify::Mi
 }
 
 pub(super) fn providers() -> Providers {
-    ["daily", "livekit"]
-        .into_iter()
-        .fold(Providers::none(), |providers, name| {
-            providers.with(Provider {
-                name: ProviderName::new(name),
-                build,
-                dialect: &Daily,
-            })
-        })
+    ["daily", "livekit"].into_iter().fold(Providers::none(), |providers, name| {
+        providers.with(Provider { name: ProviderName::new(name), build, dialect: &Daily })
+    })
 }
 
 pub(super) const KEYS: &str = "[keys]\nidentity = { env = \"I\" }\npseudonym = { env = \"P\" }\n";
@@ -105,15 +91,7 @@ pub(super) fn with(
     env: &BTreeMap<String, String>,
 ) -> Result<Config, Mistakes> {
     let now = Timestamp::from_millis(1_795_168_800_000);
-    parse_for(
-        tls,
-        text,
-        Path::new("/nowhere"),
-        env,
-        &providers(),
-        now,
-        |_| {},
-    )
+    parse_for(tls, text, Path::new("/nowhere"), env, &providers(), now, |_| {})
 }
 
 pub(super) fn good(text: &str) -> Config {
@@ -226,10 +204,7 @@ fn every_mistake_is_found_at_once() {
 fn an_empty_text_names_what_has_to_be_written() {
     let lines = mistakes("");
     let keys: Vec<_> = lines.iter().map(|l| l.split(':').next().unwrap()).collect();
-    assert_eq!(
-        keys,
-        ["kafka.brokers", "keys.identity", "keys.pseudonym", "source"]
-    );
+    assert_eq!(keys, ["kafka.brokers", "keys.identity", "keys.pseudonym", "source"]);
 }
 
 #[test]
@@ -243,10 +218,7 @@ fn what_is_not_built_yet_says_so() {
          on_violation = \"quarantine\"\nrole_map = {{ host = \"Doctor\" }}\ncapture = true\n"
     );
     let lines = mistakes(&text);
-    assert!(
-        lines.iter().all(|line| line.contains(": not yet: ")),
-        "{lines:#?}"
-    );
+    assert!(lines.iter().all(|line| line.contains(": not yet: ")), "{lines:#?}");
     let mut keys: Vec<_> = lines.iter().map(|l| l.split(':').next().unwrap()).collect();
     keys.sort_unstable();
     assert_eq!(
@@ -276,12 +248,6 @@ fn a_mistake_names_the_variable_that_made_it() {
     env.insert(name, "fast".to_owned());
     let mistakes = with(true, &source(""), &env).unwrap_err();
     let line = mistakes.to_string();
-    assert!(
-        line.starts_with("source[0].rate.per_second = \"fast\""),
-        "{line}"
-    );
-    assert!(
-        line.ends_with("(set by HOOKGATE__SOURCE__0__RATE__PER_SECOND)"),
-        "{line}"
-    );
+    assert!(line.starts_with("source[0].rate.per_second = \"fast\""), "{line}");
+    assert!(line.ends_with("(set by HOOKGATE__SOURCE__0__RATE__PER_SECOND)"), "{line}");
 }

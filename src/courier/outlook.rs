@@ -15,6 +15,8 @@ use crate::publish::{Failure, Inspection, Trouble};
 pub(super) struct Outlook {
     /// The last word on whether brokers answer: why not, or `None`.
     away: Option<Failure>,
+    /// Whether that word is theirs, or only that nothing is known yet.
+    heard: bool,
     /// What stops the whole client, until the event it failed on is through.
     stopped: Option<Failure>,
     /// Why the journal cannot be read.
@@ -33,10 +35,8 @@ impl Outlook {
     /// Before any broker has answered.
     pub(super) fn new() -> Self {
         Self {
-            away: Some(Failure {
-                trouble: Trouble::Unreachable,
-                detail: NO_ANSWER_YET.to_owned(),
-            }),
+            away: Some(Failure { trouble: Trouble::Unreachable, detail: NO_ANSWER_YET.to_owned() }),
+            heard: false,
             stopped: None,
             unreadable: None,
             held: Vec::new(),
@@ -50,6 +50,7 @@ impl Outlook {
     /// A broker answered or acknowledged.
     pub(super) fn answered(&mut self) {
         self.away = None;
+        self.heard = true;
         self.fresh = Some(Deadline::after(bounds::BROKER_FRESH));
     }
 
@@ -60,9 +61,16 @@ impl Outlook {
 
     /// No broker answers, or none believes us. Whether that is news.
     pub(super) fn away(&mut self, failure: Failure) -> bool {
-        let trouble = failure.trouble;
-        let before = self.away.replace(failure);
-        before.is_none_or(|before| before.trouble != trouble || before.detail == NO_ANSWER_YET)
+        let known = self.away.as_ref().filter(|_| self.heard);
+        // A broker that hangs up on us does not answer either: the reason for it says more.
+        let refused = known.is_some_and(|known| known.trouble == Trouble::Authentication);
+        if refused && failure.trouble == Trouble::Unreachable {
+            return false;
+        }
+        let news = known.is_none_or(|known| known.trouble != failure.trouble);
+        self.away = Some(failure);
+        self.heard = true;
+        news
     }
 
     /// Whether no broker answers.
@@ -82,10 +90,7 @@ impl Outlook {
 
     /// The journal cannot be read, or can again.
     pub(super) fn readable(&mut self, why_not: Option<String>) {
-        self.unreadable = why_not.map(|detail| Failure {
-            trouble: Trouble::Refused,
-            detail,
-        });
+        self.unreadable = why_not.map(|detail| Failure { trouble: Trouble::Refused, detail });
     }
 
     /// Which families are held, and why.
@@ -123,14 +128,10 @@ impl Outlook {
     }
 
     fn kafka(&self) -> Kafka {
-        let waiting = |failure: &Failure| Kafka::Waiting {
-            reason: failure.detail.clone(),
-        };
+        let waiting = |failure: &Failure| Kafka::Waiting { reason: failure.detail.clone() };
         if let Some(away) = &self.away {
             return match away.trouble {
-                Trouble::Unreachable => Kafka::Down {
-                    reason: away.detail.clone(),
-                },
+                Trouble::Unreachable => Kafka::Down { reason: away.detail.clone() },
                 Trouble::UnknownTopic
                 | Trouble::Unauthorized
                 | Trouble::Authentication
@@ -145,19 +146,16 @@ impl Outlook {
         // The brokers' own list is the fuller one; publishing knows what they do not say.
         let unseen = |(family, _): &&(Family, Failure)| !self.seen.iter().any(|(f, _)| f == family);
         let families = self.seen.iter().chain(self.held.iter().filter(unseen));
-        let reasons: Vec<_> = families
-            .map(|(_, failure)| failure.detail.as_str())
-            .collect();
+        let reasons: Vec<_> = families.map(|(_, failure)| failure.detail.as_str()).collect();
         if reasons.is_empty() {
             return Kafka::Up;
         }
-        Kafka::Waiting {
-            reason: reasons.join("; "),
-        }
+        Kafka::Waiting { reason: reasons.join("; ") }
     }
 }
 
-const NO_ANSWER_YET: &str = "no broker has answered yet";
+/// The reason before there is one.
+pub(super) const NO_ANSWER_YET: &str = "no broker has answered yet";
 
 fn log(kafka: &Kafka) {
     match kafka {
@@ -176,10 +174,7 @@ mod tests {
     use super::*;
 
     fn failure(trouble: Trouble, detail: &str) -> Failure {
-        Failure {
-            trouble,
-            detail: detail.to_owned(),
-        }
+        Failure { trouble, detail: detail.to_owned() }
     }
 
     #[tokio::test]
@@ -187,10 +182,7 @@ mod tests {
         let mut outlook = Outlook::new();
         outlook.answered();
         let missing = failure(Trouble::UnknownTopic, "topic video.lifecycle is missing");
-        outlook.hold(vec![(
-            Family::Lifecycle,
-            failure(Trouble::UnknownTopic, "unknown"),
-        )]);
+        outlook.hold(vec![(Family::Lifecycle, failure(Trouble::UnknownTopic, "unknown"))]);
         outlook.seen(&Inspection {
             blocked: vec![(Family::Lifecycle, missing)],
             ..Inspection::default()
@@ -207,6 +199,17 @@ mod tests {
         assert!(!outlook.away(failure(Trouble::Unreachable, "down")));
         let reason = "down".to_owned();
         assert_eq!(outlook.kafka(), Kafka::Down { reason });
+    }
+
+    #[tokio::test]
+    async fn why_brokers_hang_up_on_us_says_more_than_that_they_do() {
+        let mut outlook = Outlook::new();
+        assert!(outlook.away(failure(Trouble::Authentication, "bad password")));
+        assert!(!outlook.away(failure(Trouble::Unreachable, "down")));
+        let reason = "bad password".to_owned();
+        assert_eq!(outlook.kafka(), Kafka::Waiting { reason });
+        outlook.answered();
+        assert!(outlook.away(failure(Trouble::Unreachable, "down")));
     }
 
     #[tokio::test]

@@ -78,11 +78,7 @@ impl Window {
 
     /// Takes the next event of the journal in.
     pub(super) fn push(&mut self, event: Stored) {
-        let slot = Slot {
-            event,
-            oversized: None,
-            state: State::Waiting,
-        };
+        let slot = Slot { event, oversized: None, state: State::Waiting };
         self.bytes += slot.bytes();
         self.slots.push_back(slot);
     }
@@ -219,13 +215,11 @@ impl Window {
         found.is_some_and(|slot| slot.state == State::Acknowledged)
     }
 
-    /// Whether a slot up to this one must still be sent alone: one that is neither done with, nor a
-    /// stand-in already, nor of a held family, which may wait for days.
+    /// Whether a slot up to this one must still be sent alone: one that is neither done with nor of
+    /// a held family, which may wait for days.
     pub(super) fn has_suspects(&self, last: usize, held: impl Fn(Family) -> bool) -> bool {
         let count = (last + 1).saturating_sub(self.base).min(self.slots.len());
-        let suspect = |slot: &Slot| {
-            slot.state != State::Acknowledged && slot.oversized.is_none() && !held(slot.family())
-        };
+        let suspect = |slot: &Slot| slot.state != State::Acknowledged && !held(slot.family());
         self.slots.range(..count).any(suspect)
     }
 
@@ -249,19 +243,15 @@ impl Window {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::event::{Digest128, EventId, Kind};
 
-    fn stored(sequence: u64, kind: Kind) -> Stored {
+    pub(in crate::courier) fn stored(sequence: u64, kind: Kind) -> Stored {
         Stored {
             sequence,
             id: EventId(Digest128([0; 16])),
-            source: SourceName::new(if sequence.is_multiple_of(2) {
-                "even"
-            } else {
-                "odd"
-            }),
+            source: SourceName::new(if sequence.is_multiple_of(2) { "even" } else { "odd" }),
             kind,
             received: Timestamp::from_millis(sequence.cast_signed()),
             key: Bytes::from_static(b"k"),
@@ -299,10 +289,7 @@ mod tests {
         assert_eq!(window.advance(), None);
         window.acknowledged(2);
         assert_eq!(window.advance().unwrap().through, 10);
-        assert_eq!(
-            (window.len(), window.outstanding(), window.bytes),
-            (0, 0, 0)
-        );
+        assert_eq!((window.len(), window.outstanding(), window.bytes), (0, 0, 0));
     }
 
     #[test]
@@ -341,13 +328,7 @@ mod tests {
         window.rewind_to(0);
         let (slot, record) = window.next_to_send(None, |_| false).unwrap();
         assert_eq!(
-            (
-                slot,
-                record.family,
-                record.key,
-                record.value,
-                record.sequence
-            ),
+            (slot, record.family, record.key, record.value, record.sequence),
             (0, Family::Quarantine, &b"k"[..], &b"short"[..], 7)
         );
     }

@@ -76,18 +76,12 @@ pub struct Admin {
 impl Check {
     /// All is well.
     pub const fn ok() -> Self {
-        Self {
-            status: Standing::Ok,
-            reason: None,
-        }
+        Self { status: Standing::Ok, reason: None }
     }
 
     /// Something is not.
     pub fn not(status: Standing, reason: impl Into<String>) -> Self {
-        Self {
-            status,
-            reason: Some(reason.into()),
-        }
+        Self { status, reason: Some(reason.into()) }
     }
 }
 
@@ -176,17 +170,11 @@ async fn answer(request: Request<Incoming>, board: &dyn Board) -> Answer {
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let mut answer = problem(StatusCode::METHOD_NOT_ALLOWED);
-        answer
-            .headers_mut()
-            .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return answer;
     }
     match path {
-        "/metrics" => text(
-            StatusCode::OK,
-            "text/plain; version=0.0.4",
-            board.metrics().await,
-        ),
+        "/metrics" => text(StatusCode::OK, "text/plain; version=0.0.4", board.metrics().await),
         "/readyz" => {
             let readiness = board.readiness();
             let code = match readiness.status() {
@@ -212,9 +200,7 @@ fn problem(status: StatusCode) -> Answer {
 fn text(status: StatusCode, kind: &'static str, body: String) -> Answer {
     let mut answer = Response::new(Full::new(Bytes::from(body)));
     *answer.status_mut() = status;
-    answer
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     answer
 }
 
@@ -226,13 +212,7 @@ mod tests {
     fn the_worst_dependency_decides_and_only_the_unavailable_make_unready() {
         let readiness = |kafka, journal| Readiness {
             checks: vec![
-                (
-                    "journal",
-                    Check {
-                        status: journal,
-                        reason: None,
-                    },
-                ),
+                ("journal", Check { status: journal, reason: None }),
                 ("kafka", Check::not(kafka, "away")),
             ],
         };
@@ -243,10 +223,7 @@ mod tests {
         assert_eq!(degraded["ready"], true);
         assert_eq!(degraded["status"], "degraded");
         assert_eq!(degraded["checks"]["kafka"]["reason"], "away");
-        assert_eq!(
-            degraded["checks"]["journal"],
-            serde_json::json!({"status": "ok"})
-        );
+        assert_eq!(degraded["checks"]["journal"], serde_json::json!({"status": "ok"}));
         let unavailable = json(Standing::Degraded, Standing::Unavailable);
         assert_eq!(unavailable["ready"], false);
         assert_eq!(unavailable["status"], "unavailable");

@@ -41,12 +41,8 @@ pub(super) async fn accept(listener: Listener, door: Arc<Door>, mut phase: watch
             continue;
         };
         let guest = Arc::new(guest);
-        let socket = Socket::new(
-            stream,
-            guest.line().clone(),
-            door.limits().clone(),
-            door.clock().clone(),
-        );
+        let socket =
+            Socket::new(stream, guest.line().clone(), door.limits().clone(), door.clock().clone());
         let door = door.clone();
         tokio::spawn(async move {
             let _on_duty = door.on_duty();

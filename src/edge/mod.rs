@@ -168,14 +168,7 @@ impl Edge {
         let (sign_on, crew) = mpsc::channel(1);
         let door = Arc::new(Door::new(settings, behind, phase_seen.clone(), &sign_on));
         let accepting = tokio::spawn(connection::accept(listener, door.clone(), phase_seen));
-        Ok(Self {
-            address,
-            door,
-            phase,
-            accepting,
-            sign_on: Some(sign_on),
-            crew,
-        })
+        Ok(Self { address, door, phase, accepting, sign_on: Some(sign_on), crew })
     }
 
     /// Where it listens.

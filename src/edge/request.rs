@@ -41,10 +41,7 @@ pub(super) fn answer(
     let mut answering = Box::pin(handle(door, guest, from, request));
     Box::pin(std::future::poll_fn(move |cx| {
         let polled = catch_unwind(AssertUnwindSafe(|| answering.as_mut().poll(cx)));
-        polled.map_or_else(
-            |_panicked| Poll::Ready(Ok(defect())),
-            |polled| polled.map(Ok),
-        )
+        polled.map_or_else(|_panicked| Poll::Ready(Ok(defect())), |polled| polled.map(Ok))
     }))
 }
 
@@ -69,22 +66,14 @@ async fn handle(
     let (place, source) = match door.route(&parts) {
         Some((place, source)) => (place, source.clone()),
         None => {
-            let outcome = door
-                .intake
-                .turned_away_unknown(Outcome::UnknownSource, &caller);
+            let outcome = door.intake.turned_away_unknown(Outcome::UnknownSource, &caller);
             ending.told(&outcome);
             let close = leave_unread(&guest, body).await || door.phase() != Phase::Open;
             return answer::answer(&outcome, STRANGER, &caller.request_id, close);
         }
     };
     ending.source = Some(source.clone());
-    let post = Post {
-        door,
-        guest,
-        place,
-        source,
-        caller,
-    };
+    let post = Post { door, guest, place, source, caller };
     let (outcome, close) = post.bring_in(&parts, body, ending).await;
     let close = close || post.door.phase() != Phase::Open;
     answer::answer(&outcome, post.manners(), &post.caller.request_id, close)
@@ -143,10 +132,7 @@ impl Post {
         if self.door.phase() == Phase::Over {
             return Err(turned_away(Outcome::Draining));
         }
-        let claim = self
-            .door
-            .intake
-            .open(&self.source, self.head(parts), &self.caller);
+        let claim = self.door.intake.open(&self.source, self.head(parts), &self.caller);
         let claim = claim.inspect_err(|outcome| self.failed(outcome))?;
         if is_encoded(&parts.headers) {
             return Err(turned_away(Outcome::UnsupportedEncoding));
@@ -173,10 +159,7 @@ impl Post {
     /// takes one before it is read, a small one after, so that slow ones hold up nobody.
     async fn receive(&self, body: Incoming) -> Result<Received, Outcome> {
         let (door, limits) = (&self.door, self.door.limits());
-        let length = body
-            .size_hint()
-            .exact()
-            .and_then(|length| usize::try_from(length).ok());
+        let length = body.size_hint().exact().and_then(|length| usize::try_from(length).ok());
         let count = door.bodies.take(self.place, 1).ok_or(Outcome::Overloaded)?;
         let bytes = door.body_bytes.take(self.place, length.unwrap_or(0));
         let mut bytes = bytes.ok_or(Outcome::Overloaded)?;
@@ -199,20 +182,11 @@ impl Post {
         if let Some(places) = places.as_ref().filter(|_| narrowed.is_none()) {
             narrowed = Some(self.wait_for(places).await?);
         }
-        Ok(Received {
-            body,
-            room: (count, bytes),
-            narrowed,
-        })
+        Ok(Received { body, room: (count, bytes), narrowed })
     }
 
     async fn wait_for(&self, places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Outcome> {
-        match timeout(
-            self.door.limits().narrowed_wait,
-            places.clone().acquire_owned(),
-        )
-        .await
-        {
+        match timeout(self.door.limits().narrowed_wait, places.clone().acquire_owned()).await {
             Ok(Ok(place)) => Ok(place),
             Ok(Err(_)) | Err(_) => Err(Outcome::Overloaded),
         }
@@ -229,15 +203,8 @@ impl Post {
         let (guest, place, caller) = (self.guest.clone(), self.place, self.caller.clone());
         let duty = door.on_duty();
         let delivery = tokio::spawn(async move {
-            let Received {
-                body,
-                room,
-                narrowed,
-            } = received;
-            let outcome = door
-                .intake
-                .take(&source, claim, body, &caller, narrowed)
-                .await;
+            let Received { body, room, narrowed } = received;
+            let outcome = door.intake.take(&source, claim, body, &caller, narrowed).await;
             ending.told(&outcome);
             drop((room, duty));
             if outcome == Outcome::BadSignature {
@@ -256,9 +223,7 @@ impl Post {
     }
 
     fn turned_away(&self, outcome: &Outcome) {
-        self.door
-            .intake
-            .turned_away(&self.source.name, outcome.clone(), None, &self.caller);
+        self.door.intake.turned_away(&self.source.name, outcome.clone(), None, &self.caller);
     }
 }
 
@@ -272,12 +237,7 @@ struct Ending {
 
 impl Ending {
     fn of(door: Arc<Door>, caller: Caller) -> Self {
-        Self {
-            door,
-            source: None,
-            caller,
-            told: false,
-        }
+        Self { door, source: None, caller, told: false }
     }
 
     fn told(&mut self, outcome: &Outcome) {
@@ -312,12 +272,7 @@ impl Drop for Ending {
 /// A coding other than none: the signature is over raw bytes, and so are we.
 fn is_encoded(headers: &HeaderMap) -> bool {
     let mut codings = headers.get_all(CONTENT_ENCODING).iter();
-    codings.any(|coding| {
-        !coding
-            .as_bytes()
-            .trim_ascii()
-            .eq_ignore_ascii_case(b"identity")
-    })
+    codings.any(|coding| !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity"))
 }
 
 /// What becomes of a body that is not wanted: one that has come already is passed over, for another

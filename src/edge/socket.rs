@@ -159,8 +159,7 @@ impl Socket {
                 }
             }
         }
-        self.held
-            .extend_from_slice(fresh.get(going..).unwrap_or_default());
+        self.held.extend_from_slice(fresh.get(going..).unwrap_or_default());
         out.set_filled(before + going);
         Poll::Ready(Ok(()))
     }
@@ -183,15 +182,9 @@ impl Socket {
             Leave::Finish | Leave::Now => return Poll::Ready(Over::Gone),
         }
         self.line.rest();
-        let limit = if for_head {
-            self.limits.head_read
-        } else {
-            self.limits.connection_idle
-        };
-        let waiting = self.waiting.get_or_insert_with(|| Waiting {
-            for_head,
-            until: Box::pin(sleep(limit)),
-        });
+        let limit = if for_head { self.limits.head_read } else { self.limits.connection_idle };
+        let waiting =
+            self.waiting.get_or_insert_with(|| Waiting { for_head, until: Box::pin(sleep(limit)) });
         if waiting.for_head != for_head {
             waiting.for_head = for_head;
             waiting.until.set(sleep(limit));

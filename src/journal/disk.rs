@@ -135,9 +135,7 @@ fn name_of(magic: u64) -> Option<&'static str> {
         (0x7c7c_6673, "Parallels shared folder"),
     ];
     // GlusterFS, sshfs, s3fs and virtiofs all show themselves as FUSE.
-    UNTRUSTED
-        .iter()
-        .find_map(|(number, name)| (*number == magic).then_some(*name))
+    UNTRUSTED.iter().find_map(|(number, name)| (*number == magic).then_some(*name))
 }
 
 #[cfg(test)]

@@ -81,9 +81,7 @@ fn walk<'a>(body: &'a [u8], mut each: impl FnMut(Piece<'a>)) {
 }
 
 fn token(rest: &[u8]) -> Option<(Piece<'_>, usize)> {
-    uuid_at(rest)
-        .or_else(|| id_at(rest))
-        .or_else(|| moment_at(rest))
+    uuid_at(rest).or_else(|| id_at(rest)).or_else(|| moment_at(rest))
 }
 
 fn uuid_at(rest: &[u8]) -> Option<(Piece<'_>, usize)> {
@@ -105,9 +103,7 @@ fn id_at(rest: &[u8]) -> Option<(Piece<'_>, usize)> {
     let old = behind.get(..length)?;
     let ends = behind.get(length).is_none_or(|byte| *byte != b'_');
     // Names of states (`JS_SUCCESS`, `SIP_TRUNK_FAILURE`) are capitals throughout.
-    let mixed = old
-        .iter()
-        .any(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let mixed = old.iter().any(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     let fits = (8..=32).contains(&length) && ends && mixed;
     fits.then_some((Piece::Id { prefix, old }, prefix.len() + length))
 }
@@ -154,11 +150,7 @@ fn id(prefix: &[u8], old: &[u8], salt: &[u8]) -> Vec<u8> {
 }
 
 fn digest(salt: &[u8], old: &[u8]) -> [u8; 32] {
-    Sha256::new()
-        .chain_update(salt)
-        .chain_update(old)
-        .finalize()
-        .into()
+    Sha256::new().chain_update(salt).chain_update(old).finalize().into()
 }
 
 #[cfg(test)]
@@ -216,10 +208,7 @@ mod tests {
             assert_eq!(fresh(same, 1, 10), same);
         }
         let bytes = [0xff, b'{', 0xfe];
-        let freshness = Freshness {
-            salt: [0; 16],
-            seconds: 1,
-        };
+        let freshness = Freshness { salt: [0; 16], seconds: 1 };
         assert_eq!(freshen(&bytes, &freshness), bytes);
     }
 

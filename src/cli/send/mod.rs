@@ -231,10 +231,7 @@ impl Sender {
         first.copy_from_slice(&self.salt.to_be_bytes());
         second.copy_from_slice(&repetition.to_be_bytes());
         let back = i64::try_from(repetition).unwrap_or(i64::MAX);
-        Freshness {
-            salt,
-            seconds: self.shift.saturating_sub(back),
-        }
+        Freshness { salt, seconds: self.shift.saturating_sub(back) }
     }
 }
 
@@ -273,9 +270,7 @@ fn address(to: &Url, source: &Source) -> Result<Url, Failure> {
             return Err(Failure::Usage(text.to_owned()));
         }
         _ => {
-            return Err(Failure::Usage(
-                "--to: must begin with http:// or https://".to_owned(),
-            ));
+            return Err(Failure::Usage("--to: must begin with http:// or https://".to_owned()));
         }
     }
     let mut url = to.clone();

@@ -62,14 +62,8 @@ impl Plan {
             fixtures,
             rooms,
             repeat,
-            duplicates: Share {
-                ratio: duplicates,
-                phase: phase(seed),
-            },
-            forgeries: Share {
-                ratio: forgeries,
-                phase: phase(seed >> 32),
-            },
+            duplicates: Share { ratio: duplicates, phase: phase(seed) },
+            forgeries: Share { ratio: forgeries, phase: phase(seed >> 32) },
         }
     }
 
@@ -89,18 +83,16 @@ impl Plan {
         let rooms = self.rooms.len() as u64;
         let all = self.repeat.saturating_mul(rooms);
         let per_repetition = self.fixtures.len() as u64;
-        (lane as u64..all)
-            .step_by(lanes.max(1))
-            .flat_map(move |place| {
-                let repetition = place / rooms.max(1);
-                let room = usize::try_from(place % rooms.max(1)).unwrap_or(0);
-                let members = self.rooms.get(room).into_iter().flatten();
-                members.map(move |&fixture| Turn {
-                    repetition,
-                    fixture,
-                    number: repetition * per_repetition + fixture as u64,
-                })
+        (lane as u64..all).step_by(lanes.max(1)).flat_map(move |place| {
+            let repetition = place / rooms.max(1);
+            let room = usize::try_from(place % rooms.max(1)).unwrap_or(0);
+            let members = self.rooms.get(room).into_iter().flatten();
+            members.map(move |&fixture| Turn {
+                repetition,
+                fixture,
+                number: repetition * per_repetition + fixture as u64,
             })
+        })
     }
 
     /// Whether this turn is sent twice.
@@ -135,9 +127,7 @@ fn room(body: &[u8]) -> Option<String> {
         "/ingressInfo/roomName",
         "/job/room/name",
     ];
-    places
-        .iter()
-        .find_map(|place| Some(body.pointer(place)?.as_str()?.to_owned()))
+    places.iter().find_map(|place| Some(body.pointer(place)?.as_str()?.to_owned()))
 }
 
 #[cfg(test)]
@@ -188,10 +178,7 @@ mod tests {
             let turns: Vec<Turn> = plan.lane(0, 1).collect();
             let doubled = turns.iter().filter(|turn| plan.is_doubled(**turn)).count();
             let forged = turns.iter().filter(|turn| plan.is_forged(**turn)).count();
-            assert!(
-                (doubled as f64 - 100.0 * ratio).abs() <= 1.0,
-                "{ratio}: {doubled}"
-            );
+            assert!((doubled as f64 - 100.0 * ratio).abs() <= 1.0, "{ratio}: {doubled}");
             assert_eq!(plan.deliveries(), (100 + doubled + forged) as u64);
         }
     }

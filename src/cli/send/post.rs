@@ -39,10 +39,7 @@ impl Letter {
             let header = HeaderName::from_bytes(name.as_bytes()).with_context(bad)?;
             map.insert(header, HeaderValue::from_str(value).with_context(bad)?);
         }
-        Ok(Self {
-            headers: map,
-            body: body.into(),
-        })
+        Ok(Self { headers: map, body: body.into() })
     }
 }
 
@@ -75,9 +72,7 @@ impl Post {
 
     async fn answer(&self, letter: &Letter) -> reqwest::Result<Got> {
         let request = self.client.post(self.url.clone());
-        let request = request
-            .headers(letter.headers.clone())
-            .body(letter.body.clone());
+        let request = request.headers(letter.headers.clone()).body(letter.body.clone());
         let mut answer = request.send().await?;
         let status = answer.status().as_u16();
         let mut text = Vec::new();

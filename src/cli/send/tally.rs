@@ -75,29 +75,21 @@ impl fmt::Display for Sent {
 impl Tally {
     /// Nothing yet. Where bodies are sent as they are stored, they may have been sent before.
     pub(super) fn new(as_stored: bool) -> Self {
-        Self {
-            counts: BTreeMap::new(),
-            micros: Vec::new(),
-            as_stored,
-        }
+        Self { counts: BTreeMap::new(), micros: Vec::new(), as_stored }
     }
 
     /// Adds one answer and how long it took.
     pub(super) fn add(&mut self, sent: Sent, got: Got, took: Duration) {
         *self.counts.entry((sent, got)).or_default() += 1;
         if got != Got::Silence {
-            self.micros
-                .push(u32::try_from(took.as_micros()).unwrap_or(u32::MAX));
+            self.micros.push(u32::try_from(took.as_micros()).unwrap_or(u32::MAX));
         }
     }
 
     /// Adds two copies that were under way at the same time: either may have come first.
     pub(super) fn add_pair(&mut self, one: (Got, Duration), other: (Got, Duration)) {
-        let (first, second) = if other.0.is_fresh() && !one.0.is_fresh() {
-            (other, one)
-        } else {
-            (one, other)
-        };
+        let (first, second) =
+            if other.0.is_fresh() && !one.0.is_fresh() { (other, one) } else { (one, other) };
         self.add(Sent::Authentic, first.0, first.1);
         self.add(Sent::Duplicate, second.0, second.1);
     }
@@ -113,21 +105,13 @@ impl Tally {
     /// Deliveries whose answer is not what it should be.
     pub(super) fn unexpected(&self) -> u64 {
         let wrong = |((sent, got), _): &(&(Sent, Got), &u64)| !self.fits(*sent, *got);
-        self.counts
-            .iter()
-            .filter(wrong)
-            .map(|(_, count)| count)
-            .sum()
+        self.counts.iter().filter(wrong).map(|(_, count)| count).sum()
     }
 
     /// Deliveries without an answer.
     pub(super) fn silent(&self) -> u64 {
         let silent = |((_, got), _): &(&(Sent, Got), &u64)| *got == Got::Silence;
-        self.counts
-            .iter()
-            .filter(silent)
-            .map(|(_, count)| count)
-            .sum()
+        self.counts.iter().filter(silent).map(|(_, count)| count).sum()
     }
 
     /// The table, and under it the pace and the waiting times.
@@ -136,11 +120,7 @@ impl Tally {
         table.load_style(NOTHING);
         table.set_header(["SENT", "ANSWERED", "COUNT", ""]);
         for ((sent, got), count) in &self.counts {
-            let verdict = if self.fits(*sent, *got) {
-                "as it should be"
-            } else {
-                "UNEXPECTED"
-            };
+            let verdict = if self.fits(*sent, *got) { "as it should be" } else { "UNEXPECTED" };
             table.add_row([
                 sent.to_string(),
                 got.to_string(),
@@ -205,14 +185,8 @@ mod tests {
         tally.add(Sent::Duplicate, Got::Silence, MS);
         assert_eq!((tally.unexpected(), tally.silent()), (4, 1));
         let text = tally.summary(Duration::from_secs(2));
-        assert!(
-            text.contains("UNEXPECTED") && text.contains("status 200, no outcome"),
-            "{text}"
-        );
-        assert!(
-            text.contains("8 deliveries in 2.0 s (4 a second)"),
-            "{text}"
-        );
+        assert!(text.contains("UNEXPECTED") && text.contains("status 200, no outcome"), "{text}");
+        assert!(text.contains("8 deliveries in 2.0 s (4 a second)"), "{text}");
     }
 
     #[test]

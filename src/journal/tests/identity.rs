@@ -3,10 +3,7 @@
 use super::*;
 
 fn small() -> Tuning {
-    Tuning {
-        generation_events: 10,
-        ..Tuning::default()
-    }
+    Tuning { generation_events: 10, ..Tuning::default() }
 }
 
 fn fill(journal: &Journal, numbers: std::ops::Range<u64>) {
@@ -28,9 +25,7 @@ fn generations(dir: &Path) -> Vec<(i64, i64, bool)> {
     let mut statement = connection
         .prepare("SELECT number, filter IS NOT NULL AND sealed_at IS NOT NULL FROM generation")
         .unwrap();
-    let rows = statement
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
-        .unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
     rows.map(|row| {
         let (number, sealed): (i64, bool) = row.unwrap();
         (number, count(dir, &format!("identity_{number}")), sealed)
@@ -58,9 +53,7 @@ fn an_identity_outlives_its_row_and_a_sequence_is_never_given_again() {
     let dir = folder();
     let journal = open(dir.path(), small());
     fill(&journal, 0..3);
-    inspect(dir.path())
-        .execute("DELETE FROM event WHERE sequence >= 2", [])
-        .unwrap();
+    inspect(dir.path()).execute("DELETE FROM event WHERE sequence >= 2", []).unwrap();
     assert_eq!(append(&journal, event(2)), Ok(Journaled::Duplicate));
     journal.close();
     let journal = open(dir.path(), small());
@@ -145,10 +138,7 @@ fn a_filter_that_does_not_know_its_table_is_not_believed_though_its_checksum_hol
 #[test]
 fn a_generation_that_was_full_when_the_process_ended_is_sealed_later() {
     let (dir, disk) = (folder(), Handles::default());
-    let tuning = Tuning {
-        generation_events: 1_000,
-        ..disk.tuning()
-    };
+    let tuning = Tuning { generation_events: 1_000, ..disk.tuning() };
     let journal = open(dir.path(), tuning);
     fill(&journal, 0..12);
     journal.close();

@@ -118,12 +118,7 @@ fn folder_and_files_are_for_their_owner_alone() {
         names.push(entry.file_name().into_string().unwrap());
     }
     names.sort();
-    let expected = [
-        "journal.db",
-        "journal.db-shm",
-        "journal.db-wal",
-        "journal.lock",
-    ];
+    let expected = ["journal.db", "journal.db-shm", "journal.db-wal", "journal.lock"];
     assert_eq!(names, expected);
 }
 
@@ -157,9 +152,7 @@ fn somebody_elses_database_is_refused_unchanged() {
     other.execute_batch("CREATE TABLE theirs(a)").unwrap();
     let error = refusal(dir.path());
     assert!(matches!(error.obstacle(), Obstacle::NotAJournal), "{error}");
-    let mode: String = other
-        .pragma_query_value(None, "journal_mode", |row| row.get(0))
-        .unwrap();
+    let mode: String = other.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
     assert_eq!(mode, "delete");
 }
 
