@@ -14,21 +14,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{sleep, timeout};
 
 use crate::clock::Clock;
-use crate::config::{self, Config};
-use crate::courier::{self, Courier};
-use crate::edge::{self, Admin, Behind, Edge, Limits, Routed};
-use crate::event::Family;
-use crate::intake::{Intake, Source};
+use crate::config::Config;
+use crate::courier::Courier;
+use crate::edge::{self, Admin, Behind, Edge, Limits};
+use crate::intake::Intake;
 use crate::journal::{self, Health, Journal, LedgerRow};
-use crate::scrub::{Boundary, Keys, RULES};
-use crate::telemetry::{Lists, SourceLabels, Telemetry};
 use crate::throttle::Peers;
-use crate::verify::Refusal;
 
+mod assembly;
 mod board;
 
 use board::{Panel, Stopping};
@@ -109,7 +106,8 @@ pub struct App {
     courier: Option<Courier>,
     journal: Journal,
     panel: Arc<Panel>,
-    upkeep: JoinHandle<()>,
+    /// Ends when it is dropped.
+    upkeep: JoinSet<()>,
     clock: Clock,
     grace: Duration,
     deadline: Duration,
@@ -124,10 +122,10 @@ impl App {
             tracing::warn!(%warning, "the configuration allows what should be known");
         }
         let Parts { clock, limits, publish } = parts;
-        let telemetry = Arc::new(telemetry(&kafka)?);
-        let sources = routed(sources, &keys, &telemetry, &clock);
-        let settings = journal_settings(place, &server, telemetry.clone());
-        let journal = open(settings, clock.clone()).await?;
+        let telemetry = Arc::new(assembly::telemetry(&kafka)?);
+        let sources = assembly::routed(sources, &keys, &telemetry, &clock);
+        let settings = assembly::journal_settings(place, &server, telemetry.clone());
+        let journal = assembly::open(settings, clock.clone()).await?;
         let start = || Courier::start(journal.clone(), kafka, clock.clone(), telemetry.clone());
         let courier = publish.then(start);
         let status = courier.as_ref().map(Courier::status);
@@ -157,7 +155,8 @@ impl App {
             body_bytes_ceiling = edge.body_bytes_ceiling(),
             "deliveries are taken",
         );
-        let upkeep = tokio::spawn(board::keep_up(panel.clone(), peers));
+        let mut upkeep = JoinSet::new();
+        upkeep.spawn(board::keep_up(panel.clone(), peers));
         Ok(Self {
             edge,
             admin,
@@ -192,6 +191,7 @@ impl App {
     pub async fn run_until_signal(self) -> Result<Stopped, StartError> {
         let mut signals = Signals::new()?;
         let mut health = self.journal.health();
+        tracing::info!("running until a signal comes");
         tokio::select! {
             () = signals.next() => tracing::info!("a signal asks the gateway to stop"),
             _ = health.wait_for(|health| *health == Health::Poisoned) => {
@@ -239,7 +239,7 @@ impl App {
     }
 
     async fn close(self, published_all: bool) -> Stopped {
-        self.upkeep.abort();
+        drop(self.upkeep);
         let poisoned = *self.journal.health().borrow() == Health::Poisoned;
         let journal = self.journal;
         let closed = spawn_blocking(move || {
@@ -266,6 +266,16 @@ impl App {
     }
 }
 
+/// Says where a thread panicked, and not what it said: the text may quote what a sender sent. For
+/// the whole process, so it is the verb's to call.
+pub fn silence_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        let thread = std::thread::current().name().map(str::to_owned);
+        tracing::error!(place, thread, "a defect of ours: a thread panicked");
+    }));
+}
+
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -286,60 +296,6 @@ impl Signals {
             _ = self.interrupt.recv() => {}
         }
     }
-}
-
-fn lists() -> ([&'static str; Refusal::ALL.len()], &'static [&'static str]) {
-    (Refusal::ALL.map(Refusal::as_str), courier::FAILURES)
-}
-
-fn telemetry(kafka: &crate::publish::Settings) -> Result<Telemetry, StartError> {
-    let (refusals, failures) = lists();
-    let lists = Lists { refusals: &refusals, rules: &RULES, failures };
-    let topics = Family::ALL.map(|family| (family, kafka.topic(family)));
-    Telemetry::new(&lists, &topics).map_err(|error| StartError::Defect(error.to_string()))
-}
-
-/// Gives each configured source its road.
-fn routed(
-    sources: Vec<config::Source>,
-    keys: &Keys,
-    telemetry: &Telemetry,
-    clock: &Clock,
-) -> Vec<Routed> {
-    let (refusals, failures) = lists();
-    let lists = Lists { refusals: &refusals, rules: &RULES, failures };
-    let route = |source: config::Source| {
-        let config::Source { routes, provider, scheme, boundary, rate } = source;
-        let name = boundary.source.clone();
-        let labels = scheme.secret_labels().into_iter().map(str::to_owned);
-        let ends = scheme.secret_ends().into_iter().map(|end| end.map(|end| end.seconds()));
-        let secrets = labels.zip(ends).collect();
-        let meters = telemetry.source(&SourceLabels { source: &name, secrets }, &lists);
-        let boundary = Boundary::new(boundary, keys);
-        let source = Source::new(name, provider, scheme, boundary, rate, meters, clock.clone());
-        Routed { source: Arc::new(source), paths: routes }
-    };
-    sources.into_iter().map(route).collect()
-}
-
-fn journal_settings(
-    place: config::JournalSettings,
-    server: &config::Server,
-    telemetry: Arc<Telemetry>,
-) -> journal::Settings {
-    journal::Settings {
-        dir: place.dir,
-        instance: server.instance.clone(),
-        on_commit: Arc::new(move |commit| {
-            telemetry.gateway.append_seconds.record(commit.took.as_secs_f64());
-            telemetry.gateway.batch_events.record(commit.events as f64);
-        }),
-    }
-}
-
-async fn open(settings: journal::Settings, clock: Clock) -> Result<Journal, StartError> {
-    let opened = spawn_blocking(move || Journal::open(settings, clock)).await;
-    Ok(opened.map_err(|error| StartError::Defect(error.to_string()))??)
 }
 
 fn port(key: &'static str, listen: SocketAddr) -> impl FnOnce(io::Error) -> StartError {

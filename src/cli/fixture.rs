@@ -59,7 +59,8 @@ impl Fixture {
         }
     }
 
-    fn parse(path: &Path, bytes: &[u8]) -> anyhow::Result<Self> {
+    /// Reads the bytes of one file; `path` is what messages call it.
+    pub fn parse(path: &Path, bytes: &[u8]) -> anyhow::Result<Self> {
         let shown = path.display();
         let mut lines = Vec::new();
         let mut rest = bytes;

@@ -306,7 +306,8 @@ mod tests {
         let dotted =
             format!("{KAFKA}[kafka.properties]\nsecurity.protocol = \"SSL\"\n{KEYS}{SOURCE}");
         mistake(&dotted, "kafka.properties.security: ", "needs quotes");
-        let text = "properties = { \"sasl.password\" = { env = \"S\" }, \"socket.timeout.ms\" = 500, \
+        let text = "properties = { \"sasl.password\" = { env = \"S\" }, \
+             \"socket.timeout.ms\" = 500, \
              \"security.protocol\" = \"SASL_PLAINTEXT\", \"sasl.mechanism\" = \"PLAIN\" }\n";
         let config = good(&format!("{KAFKA}{text}{KEYS}{SOURCE}"));
         let find = |name: &str| config.kafka.properties.iter().find(|(n, _)| n == name);

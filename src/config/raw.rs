@@ -1,7 +1,8 @@
 //! The text as it stands: one table, with the environment laid over it.
 //!
 //! `HOOKGATE__SERVER__LISTEN` stands for `server.listen`, `HOOKGATE__SOURCE__0__RATE` for the first
-//! source's `rate`. A value that reads as a TOML number, truth value, array, inline table or quoted
+//! source's `rate`, `HOOKGATE__KAFKA__PROPERTIES__SASL_PASSWORD` for the client property
+//! `sasl.password`. A value that reads as a TOML number, truth value, array, inline table or quoted
 //! text is that; anything else is text. A syntax error is told by line and column, never by
 //! quoting the line: a secret may stand there against all rules.
 
@@ -50,11 +51,7 @@ pub(super) fn overlay(mut table: Table, env: &BTreeMap<String, String>) -> (Raw,
     let mut laid = env
         .iter()
         .filter_map(|(name, value)| Some((name, name.strip_prefix(PREFIX)?, value)))
-        .map(|(name, path, value)| {
-            let path = path.to_ascii_lowercase();
-            let steps: Vec<String> = path.split("__").map(str::to_owned).collect();
-            (steps, name, value)
-        })
+        .map(|(name, path, value)| (steps(&path.to_ascii_lowercase()), name, value))
         .collect::<Vec<_>>();
     // The tenth source after the second, so that a list may grow one by one.
     laid.sort_by_cached_key(|(steps, ..)| {
@@ -86,6 +83,19 @@ pub(super) fn join(path: &str, key: &str) -> String {
     let key =
         if !key.is_empty() && key.chars().all(plain) { key.to_owned() } else { format!("{key:?}") };
     if path.is_empty() { key } else { format!("{path}.{key}") }
+}
+
+/// The keys a variable names. Names of variables have no dots and those of client properties hardly
+/// anything else, so below `kafka.properties` a single `_` is a dot.
+fn steps(path: &str) -> Vec<String> {
+    let mut steps: Vec<String> = path.split("__").map(str::to_owned).collect();
+    if let [section, table, property, ..] = steps.as_mut_slice()
+        && (section.as_str(), table.as_str()) == ("kafka", "properties")
+        && property != "log_level"
+    {
+        *property = property.replace('_', ".");
+    }
+    steps
 }
 
 fn shown_path(steps: &[String]) -> String {
@@ -189,6 +199,21 @@ mod tests {
             raw.origins
                 .contains(&("server.listen".to_owned(), "HOOKGATE__SERVER__LISTEN".to_owned()))
         );
+    }
+
+    #[test]
+    fn a_client_property_is_written_without_its_dots() {
+        let (raw, _) = laid(
+            "[kafka.properties]\n\"sasl.password\" = { env = \"X\" }\n",
+            &[
+                ("HOOKGATE__KAFKA__PROPERTIES__SASL_PASSWORD__FILE", "pw"),
+                ("HOOKGATE__KAFKA__PROPERTIES__LOG_LEVEL", "7"),
+                ("HOOKGATE__KAFKA__PROPERTIES__SOCKET_TIMEOUT_MS", "500"),
+            ],
+        );
+        let expected = "[kafka.properties]\n\"sasl.password\" = { env = \"X\", file = \"pw\" }\n\
+             log_level = 7\n\"socket.timeout.ms\" = 500\n";
+        assert_eq!(raw.table, read(expected).unwrap());
     }
 
     #[test]

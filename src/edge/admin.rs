@@ -1,8 +1,9 @@
 //! The operator's door: `/livez`, `/readyz` and `/metrics`.
 //!
-//! Ready means that deliveries can be accepted. So Kafka being away is shown as `degraded` and stays
-//! 200, while a journal that takes nothing, or a gateway that is stopping, is 503.
+//! Ready means that deliveries can be accepted. So Kafka being away is shown as `degraded` and
+//! stays 200, while a journal that takes nothing, or a gateway that is stopping, is 503.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -20,14 +21,14 @@ use tokio::task::JoinHandle;
 
 use crate::bounds::ADMIN_CONNECTIONS_MAX;
 use crate::clock::Clock;
+use crate::delivery::RequestId;
 
 use super::Limits;
 use super::answer::{Answer, last_words};
-use super::connection::{self, Answering};
+use super::connection;
 use super::line::Line;
 use super::listen::Listener;
 use super::socket::{Over, Socket};
-use crate::delivery::RequestId;
 
 /// How a dependency stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -147,9 +148,9 @@ async fn accept(listener: Listener, limits: Limits, clock: Clock, board: Arc<dyn
         let board = board.clone();
         tokio::spawn(async move {
             let _place = place;
-            let service = service_fn(|asked| -> Answering {
+            let service = service_fn(|asked| {
                 let board = board.clone();
-                Box::pin(async move { Ok(answer(asked, &*board).await) })
+                Box::pin(async move { Ok::<_, Infallible>(answer(asked, &*board).await) })
             });
             let socket = connection::converse(socket, &line, service).await;
             let words = match socket.over() {

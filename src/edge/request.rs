@@ -4,10 +4,12 @@
 //! before its body is read is answered at once. Each request has exactly one [`Ending`], which
 //! counts itself even when the client hangs up or something panics.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use http::header::CONTENT_ENCODING;
 use http::request::Parts;
@@ -26,23 +28,31 @@ use crate::verify::{Claim, Manners};
 use super::Phase;
 use super::answer::{self, Answer, STRANGER};
 use super::body::{self, Pace};
-use super::connection::Answering;
 use super::door::Door;
 use super::lobby::Guest;
 use super::shares::Share;
 
-/// Answers one request. A panic is that request's 500 and nothing else.
+/// An answer to come. A panic on the way is that request's 500 and nothing else.
+pub(super) struct Answering(Pin<Box<dyn Future<Output = Answer> + Send>>);
+
+/// Answers one request.
 pub(super) fn answer(
     door: Arc<Door>,
     guest: Arc<Guest>,
     from: SocketAddr,
     request: Request<Incoming>,
 ) -> Answering {
-    let mut answering = Box::pin(handle(door, guest, from, request));
-    Box::pin(std::future::poll_fn(move |cx| {
-        let polled = catch_unwind(AssertUnwindSafe(|| answering.as_mut().poll(cx)));
+    Answering(Box::pin(handle(door, guest, from, request)))
+}
+
+impl Future for Answering {
+    type Output = Result<Answer, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = &mut self.get_mut().0;
+        let polled = catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx)));
         polled.map_or_else(|_panicked| Poll::Ready(Ok(defect())), |polled| polled.map(Ok))
-    }))
+    }
 }
 
 fn defect() -> Answer {
@@ -66,7 +76,8 @@ async fn handle(
     let (place, source) = match door.route(&parts) {
         Some((place, source)) => (place, source.clone()),
         None => {
-            let outcome = door.intake.turned_away_unknown(Outcome::UnknownSource, &caller);
+            let outcome = Outcome::UnknownSource;
+            door.intake.turned_away(None, &outcome, &caller);
             ending.told(&outcome);
             let close = leave_unread(&guest, body).await || door.phase() != Phase::Open;
             return answer::answer(&outcome, STRANGER, &caller.request_id, close);
@@ -223,7 +234,8 @@ impl Post {
     }
 
     fn turned_away(&self, outcome: &Outcome) {
-        self.door.intake.turned_away(&self.source.name, outcome.clone(), None, &self.caller);
+        let source = Some(&*self.source);
+        self.door.intake.turned_away(source, outcome, &self.caller);
     }
 }
 

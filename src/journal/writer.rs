@@ -20,6 +20,7 @@ use tokio::sync::oneshot;
 
 use super::checkpoint::{self, Checkpointer};
 use super::cursors::Moves;
+use super::disk;
 use super::fault::{Code, Fault};
 use super::identities::Identities;
 use super::ledger::{self, Credits};
@@ -330,7 +331,7 @@ impl Writer {
             tracing::warn!(%code, "the journal's log was not emptied; the next start does it");
         }
         drop(self.connection);
-        drop(self.lock);
+        disk::unlock(&self.lock);
     }
 
     /// The end of a journal that no longer trusts its disk: nothing is committed or copied any
@@ -348,7 +349,7 @@ impl Writer {
                 Ok(Order::Close) | Err(_) => closing = true,
             }
         }
-        drop(self.lock);
+        disk::unlock(&self.lock);
     }
 }
 

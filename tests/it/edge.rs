@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use hookgate::bounds::{HEAD_BYTES_MAX, HEADER_LINES_MAX};
+use hookgate::bounds::{HEAD_BYTES_MAX, HEADER_LINES_MAX, REFUSAL_LINES_BURST};
 use hookgate::clock::{Clock, Timestamp};
 use hookgate::journal::Stored;
 
 use crate::gateway::{DAILY, ECHO, Gate, LIVEKIT, Plan, event};
+use crate::logged::Logged;
 
 const SHORT: Duration = Duration::from_millis(200);
 
@@ -317,6 +318,24 @@ async fn a_body_that_is_cut_off_is_counted_and_nothing_is_kept() {
 }
 
 #[tokio::test]
+async fn a_client_may_hang_up_after_any_byte() {
+    let gate = Gate::start().await;
+    let request = gate.signed(DAILY, &event(DAILY, "a"));
+    for cut in (0..request.len()).rev() {
+        let mut client = gate.connect().await;
+        client.send(&request[..cut]).await;
+    }
+    let mut client = gate.connect().await;
+    client.send(&request).await;
+    client.answer().await.is(200, "accepted");
+    // Each one whose head was whole has had its ending.
+    let cut_off = event(DAILY, "a").len() as f64;
+    let series = r#"hookgate_deliveries_total{source="daily",outcome="bad_request"}"#;
+    gate.until(series, cut_off).await;
+    assert_eq!(stored(&gate).len(), 1);
+}
+
+#[tokio::test]
 async fn a_panic_is_one_requests_500_and_nothing_else() {
     let gate = Gate::start().await;
     let mut client = gate.connect().await;
@@ -542,6 +561,62 @@ async fn a_request_id_is_taken_from_a_trusted_proxy_alone() {
     let named = "X-Request-Id: zoe.canary@example.invalid\r\n";
     let answer = trusting.post(&trusting.signed_with(DAILY, &event(DAILY, "a"), named)).await;
     assert!(!answer.header("x-request-id").unwrap().contains("zoe"));
+}
+
+#[tokio::test]
+async fn an_upgrade_is_not_taken_up_and_the_connection_goes_on() {
+    let gate = Gate::start().await;
+    let mut client = gate.connect().await;
+    let lines = "Connection: Upgrade\r\nUpgrade: h2c\r\n";
+    client.send(&gate.signed_with(DAILY, &event(DAILY, "a"), lines)).await;
+    client.answer().await.is(200, "accepted");
+    client.send(format!("CONNECT {DAILY} HTTP/1.1\r\n\r\n").as_bytes()).await;
+    client.answer().await.is(405, "method_not_allowed");
+    client.send(&gate.signed(DAILY, &event(DAILY, "a"))).await;
+    client.answer().await.is(200, "duplicate");
+}
+
+#[tokio::test]
+async fn each_delivery_is_one_line_of_the_log_without_content() {
+    let log = Logged::here();
+    let gate = Gate::start().await;
+    let canary = "zoe-canary";
+    let good = gate.signed(DAILY, &event(DAILY, canary));
+    let id = gate.post(&good).await.header("x-request-id").unwrap().to_owned();
+    let line = log.line(&id);
+    for part in ["INFO", "accepted", "daily", "room.started", "ev1_", "sequence=1"] {
+        assert!(line.contains(part), "{part} is not in {line}");
+    }
+    assert!(!line.contains("127.0.0"), "{line}");
+    let forged = String::from_utf8(good).unwrap().replace("1.0.0", canary);
+    let id = gate.post(forged.as_bytes()).await.header("x-request-id").unwrap().to_owned();
+    let line = log.line(&id);
+    for part in ["WARN", "bad_signature", "wrong_signature", "daily", "127.0.0.0/24"] {
+        assert!(line.contains(part), "{part} is not in {line}");
+    }
+    let lost = gate.post(format!("GET /{canary} HTTP/1.1\r\n\r\n").as_bytes()).await;
+    assert!(log.line(lost.header("x-request-id").unwrap()).contains("unknown_source"));
+    let odd = gate.post(format!("GET /{canary}\r\n\r\n").as_bytes()).await;
+    assert!(log.line(odd.header("x-request-id").unwrap()).contains("bad_request"));
+    assert!(!log.text().contains(canary), "{}", log.text());
+}
+
+#[tokio::test]
+async fn a_flood_of_refusals_is_summed_up_in_the_log() {
+    let log = Logged::here();
+    let clock = Clock::manual(Timestamp::from_millis(1_795_168_800_000));
+    let gate = Plan::new().clock(clock.clone()).start().await;
+    let mut client = gate.connect().await;
+    let burst = usize::try_from(REFUSAL_LINES_BURST).unwrap();
+    for _ in 0..burst + 7 {
+        client.send(b"GET / HTTP/1.1\r\n\r\n").await;
+        client.answer().await.is(404, "unknown_source");
+    }
+    assert_eq!(log.text().matches("was turned away").count(), burst);
+    clock.advance(Duration::from_secs(1));
+    client.send(b"GET / HTTP/1.1\r\n\r\n").await;
+    let last = client.answer().await;
+    assert!(log.line(last.header("x-request-id").unwrap()).contains("unsaid=7"));
 }
 
 #[tokio::test]

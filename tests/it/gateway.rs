@@ -91,15 +91,15 @@ impl Plan {
         Self::in_folder(text, tempfile::tempdir().unwrap())
     }
 
+    /// The text of its configuration and the environment that goes with it.
+    pub(crate) fn text(folder: &Path) -> (String, BTreeMap<String, String>) {
+        let text = TEXT.replace("DIR", folder.join("journal").to_str().unwrap());
+        (text, environment())
+    }
+
     fn in_folder(text: &str, folder: tempfile::TempDir) -> Self {
         let text = text.replace("DIR", folder.path().join("journal").to_str().unwrap());
-        let env = [
-            ("KEY", KEY),
-            ("OTHER_KEY", OTHER_KEY),
-            ("DAILY", DAILY_SECRET),
-            ("LIVEKIT", LIVEKIT_SECRET),
-        ];
-        let env: BTreeMap<_, _> = env.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+        let env = environment();
         let now = Clock::system().now();
         let parsed = config::parse(&text, Path::new("."), &env, &providers(), now);
         let mut config = parsed.unwrap_or_else(|mistakes| panic!("{mistakes}"));
@@ -185,12 +185,7 @@ impl Gate {
 
     /// A signed head without length and end.
     pub(crate) fn head(&self, route: &str, body: &str) -> String {
-        let scheme = scheme(route);
-        let mut head = format!("POST {route} HTTP/1.1\r\nHost: h\r\n");
-        for (name, value) in scheme.sign(body.as_bytes(), self.clock.now()) {
-            head += &format!("{name}: {value}\r\n");
-        }
-        head
+        head(route, body, self.clock.now())
     }
 }
 
@@ -222,6 +217,25 @@ pub(crate) fn event(route: &str, id: &str) -> String {
         ),
         _ => format!(r#"{{"said":"opened","id":"{id}","room":"consult-0a1b2c3d"}}"#),
     }
+}
+
+/// A head signed at a time, without length and end.
+pub(crate) fn head(route: &str, body: &str, now: Timestamp) -> String {
+    let mut head = format!("POST {route} HTTP/1.1\r\nHost: h\r\n");
+    for (name, value) in scheme(route).sign(body.as_bytes(), now) {
+        head += &format!("{name}: {value}\r\n");
+    }
+    head
+}
+
+fn environment() -> BTreeMap<String, String> {
+    let variables = [
+        ("KEY", KEY),
+        ("OTHER_KEY", OTHER_KEY),
+        ("DAILY", DAILY_SECRET),
+        ("LIVEKIT", LIVEKIT_SECRET),
+    ];
+    variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
 }
 
 pub(crate) fn providers() -> Providers {

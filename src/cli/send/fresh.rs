@@ -1,10 +1,11 @@
 //! Fresh ids and times in a stored body, found by their shape in the raw text.
 //!
 //! Nothing is parsed and written again: a signature is over bytes, and a body that is odd in some
-//! way has to stay odd in that way. Three shapes are known: UUIDs, LiveKit's ids (`EV_…`, `RM_…`),
-//! and moments since 1970 in seconds, milliseconds, microseconds or nanoseconds, as numbers, as
-//! text or inside an id. Under one salt an id always becomes the same new id, and all moments
-//! move by the same time, so that what belonged together still does. Room names stay.
+//! way has to stay odd in that way. Four shapes are known: UUIDs, LiveKit's ids (`EV_…`, `RM_…`),
+//! the running number that some of Daily's ids begin with (`"3602-dial-in-…`), and moments since
+//! 1970 in seconds, milliseconds, microseconds or nanoseconds, as numbers, as text or inside an id.
+//! Under one salt an id always becomes the same new id, and all moments move by the same time, so
+//! that what belonged together still does. Room names stay.
 
 use sha2::{Digest, Sha256};
 
@@ -18,15 +19,15 @@ const UNITS: [(usize, i64); 4] = [(10, 1), (13, 1_000), (16, 1_000_000), (19, 1_
 
 /// How one repetition differs from what is stored.
 #[derive(Clone, Debug)]
-pub(super) struct Freshness {
+pub(in crate::cli) struct Freshness {
     /// Makes new ids; the same salt makes the same ones.
-    pub(super) salt: [u8; 16],
+    pub(in crate::cli) salt: [u8; 16],
     /// How far moments move, in seconds.
-    pub(super) seconds: i64,
+    pub(in crate::cli) seconds: i64,
 }
 
 /// The body with fresh ids and times.
-pub(super) fn freshen(body: &[u8], freshness: &Freshness) -> Vec<u8> {
+pub(in crate::cli) fn freshen(body: &[u8], freshness: &Freshness) -> Vec<u8> {
     let mut fresh = Vec::with_capacity(body.len() + 8);
     walk(body, |piece| match piece {
         Piece::Other(byte) => fresh.push(byte),
@@ -35,7 +36,13 @@ pub(super) fn freshen(body: &[u8], freshness: &Freshness) -> Vec<u8> {
             fresh.extend_from_slice(prefix);
             fresh.extend(id(prefix, old, &freshness.salt));
         }
-        Piece::Moment { value, unit, .. } => {
+        Piece::Running(old) => {
+            let [a, b, c, d, ..] = digest(&freshness.salt, old);
+            let number = u32::from_be_bytes([a, b, c, d]) % 900_000_000 + 100_000_000;
+            fresh.push(b'"');
+            fresh.extend(number.to_string().into_bytes());
+        }
+        Piece::Moment { value, unit } => {
             let moved = value.saturating_add(freshness.seconds.saturating_mul(unit));
             fresh.extend(moved.to_string().into_bytes());
         }
@@ -44,7 +51,7 @@ pub(super) fn freshen(body: &[u8], freshness: &Freshness) -> Vec<u8> {
 }
 
 /// The newest moment in a body, in whole seconds.
-pub(super) fn newest(body: &[u8]) -> Option<i64> {
+pub(in crate::cli) fn newest(body: &[u8]) -> Option<i64> {
     let mut newest = None;
     walk(body, |piece| {
         if let Piece::Moment { value, unit } = piece {
@@ -57,8 +64,16 @@ pub(super) fn newest(body: &[u8]) -> Option<i64> {
 enum Piece<'a> {
     Other(u8),
     Uuid(&'a [u8]),
-    Id { prefix: &'a [u8], old: &'a [u8] },
-    Moment { value: i64, unit: i64 },
+    Id {
+        prefix: &'a [u8],
+        old: &'a [u8],
+    },
+    /// With the quote before it.
+    Running(&'a [u8]),
+    Moment {
+        value: i64,
+        unit: i64,
+    },
 }
 
 fn walk<'a>(body: &'a [u8], mut each: impl FnMut(Piece<'a>)) {
@@ -68,10 +83,11 @@ fn walk<'a>(body: &'a [u8], mut each: impl FnMut(Piece<'a>)) {
     while let Some((&byte, after)) = rest.split_first() {
         let found = if open { token(rest) } else { None };
         if let Some((piece, length)) = found {
+            let uuid = matches!(piece, Piece::Uuid(_));
             each(piece);
             rest = rest.get(length..).unwrap_or_default();
             // Daily writes a UUID and a moment behind each other, with nothing in between.
-            open = length == UUID_BYTES;
+            open = uuid;
             continue;
         }
         each(Piece::Other(byte));
@@ -81,7 +97,7 @@ fn walk<'a>(body: &'a [u8], mut each: impl FnMut(Piece<'a>)) {
 }
 
 fn token(rest: &[u8]) -> Option<(Piece<'_>, usize)> {
-    uuid_at(rest).or_else(|| id_at(rest)).or_else(|| moment_at(rest))
+    uuid_at(rest).or_else(|| id_at(rest)).or_else(|| running_at(rest)).or_else(|| moment_at(rest))
 }
 
 fn uuid_at(rest: &[u8]) -> Option<(Piece<'_>, usize)> {
@@ -106,6 +122,15 @@ fn id_at(rest: &[u8]) -> Option<(Piece<'_>, usize)> {
     let mixed = old.iter().any(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     let fits = (8..=32).contains(&length) && ends && mixed;
     fits.then_some((Piece::Id { prefix, old }, prefix.len() + length))
+}
+
+fn running_at(rest: &[u8]) -> Option<(Piece<'_>, usize)> {
+    let behind = rest.strip_prefix(b"\"")?;
+    let length = run(behind, u8::is_ascii_digit);
+    let words = behind.get(length..)?.strip_prefix(b"-")?;
+    let fits = (1..=9).contains(&length) && words.first().is_some_and(u8::is_ascii_lowercase);
+    let old = behind.get(..length)?;
+    fits.then_some((Piece::Running(old), length + 1))
 }
 
 fn moment_at(rest: &[u8]) -> Option<(Piece<'_>, usize)> {
@@ -166,9 +191,8 @@ mod tests {
     #[test]
     fn an_id_becomes_the_same_new_id_wherever_it_stands() {
         let uuid = "6497c79b-f326-4942-aef8-c36a29140ad1";
-        let body = format!(
-            r#"{{"id":"ptcpt-join-{uuid}-1708972279961","user_id":"{uuid}","sid":"PA_hycBMAjmt6Ub","x":"PA_hycBMAjmt6Ub"}}"#
-        );
+        let body = format!(r#"{{"id":"ptcpt-join-{uuid}-1708972279961","user_id":"{uuid}","#)
+            + r#""sid":"PA_hycBMAjmt6Ub","x":"PA_hycBMAjmt6Ub"}"#;
         let one = fresh(&body, 1, 0);
         assert_eq!(one.len(), body.len());
         assert!(!one.contains(uuid) && !one.contains("hycBMAjmt6Ub"));
@@ -184,9 +208,16 @@ mod tests {
 
     #[test]
     fn all_moments_move_by_the_same_time_and_keep_their_form() {
-        let body = r#"{"s":1708972280,"f":1708972279.961,"t":"1795211116","ms":"1795211116439","us":1795211116439001,"ns":1790000031000000000,"file":"rec/a-1708972279961.mp4"}"#;
-        let moved = r#"{"s":1708972290,"f":1708972289.961,"t":"1795211126","ms":"1795211126439","us":1795211126439001,"ns":1790000041000000000,"file":"rec/a-1708972289961.mp4"}"#;
-        assert_eq!(fresh(body, 1, 10), moved);
+        let body = [
+            r#"{"s":1708972280,"f":1708972279.961,"t":"1795211116","ms":"1795211116439","#,
+            r#""us":1795211116439001,"ns":1790000031000000000,"file":"rec/a-1708972279961.mp4"}"#,
+        ];
+        let moved = [
+            r#"{"s":1708972290,"f":1708972289.961,"t":"1795211126","ms":"1795211126439","#,
+            r#""us":1795211126439001,"ns":1790000041000000000,"file":"rec/a-1708972289961.mp4"}"#,
+        ];
+        let (body, moved) = (body.concat(), moved.concat());
+        assert_eq!(fresh(&body, 1, 10), moved);
         assert_eq!(newest(body.as_bytes()), Some(1_795_211_116));
     }
 
@@ -194,6 +225,14 @@ mod tests {
     fn a_moment_right_behind_a_uuid_moves_too() {
         let body = "1-call-transfer-init-6497c79b-f326-4942-aef8-c36a29140ad11708972280";
         assert!(fresh(body, 1, 10).ends_with("1708972290"));
+    }
+
+    #[test]
+    fn a_running_number_at_the_head_of_an_id_becomes_another() {
+        let body = r#"{"id":"3602-dial-in-ready-1790000050","date":"2026-11-20","n":3602}"#;
+        let (one, two) = (fresh(body, 1, 0), fresh(body, 2, 0));
+        assert!(one != two && one.len() == body.len() + 5, "{one}");
+        assert!(one.ends_with(r#"-dial-in-ready-1790000050","date":"2026-11-20","n":3602}"#));
     }
 
     #[test]

@@ -21,10 +21,10 @@ use crate::bounds::SEND_CONCURRENCY_MAX;
 use crate::clock::Clock;
 use crate::config::Source;
 
-mod fresh;
+pub(super) mod fresh;
 mod plan;
-mod post;
-mod tally;
+pub(super) mod post;
+pub(super) mod tally;
 
 use fresh::{Freshness, freshen, newest};
 use plan::{Plan, Turn};
@@ -50,7 +50,7 @@ pub struct Send {
     #[arg(long, value_name = "N", value_parser = positive)]
     pub rate: Option<f64>,
     /// How often everything is sent; the fixtures of a room keep their order within a repetition
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = times)]
     pub repeat: u64,
     /// Connections at work; rooms and repetitions are spread over them
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = connections)]
@@ -150,7 +150,7 @@ async fn all(sender: &Arc<Sender>, lanes: usize) -> Result<Tally, Failure> {
         let sender = Arc::clone(sender);
         running.spawn(async move { sender.lane(place, lanes).await });
     }
-    let mut tally = Tally::new(sender.as_stored);
+    let mut tally = Tally::default();
     while let Some(lane) = running.join_next().await {
         tally.merge(lane.context("a lane stopped")??);
     }
@@ -159,7 +159,7 @@ async fn all(sender: &Arc<Sender>, lanes: usize) -> Result<Tally, Failure> {
 
 impl Sender {
     async fn lane(&self, place: usize, lanes: usize) -> Result<Tally, Failure> {
-        let mut tally = Tally::new(self.as_stored);
+        let mut tally = Tally::default();
         for turn in self.plan.lane(place, lanes) {
             self.turn(turn, &mut tally).await?;
             if tally.silent() > 0 && !self.answered.load(Ordering::Relaxed) {
@@ -171,7 +171,7 @@ impl Sender {
     }
 
     async fn turn(&self, turn: Turn, tally: &mut Tally) -> Result<(), Failure> {
-        let letter = self.letter(turn)?;
+        let (sent, letter) = self.letter(turn)?;
         if self.plan.is_forged(turn) {
             // Before the original: a gate that kept its id would now take that for a duplicate.
             let (got, took) = self.send(&forged(&letter, turn)).await;
@@ -179,12 +179,12 @@ impl Sender {
         }
         if !self.plan.is_doubled(turn) {
             let (got, took) = self.send(&letter).await;
-            tally.add(Sent::Authentic, got, took);
+            tally.add(sent, got, took);
         } else if turn.number.is_multiple_of(2) {
             let (one, other) = tokio::join!(self.send(&letter), self.send(&letter));
-            tally.add_pair(one, other);
+            tally.add_pair(sent, one, other);
         } else {
-            for sent in [Sent::Authentic, Sent::Duplicate] {
+            for sent in [sent, Sent::Duplicate] {
                 let (got, took) = self.send(&letter).await;
                 tally.add(sent, got, took);
             }
@@ -206,7 +206,7 @@ impl Sender {
         sent
     }
 
-    fn letter(&self, turn: Turn) -> anyhow::Result<Letter> {
+    fn letter(&self, turn: Turn) -> anyhow::Result<(Sent, Letter)> {
         let fixture = self.plan.fixtures.get(turn.fixture);
         let fixture = fixture.context("no such fixture")?;
         let body = if self.as_stored {
@@ -214,13 +214,16 @@ impl Sender {
         } else {
             freshen(&fixture.body, &self.freshness(turn.repetition))
         };
+        // A body without an id or a time is the same event each time, and may be a ping.
+        let same = body == fixture.body;
+        let sent = if same { Sent::Stored } else { Sent::Authentic };
         let signed = self.source.scheme.sign(&body, self.clock.now());
         let kept = ["content-type", "user-agent"]
             .into_iter()
             .filter_map(|name| Some((name, fixture.header(name)?)));
         let signature = signed.iter().map(|(name, value)| (*name, value.as_str()));
         let headers: Vec<_> = kept.chain(signature).collect();
-        Letter::new(body, headers)
+        Ok((sent, Letter::new(body, headers)?))
     }
 
     /// Each repetition is a second older than the one before: some ids are made of nothing but a
@@ -296,6 +299,11 @@ fn positive(text: &str) -> Result<f64, String> {
     let number = text.parse().ok();
     let number = number.filter(|r: &f64| r.is_finite() && *r >= 0.001);
     number.ok_or_else(|| "must be a number above 0, such as 100".to_owned())
+}
+
+fn times(text: &str) -> Result<u64, String> {
+    let number = text.parse().ok().filter(|n| *n > 0);
+    number.ok_or_else(|| "must be a whole number above 0".to_owned())
 }
 
 fn connections(text: &str) -> Result<usize, String> {

@@ -14,6 +14,8 @@ use crate::outcome::Outcome;
 pub(super) enum Sent {
     /// Signed as the provider would.
     Authentic,
+    /// The same with a body as it is stored: it may have been sent before.
+    Stored,
     /// The very same bytes again.
     Duplicate,
     /// A signature that does not fit.
@@ -22,7 +24,7 @@ pub(super) enum Sent {
 
 /// What came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Got {
+pub(in crate::cli) enum Got {
     /// An answer that names one of our outcomes.
     Outcome(&'static str),
     /// An answer that names none; its status.
@@ -32,11 +34,10 @@ pub(super) enum Got {
 }
 
 /// All of it, by kind.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
     counts: BTreeMap<(Sent, Got), u64>,
     micros: Vec<u32>,
-    as_stored: bool,
 }
 
 impl Got {
@@ -66,6 +67,7 @@ impl fmt::Display for Sent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Authentic => "authentic",
+            Self::Stored => "as stored",
             Self::Duplicate => "duplicate",
             Self::Forged => "forged",
         })
@@ -73,11 +75,6 @@ impl fmt::Display for Sent {
 }
 
 impl Tally {
-    /// Nothing yet. Where bodies are sent as they are stored, they may have been sent before.
-    pub(super) fn new(as_stored: bool) -> Self {
-        Self { counts: BTreeMap::new(), micros: Vec::new(), as_stored }
-    }
-
     /// Adds one answer and how long it took.
     pub(super) fn add(&mut self, sent: Sent, got: Got, took: Duration) {
         *self.counts.entry((sent, got)).or_default() += 1;
@@ -87,10 +84,10 @@ impl Tally {
     }
 
     /// Adds two copies that were under way at the same time: either may have come first.
-    pub(super) fn add_pair(&mut self, one: (Got, Duration), other: (Got, Duration)) {
+    pub(super) fn add_pair(&mut self, sent: Sent, one: (Got, Duration), other: (Got, Duration)) {
         let (first, second) =
             if other.0.is_fresh() && !one.0.is_fresh() { (other, one) } else { (one, other) };
-        self.add(Sent::Authentic, first.0, first.1);
+        self.add(sent, first.0, first.1);
         self.add(Sent::Duplicate, second.0, second.1);
     }
 
@@ -104,7 +101,7 @@ impl Tally {
 
     /// Deliveries whose answer is not what it should be.
     pub(super) fn unexpected(&self) -> u64 {
-        let wrong = |((sent, got), _): &(&(Sent, Got), &u64)| !self.fits(*sent, *got);
+        let wrong = |((sent, got), _): &(&(Sent, Got), &u64)| !fits(*sent, *got);
         self.counts.iter().filter(wrong).map(|(_, count)| count).sum()
     }
 
@@ -120,7 +117,7 @@ impl Tally {
         table.load_style(NOTHING);
         table.set_header(["SENT", "ANSWERED", "COUNT", ""]);
         for ((sent, got), count) in &self.counts {
-            let verdict = if self.fits(*sent, *got) { "as it should be" } else { "UNEXPECTED" };
+            let verdict = if fits(*sent, *got) { "as it should be" } else { "UNEXPECTED" };
             table.add_row([
                 sent.to_string(),
                 got.to_string(),
@@ -132,27 +129,13 @@ impl Tally {
         let seconds = took.as_secs_f64().max(0.001);
         self.micros.sort_unstable();
         format!(
-            "{}\n\n{total} deliveries in {seconds:.1} s ({:.0} a second); answered within {} (p50), \
-             {} (p99)\n",
+            "{}\n\n{total} deliveries in {seconds:.1} s ({:.0} a second); answered within {} \
+             (p50), {} (p99)\n",
             table.trim_fmt(),
             total as f64 / seconds,
             self.within(0.50),
             self.within(0.99),
         )
-    }
-
-    fn fits(&self, sent: Sent, got: Got) -> bool {
-        let Got::Outcome(label) = got else {
-            return false;
-        };
-        match sent {
-            Sent::Authentic => {
-                matches!(label, "accepted" | "quarantined" | "ping")
-                    || (self.as_stored && label == "duplicate")
-            }
-            Sent::Duplicate => matches!(label, "duplicate" | "ping"),
-            Sent::Forged => label == "bad_signature",
-        }
     }
 
     /// The nearest-rank percentile of a sorted list.
@@ -165,6 +148,18 @@ impl Tally {
     }
 }
 
+fn fits(sent: Sent, got: Got) -> bool {
+    let Got::Outcome(label) = got else {
+        return false;
+    };
+    match sent {
+        Sent::Authentic => matches!(label, "accepted" | "quarantined" | "ping"),
+        Sent::Stored => matches!(label, "accepted" | "quarantined" | "ping" | "duplicate"),
+        Sent::Duplicate => matches!(label, "duplicate" | "ping"),
+        Sent::Forged => label == "bad_signature",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,7 +168,7 @@ mod tests {
 
     #[test]
     fn only_what_should_come_back_is_expected() {
-        let mut tally = Tally::new(false);
+        let mut tally = Tally::default();
         tally.add(Sent::Authentic, Got::answer(200, Some("accepted")), MS);
         tally.add(Sent::Authentic, Got::answer(200, Some("ping")), MS);
         tally.add(Sent::Duplicate, Got::answer(200, Some("duplicate")), MS);
@@ -193,18 +188,18 @@ mod tests {
     fn of_two_copies_under_way_at_once_exactly_one_is_fresh() {
         let accepted = (Got::Outcome("accepted"), MS);
         let duplicate = (Got::Outcome("duplicate"), MS);
-        let mut tally = Tally::new(false);
-        tally.add_pair(accepted, duplicate);
-        tally.add_pair(duplicate, accepted);
+        let mut tally = Tally::default();
+        tally.add_pair(Sent::Authentic, accepted, duplicate);
+        tally.add_pair(Sent::Authentic, duplicate, accepted);
         assert_eq!(tally.unexpected(), 0);
-        tally.add_pair(accepted, accepted);
+        tally.add_pair(Sent::Authentic, accepted, accepted);
         assert_eq!(tally.unexpected(), 1);
     }
 
     #[test]
     fn what_was_sent_before_may_be_a_duplicate() {
-        let mut tally = Tally::new(true);
-        tally.add(Sent::Authentic, Got::Outcome("duplicate"), MS);
+        let mut tally = Tally::default();
+        tally.add(Sent::Stored, Got::Outcome("duplicate"), MS);
         assert_eq!(tally.unexpected(), 0);
     }
 }

@@ -65,45 +65,59 @@ fn an_identity_outlives_its_row_and_a_sequence_is_never_given_again() {
     assert_eq!(sequences, [1, 4]);
 }
 
-/// Sealed filters after some hand was laid on them while the journal was closed.
-fn with_filters_changed(change: &str) {
+fn filters(dir: &Path) -> Vec<Vec<u8>> {
+    let connection = inspect(dir);
+    let mut statement = connection
+        .prepare("SELECT filter FROM generation WHERE filter IS NOT NULL ORDER BY number")
+        .unwrap();
+    let filters = statement.query_map([], |row| row.get(0)).unwrap();
+    filters.map(Result::unwrap).collect()
+}
+
+/// Changes the first sealed filter while the journal is closed: everything is still known, and the
+/// filter is stored again as it was.
+fn is_built_again(change: impl Fn(&mut Vec<u8>)) {
     let dir = folder();
     let journal = open(dir.path(), small());
     fill(&journal, 0..25);
     journal.close();
-    let changed = inspect(dir.path()).execute(change, []).unwrap();
-    assert!(changed > 0);
+    let whole = filters(dir.path());
+    let mut changed = whole[0].clone();
+    change(&mut changed);
+    assert_ne!(changed, whole[0]);
+    inspect(dir.path())
+        .execute("UPDATE generation SET filter = ?1 WHERE number = 1", [changed])
+        .unwrap();
     let journal = open(dir.path(), small());
     all_are_known(&journal, 0..25);
     journal.close();
-    // And it was stored again: whole, and knowing what it must.
-    let healthy: i64 = inspect(dir.path())
-        .query_row(
-            "SELECT count(*) FROM generation WHERE filter != zeroblob(length(filter))",
-            [],
-            |row| row.get(0),
-        )
-        .unwrap();
-    assert_eq!(healthy, 2);
+    assert_eq!(filters(dir.path()), whole);
 }
 
 #[test]
 fn a_damaged_filter_is_built_again_from_its_table() {
-    with_filters_changed(
-        "UPDATE generation SET filter = zeroblob(length(filter)) WHERE filter IS NOT NULL",
-    );
+    is_built_again(|filter| filter.fill(0));
+    is_built_again(|filter| filter.truncate(12));
+    is_built_again(Vec::clear);
+    // A bit too many: no identity is forgotten, only the checksum tells.
+    is_built_again(|filter| {
+        let byte = filter.iter_mut().find(|byte| **byte != 0xff).unwrap();
+        *byte |= byte.wrapping_add(1);
+    });
 }
 
 #[test]
 fn a_missing_filter_is_built_again_from_its_table() {
-    with_filters_changed("UPDATE generation SET filter = NULL WHERE number = 1");
-}
-
-#[test]
-fn a_filter_cut_short_is_built_again_from_its_table() {
-    with_filters_changed(
-        "UPDATE generation SET filter = substr(filter, 1, 12) WHERE filter IS NOT NULL",
-    );
+    let dir = folder();
+    let journal = open(dir.path(), small());
+    fill(&journal, 0..25);
+    journal.close();
+    let whole = filters(dir.path());
+    inspect(dir.path()).execute("UPDATE generation SET filter = NULL", []).unwrap();
+    let journal = open(dir.path(), small());
+    all_are_known(&journal, 0..25);
+    journal.close();
+    assert_eq!(filters(dir.path()), whole);
 }
 
 #[test]

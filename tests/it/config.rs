@@ -1,0 +1,214 @@
+//! Every example configuration is read as an operator's would be, and what runs by it fits it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "in a test a panic is the finding"
+)]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use clap::{CommandFactory, Parser};
+use hookgate::cli::{Arguments, Verb};
+use hookgate::clock::Timestamp;
+use hookgate::config::{self, Config, Mistakes};
+use hookgate::providers::Providers;
+
+const IDENTITY: &str = "ERERERERERERERERERERERERERERERERERERERERERE=";
+const PSEUDONYM: &str = "IiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiI=";
+
+/// The contract's example without the lines that are not built yet.
+const CONTRACT: &str = r#"
+[server]
+instance = "gate-1"               # default: the host name; stable over restarts, unique in a fleet
+listen = "0.0.0.0:8080"
+body_max = "4MiB"                 # LiveKit metadata makes bodies of two megabytes legal
+trusted_proxies = ["10.0.0.0/8"]  # only these may say whom they speak for (X-Forwarded-For, PROXY protocol)
+drain_grace = "5s"                # not ready, but still taking deliveries, so that a load balancer can look away
+drain_deadline = "20s"
+# tls = { cert = "…", key = "…" } # re-read when the files change
+
+[admin]
+listen = "127.0.0.1:9080"         # /livez /readyz /metrics are open, all else needs a token
+
+[journal]
+dir = "/var/lib/hookgate"
+
+[kafka]
+brokers = "kafka-1:9092,kafka-2:9092"
+topic_prefix = "video"            # video.recording, video.participant, video.lifecycle, video.quarantine
+delivery = "at_least_once"        # or "exactly_once"
+create_topics = false             # with partitions = 12, replication_factor = 3
+compression = "zstd"
+properties = { "security.protocol" = "SASL_SSL", "sasl.password" = { env = "KAFKA_PASSWORD" } }
+
+[keys]                            # 32 random bytes in base64 each
+identity = { env = "HOOKGATE_IDENTITY_KEY" }    # event ids and record keys; the same on every instance
+pseudonym = { env = "HOOKGATE_PSEUDONYM_KEY" }  # persons, and rooms whose names may not leave
+
+[[source]]
+name = "curaway-daily"            # POST /v1/webhooks/curaway-daily
+provider = "daily"                # or "livekit"
+tenant = "tenant-curaway-patients"
+aliases = ["/v1/daily_webhook"]
+secrets = [ { env = "DAILY_WEBHOOK_SECRET" }, { file = "old-secret", not_after = "2026-12-01T00:00:00Z" } ]
+# scheme = "hex"                  # X-Daily-Signature
+# awaiting_secret = true          # while a webhook is being registered
+mode = "live"
+signature_max_age = "2h"          # by the signed timestamp; "off" allowed
+rate = { per_second = 1000, burst = 2000 }
+on_violation = "mask"             # or "quarantine"
+role_labels = ["Doctor", "Patient", "Companion"]
+room_name = "^consult-[0-9a-f]{8}$"   # names that match may leave as they are; others leave as pseudonyms
+artifact_key = "^recordings/[0-9a-f-]{36}/"   # storage keys that match may leave
+
+[[source]]
+name = "classes"
+provider = "livekit"
+tenant = "tenant-school"
+keys = [ { api_key = "APIabc", secret = { env = "LIVEKIT_API_SECRET" } } ]
+"#;
+
+fn env() -> BTreeMap<String, String> {
+    [
+        ("HOOKGATE_IDENTITY_KEY", IDENTITY),
+        ("HOOKGATE_PSEUDONYM_KEY", PSEUDONYM),
+        ("DAILY_WEBHOOK_SECRET", IDENTITY),
+        ("LIVEKIT_API_SECRET", IDENTITY),
+        ("KAFKA_PASSWORD", "canary-password"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into()
+}
+
+fn parse(text: &str, env: &BTreeMap<String, String>) -> Result<Config, Mistakes> {
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["old-secret", "identity", "pseudonym", "daily", "livekit", "kafka"] {
+        let secret = if file == "pseudonym" { PSEUDONYM } else { IDENTITY };
+        std::fs::write(folder.path().join(file), secret).unwrap();
+    }
+    let text = text.replace("FOLDER", folder.path().to_str().unwrap());
+    let now = Timestamp::parse("2026-11-20T10:00:00Z").unwrap();
+    config::parse(&text, folder.path(), env, &Providers::standard(), now)
+}
+
+/// A build without TLS names the feature that an example needs; any other build takes it.
+fn passing(parsed: Result<Config, Mistakes>) -> Option<Config> {
+    match parsed {
+        Ok(config) => Some(config),
+        Err(mistakes) if cfg!(feature = "tls") => panic!("{mistakes}"),
+        Err(mistakes) => {
+            let named = |m: &config::Mistake| m.rule.contains("with the feature `tls`");
+            assert!(mistakes.each().iter().all(named), "{mistakes}");
+            None
+        }
+    }
+}
+
+#[test]
+fn the_contract_s_example_passes() {
+    let Some(config) = passing(parse(CONTRACT, &env())) else {
+        return;
+    };
+    assert_eq!(config.server.instance.as_str(), "gate-1");
+    assert_eq!(config.sources.len(), 2);
+    let daily = &config.sources[0];
+    assert_eq!(daily.routes, ["/v1/webhooks/curaway-daily", "/v1/daily_webhook"]);
+    let labels = daily.scheme.secret_labels();
+    assert_eq!(labels, ["DAILY_WEBHOOK_SECRET", "old-secret"]);
+    assert!(!format!("{config:?}").contains("canary"));
+}
+
+#[test]
+fn the_documented_defaults_pass_with_the_real_providers() {
+    let config = passing(parse(config::DEFAULTS, &env())).unwrap();
+    assert_eq!(config.sources.len(), 2);
+    assert_eq!(config.warnings, []);
+}
+
+#[test]
+fn the_example_to_deploy_passes() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/hookgate.toml");
+    let text = std::fs::read_to_string(path).unwrap();
+    if let Some(config) = passing(parse(&text, &env())) {
+        assert_eq!(config.journal.dir, Path::new("/var/lib/hookgate"));
+        // What is warned about may depend on this machine's certificates only.
+        let rest = |key: &str| key != "kafka.properties";
+        assert!(!config.warnings.iter().any(|w| rest(&w.key)), "{:?}", config.warnings);
+    }
+}
+
+fn deployed(file: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(file);
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// The configuration that a command line would serve by.
+fn served_by(words: &[&str]) -> String {
+    let arguments = Arguments::try_parse_from(words).unwrap_or_else(|error| panic!("{error}"));
+    let Verb::Serve(serve) = arguments.verb else { panic!("{words:?} does not serve") };
+    serve.config.display().to_string()
+}
+
+#[test]
+fn the_unit_runs_a_command_line_that_exists_and_keys_that_exist() {
+    let unit = deployed("hookgate.service");
+    let value = |key: &str| {
+        let lines = unit.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let command = value("ExecStart").remove(0);
+    let words: Vec<&str> = command.split(' ').collect();
+    assert_eq!(served_by(&words), "/etc/hookgate/hookgate.toml");
+    assert_eq!(value("StateDirectory"), ["hookgate"]);
+
+    let mut env = BTreeMap::new();
+    for assignment in value("Environment") {
+        let (name, text) = assignment.trim_matches('"').split_once('=').unwrap();
+        env.insert(name.to_owned(), text.replace("%d/", ""));
+    }
+    let credentials = value("LoadCredential");
+    assert_eq!(credentials.len(), env.len());
+    for credential in &credentials {
+        let (name, _) = credential.split_once(':').unwrap();
+        let file = format!("file = '{name}'");
+        assert!(env.values().any(|text| text.contains(&file)), "{name}");
+    }
+    // No other variable is needed: every secret comes from a credential.
+    if let Some(config) = passing(parse(&deployed("hookgate.toml"), &env)) {
+        assert_eq!(config.sources[0].scheme.secret_labels(), ["daily"]);
+    }
+
+    let stop: u64 = value("TimeoutStopSec")[0].trim_end_matches('s').parse().unwrap();
+    let deadline = parse(config::DEFAULTS, &self::env()).unwrap().server.drain_deadline;
+    assert!(stop > deadline.as_secs(), "a stop must outlast the drain");
+}
+
+#[test]
+fn the_image_runs_a_command_line_that_exists_on_files_it_has() {
+    let image = deployed("Dockerfile");
+    let list = |key: &str| -> Vec<String> {
+        let line = image.lines().find_map(|line| line.strip_prefix(key)).unwrap();
+        serde_json::from_str(line.trim()).unwrap()
+    };
+    let command = [list("ENTRYPOINT "), list("CMD ")].concat();
+    let words: Vec<&str> = command.iter().map(String::as_str).collect();
+    let config = served_by(&words);
+    assert!(image.contains(&format!("COPY deploy/hookgate.toml {config}\n")));
+    assert!(image.contains(&format!("/target/release/hookgate {}\n", command[0])));
+    assert!(image.contains("\nVOLUME /var/lib/hookgate\n"));
+    assert!(image.lines().any(|line| line == "USER 10001"));
+    let toolchain = format!("FROM rust:{}-", env!("CARGO_PKG_RUST_VERSION"));
+    assert!(image.contains(&toolchain), "the image builds with the toolchain of Cargo.toml");
+}
+
+#[test]
+fn the_exit_code_that_is_not_restarted_is_the_configuration_s() {
+    let unit = deployed("hookgate.service");
+    assert!(unit.contains("\nRestartPreventExitStatus=78\n"));
+    let help = Arguments::command().render_long_help().to_string();
+    assert!(help.contains("78 configuration"), "{help}");
+}
