@@ -59,8 +59,8 @@ impl Holds {
         released
     }
 
-    /// Forgets what is past. Whether anything was.
-    pub(super) fn forget(&mut self, window: &mut Window) -> bool {
+    /// Forgets what is past. Whether anything was: what waits must then be found again.
+    pub(super) fn forget(&mut self, window: &Window) -> bool {
         let before = self.0.len();
         self.0.retain(|_, hold| !window.is_settled(hold.slot));
         self.0.len() != before
@@ -76,5 +76,51 @@ impl Holds {
     pub(super) fn reasons(&self) -> Vec<(Family, Failure)> {
         let reason = |(family, hold): (&Family, &Hold)| (*family, hold.failure.clone());
         self.0.iter().map(reason).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::window::tests::stored;
+    use super::*;
+    use crate::bounds;
+    use crate::event::Kind;
+
+    fn missing() -> Failure {
+        Failure { trouble: Trouble::UnknownTopic, detail: "missing".to_owned() }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_held_family_is_tried_again_after_a_pause_and_holds_no_other() {
+        let mut holds = Holds::default();
+        holds.hold(Family::Lifecycle, 3, missing());
+        assert!(holds.is_held(Family::Lifecycle) && !holds.is_held(Family::Recording));
+        assert!(!holds.release(|_| false));
+        tokio::time::advance(bounds::BACKOFF_MIN * 2).await;
+        assert!(holds.release(|_| false) && !holds.is_held(Family::Lifecycle));
+        assert_eq!(holds.reasons(), [(Family::Lifecycle, missing())]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_topic_that_appears_ends_the_pause_and_one_that_is_forbidden_waits() {
+        let mut holds = Holds::default();
+        holds.hold(Family::Lifecycle, 3, missing());
+        let forbidden = Failure { trouble: Trouble::Unauthorized, detail: "forbidden".to_owned() };
+        holds.hold(Family::Recording, 4, forbidden);
+        assert!(holds.release(|_| true));
+        assert!(!holds.is_held(Family::Lifecycle) && holds.is_held(Family::Recording));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_hold_ends_when_the_event_it_failed_on_is_through() {
+        let mut holds = Holds::default();
+        let mut window = Window::default();
+        holds.hold(Family::Lifecycle, 0, missing());
+        window.push(stored(1, Kind::RoomStarted));
+        assert!(!holds.forget(&window) && holds.next().is_some());
+        let (slot, _) = window.next_to_send(None, |_| false).unwrap();
+        window.sent(slot);
+        window.acknowledged(slot);
+        assert!(holds.forget(&window) && holds.next().is_none());
     }
 }

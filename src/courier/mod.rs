@@ -71,7 +71,7 @@ pub struct Status {
 impl Status {
     fn new(cursor: u64) -> Self {
         Self {
-            kafka: Kafka::Down { reason: "no broker has answered yet".to_owned() },
+            kafka: Kafka::Down { reason: outlook::NO_ANSWER_YET.to_owned() },
             warnings: Arc::default(),
             cursor,
             in_flight: 0,

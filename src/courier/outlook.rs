@@ -15,6 +15,8 @@ use crate::publish::{Failure, Inspection, Trouble};
 pub(super) struct Outlook {
     /// The last word on whether brokers answer: why not, or `None`.
     away: Option<Failure>,
+    /// Whether that word is theirs, or only that nothing is known yet.
+    heard: bool,
     /// What stops the whole client, until the event it failed on is through.
     stopped: Option<Failure>,
     /// Why the journal cannot be read.
@@ -34,6 +36,7 @@ impl Outlook {
     pub(super) fn new() -> Self {
         Self {
             away: Some(Failure { trouble: Trouble::Unreachable, detail: NO_ANSWER_YET.to_owned() }),
+            heard: false,
             stopped: None,
             unreadable: None,
             held: Vec::new(),
@@ -47,6 +50,7 @@ impl Outlook {
     /// A broker answered or acknowledged.
     pub(super) fn answered(&mut self) {
         self.away = None;
+        self.heard = true;
         self.fresh = Some(Deadline::after(bounds::BROKER_FRESH));
     }
 
@@ -57,9 +61,16 @@ impl Outlook {
 
     /// No broker answers, or none believes us. Whether that is news.
     pub(super) fn away(&mut self, failure: Failure) -> bool {
-        let trouble = failure.trouble;
-        let before = self.away.replace(failure);
-        before.is_none_or(|before| before.trouble != trouble || before.detail == NO_ANSWER_YET)
+        let known = self.away.as_ref().filter(|_| self.heard);
+        // A broker that hangs up on us does not answer either: the reason for it says more.
+        let refused = known.is_some_and(|known| known.trouble == Trouble::Authentication);
+        if refused && failure.trouble == Trouble::Unreachable {
+            return false;
+        }
+        let news = known.is_none_or(|known| known.trouble != failure.trouble);
+        self.away = Some(failure);
+        self.heard = true;
+        news
     }
 
     /// Whether no broker answers.
@@ -143,7 +154,8 @@ impl Outlook {
     }
 }
 
-const NO_ANSWER_YET: &str = "no broker has answered yet";
+/// The reason before there is one.
+pub(super) const NO_ANSWER_YET: &str = "no broker has answered yet";
 
 fn log(kafka: &Kafka) {
     match kafka {
@@ -187,6 +199,17 @@ mod tests {
         assert!(!outlook.away(failure(Trouble::Unreachable, "down")));
         let reason = "down".to_owned();
         assert_eq!(outlook.kafka(), Kafka::Down { reason });
+    }
+
+    #[tokio::test]
+    async fn why_brokers_hang_up_on_us_says_more_than_that_they_do() {
+        let mut outlook = Outlook::new();
+        assert!(outlook.away(failure(Trouble::Authentication, "bad password")));
+        assert!(!outlook.away(failure(Trouble::Unreachable, "down")));
+        let reason = "bad password".to_owned();
+        assert_eq!(outlook.kafka(), Kafka::Waiting { reason });
+        outlook.answered();
+        assert!(outlook.away(failure(Trouble::Unreachable, "down")));
     }
 
     #[tokio::test]

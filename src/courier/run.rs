@@ -239,7 +239,9 @@ impl<'a> Run<'a> {
     /// Moves the cursor, and says how things are.
     fn tell(&mut self) {
         self.release(|_| false);
-        if self.holds.forget(&mut self.window) {
+        if self.holds.forget(&self.window) {
+            // Others of the family may have failed after the one that is through now.
+            self.window.rewind();
             self.outlook.hold(self.holds.reasons());
         }
         if self.stuck.is_some_and(|slot| self.window.is_settled(slot)) {

@@ -215,13 +215,11 @@ impl Window {
         found.is_some_and(|slot| slot.state == State::Acknowledged)
     }
 
-    /// Whether a slot up to this one must still be sent alone: one that is neither done with, nor a
-    /// stand-in already, nor of a held family, which may wait for days.
+    /// Whether a slot up to this one must still be sent alone: one that is neither done with nor of
+    /// a held family, which may wait for days.
     pub(super) fn has_suspects(&self, last: usize, held: impl Fn(Family) -> bool) -> bool {
         let count = (last + 1).saturating_sub(self.base).min(self.slots.len());
-        let suspect = |slot: &Slot| {
-            slot.state != State::Acknowledged && slot.oversized.is_none() && !held(slot.family())
-        };
+        let suspect = |slot: &Slot| slot.state != State::Acknowledged && !held(slot.family());
         self.slots.range(..count).any(suspect)
     }
 
@@ -245,11 +243,11 @@ impl Window {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::event::{Digest128, EventId, Kind};
 
-    fn stored(sequence: u64, kind: Kind) -> Stored {
+    pub(in crate::courier) fn stored(sequence: u64, kind: Kind) -> Stored {
         Stored {
             sequence,
             id: EventId(Digest128([0; 16])),
