@@ -44,20 +44,14 @@ impl Lane {
         };
         let mut credentials = Credentials::default();
         if name == "livekit" {
-            credentials.keys = vec![ApiKey {
-                api_key: API_KEY.to_owned(),
-                signing,
-            }];
+            credentials.keys = vec![ApiKey { api_key: API_KEY.to_owned(), signing }];
         } else {
             credentials.secrets = vec![signing];
         }
         let ready = (provider.build)(credentials, NOW).unwrap_or_else(|mistakes| {
             panic!("the bench's own settings are wrong: {mistakes:?}");
         });
-        let keys = Keys {
-            identity: Secret::new(vec![1; 32]),
-            pseudonym: Secret::new(vec![2; 32]),
-        };
+        let keys = Keys { identity: Secret::new(vec![1; 32]), pseudonym: Secret::new(vec![2; 32]) };
         let settings = Settings {
             source: SourceName::new(name),
             tenant: TenantName::new("bench"),
@@ -66,14 +60,9 @@ impl Lane {
             room_name: None,
             artifact_key: None,
         };
-        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("fixtures")
-            .join(request);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(request);
         let body = Fixture::read(&path).expect("a stored request").body;
-        let at = body
-            .windows(id.len())
-            .position(|part| part == id.as_bytes())
-            .expect("its id");
+        let at = body.windows(id.len()).position(|part| part == id.as_bytes()).expect("its id");
         Self {
             provider,
             verifier: Verifier::new(ready.scheme),
@@ -96,9 +85,7 @@ impl Lane {
         let peer = Peer::new(IpAddr::from([127, 0, 0, 1]));
         let head = Head::new(SourceName::new("bench"), NOW, peer, RequestId::fresh(1));
         let signed = self.verifier.scheme().sign(body, NOW);
-        signed.into_iter().fold(head, |head, (name, value)| {
-            head.with(name, value.as_bytes())
-        })
+        signed.into_iter().fold(head, |head, (name, value)| head.with(name, value.as_bytes()))
     }
 
     /// Proves a delivery.
@@ -113,11 +100,7 @@ impl Lane {
 
     /// Understands an event and takes it across the boundary.
     pub(crate) fn clean(&self, verified: &Verified) -> Clean {
-        self.boundary.scrub(normalize(
-            verified,
-            self.provider.name,
-            self.provider.dialect,
-        ))
+        self.boundary.scrub(normalize(verified, self.provider.name, self.provider.dialect))
     }
 }
 
@@ -126,11 +109,7 @@ pub(crate) fn lanes() -> [Lane; 2] {
     let daily = "daily/participant.joined/request.http";
     let livekit = "livekit-call/004-participant_joined.http";
     [
-        Lane::new(
-            "daily",
-            daily,
-            "22222222-bbbb-4bbb-8bbb-222222222222-1790000001961",
-        ),
+        Lane::new("daily", daily, "22222222-bbbb-4bbb-8bbb-222222222222-1790000001961"),
         Lane::new("livekit", livekit, "YuPgy89U8Hhj"),
     ]
 }

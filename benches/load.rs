@@ -46,12 +46,8 @@ impl Run {
 pub(crate) fn post(to: SocketAddr, requests: &Requests, connections: usize) -> Run {
     let requests = Arc::clone(requests);
     let client = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
-        runtime
-            .expect("a runtime")
-            .block_on(run(to, requests, connections))
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(run(to, requests, connections))
     });
     client.join().expect("the client ends")
 }
@@ -70,12 +66,7 @@ async fn run(to: SocketAddr, requests: Requests, connections: usize) -> Run {
         tokio::spawn(connection(stream, next, requests))
     });
     let tasks: Vec<_> = tasks.collect();
-    let mut all = Run {
-        good: 0,
-        bad: 0,
-        took: Duration::ZERO,
-        latencies: Vec::new(),
-    };
+    let mut all = Run { good: 0, bad: 0, took: Duration::ZERO, latencies: Vec::new() };
     for task in tasks {
         let (good, bad, latencies) = task.await.expect("a connection ends");
         all.good += good;
@@ -99,11 +90,7 @@ async fn connection(
         stream.write_all(request).await.expect("the server reads");
         let status = answer(&mut stream, &mut buffer).await;
         latencies.push(began.elapsed());
-        if &status == b"200" {
-            good += 1
-        } else {
-            bad += 1
-        }
+        if &status == b"200" { good += 1 } else { bad += 1 }
     }
     (good, bad, latencies)
 }
@@ -112,10 +99,7 @@ async fn connection(
 async fn answer(stream: &mut TcpStream, buffer: &mut [u8]) -> [u8; 3] {
     let mut filled = 0;
     loop {
-        let read = stream
-            .read(&mut buffer[filled..])
-            .await
-            .expect("the server answers");
+        let read = stream.read(&mut buffer[filled..]).await.expect("the server answers");
         assert!(read > 0, "the server closed the connection");
         filled += read;
         let text = &buffer[..filled];
@@ -130,11 +114,7 @@ async fn answer(stream: &mut TcpStream, buffer: &mut [u8]) -> [u8; 3] {
 
 fn content_length(head: &[u8]) -> usize {
     let head = std::str::from_utf8(head).expect("an ASCII head");
-    let line = head
-        .lines()
-        .find(|line| line.to_ascii_lowercase().starts_with("content-length:"));
-    let value = line
-        .and_then(|line| line.split(':').nth(1))
-        .expect("a content-length");
+    let line = head.lines().find(|line| line.to_ascii_lowercase().starts_with("content-length:"));
+    let value = line.and_then(|line| line.split(':').nth(1)).expect("a content-length");
     value.trim().parse().expect("a number")
 }

@@ -48,22 +48,13 @@ fn main() {
     }
     let rounds = number("ROUNDS", 3) as usize;
     let rows = number("ROWS", 1_000_000);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.expect("a runtime");
-    let mut bench = Bench {
-        lanes: lanes(),
-        made: 0,
-        rounds,
-        runtime,
-    };
+    let mut bench = Bench { lanes: lanes(), made: 0, rounds, runtime };
     let bare = bench.runtime.block_on(bare());
 
     let sizes = bench.lanes.each_ref().map(|lane| lane.body(1).len());
-    say(&format!(
-        "payloads of {sizes:?} bytes, {rounds} rounds, medians"
-    ));
+    say(&format!("payloads of {sizes:?} bytes, {rounds} rounds, medians"));
     say(
         "| journal | courier | connections | bare req/s | hookgate req/s | ratio | p50 ms | p99 ms |",
     );
@@ -129,13 +120,8 @@ impl Bench {
         let now = Clock::system().now();
         let config = config::parse(&text, folder, &env, &Providers::standard(), now);
         let config = config.unwrap_or_else(|mistakes| panic!("{mistakes}"));
-        let parts = Parts {
-            publish: broker.is_some(),
-            ..Parts::default()
-        };
-        self.runtime
-            .block_on(App::start(config, parts))
-            .expect("a gateway")
+        let parts = Parts { publish: broker.is_some(), ..Parts::default() };
+        self.runtime.block_on(App::start(config, parts)).expect("a gateway")
     }
 
     /// One row of the table for each number of connections.
@@ -211,10 +197,7 @@ impl Bench {
                 callers.join_all().await
             });
         }
-        eprintln!(
-            "{rows} rows written in {:.1} s",
-            began.elapsed().as_secs_f64()
-        );
+        eprintln!("{rows} rows written in {:.1} s", began.elapsed().as_secs_f64());
     }
 }
 
@@ -241,16 +224,11 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
     } else {
         "{}"
     };
-    Ok(Response::new(Full::new(Bytes::from_static(
-        text.as_bytes(),
-    ))))
+    Ok(Response::new(Full::new(Bytes::from_static(text.as_bytes()))))
 }
 
 fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name)
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(default)
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {
@@ -265,7 +243,5 @@ fn millis(duration: Duration) -> f64 {
 
 fn say(line: &str) {
     let mut out = std::io::stdout();
-    writeln!(out, "{line}")
-        .and_then(|()| out.flush())
-        .expect("standard output");
+    writeln!(out, "{line}").and_then(|()| out.flush()).expect("standard output");
 }

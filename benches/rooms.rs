@@ -45,9 +45,7 @@ fn rules(criterion: &mut Criterion) {
 }
 
 fn append(criterion: &mut Criterion) {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .build();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build();
     let runtime = runtime.expect("a runtime");
     let folder = tempfile::tempdir().expect("a folder");
     let settings = journal::Settings {

@@ -14,21 +14,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{sleep, timeout};
 
 use crate::clock::Clock;
-use crate::config::{self, Config};
-use crate::courier::{self, Courier};
-use crate::edge::{self, Admin, Behind, Edge, Limits, Routed};
-use crate::event::Family;
-use crate::intake::{Intake, Source};
+use crate::config::Config;
+use crate::courier::Courier;
+use crate::edge::{self, Admin, Behind, Edge, Limits};
+use crate::intake::Intake;
 use crate::journal::{self, Health, Journal, LedgerRow};
-use crate::scrub::{Boundary, Keys, RULES};
-use crate::telemetry::{Lists, SourceLabels, Telemetry};
 use crate::throttle::Peers;
-use crate::verify::Refusal;
 
+mod assembly;
 mod board;
 
 use board::{Panel, Stopping};
@@ -46,11 +43,7 @@ pub struct Parts {
 
 impl Default for Parts {
     fn default() -> Self {
-        Self {
-            clock: Clock::system(),
-            limits: Limits::default(),
-            publish: true,
-        }
+        Self { clock: Clock::system(), limits: Limits::default(), publish: true }
     }
 }
 
@@ -113,7 +106,8 @@ pub struct App {
     courier: Option<Courier>,
     journal: Journal,
     panel: Arc<Panel>,
-    upkeep: JoinHandle<()>,
+    /// Ends when it is dropped.
+    upkeep: JoinSet<()>,
     clock: Clock,
     grace: Duration,
     deadline: Duration,
@@ -123,37 +117,20 @@ pub struct App {
 impl App {
     /// Starts a gateway. When this returns, deliveries are taken.
     pub async fn start(config: Config, parts: Parts) -> Result<Self, StartError> {
-        let Config {
-            server,
-            admin,
-            journal: place,
-            kafka,
-            keys,
-            sources,
-            warnings,
-        } = config;
+        let Config { server, admin, journal: place, kafka, keys, sources, warnings } = config;
         for warning in warnings {
             tracing::warn!(%warning, "the configuration allows what should be known");
         }
-        let Parts {
-            clock,
-            limits,
-            publish,
-        } = parts;
-        let telemetry = Arc::new(telemetry(&kafka)?);
-        let sources = routed(sources, &keys, &telemetry, &clock);
-        let settings = journal_settings(place, &server, telemetry.clone());
-        let journal = open(settings, clock.clone()).await?;
+        let Parts { clock, limits, publish } = parts;
+        let telemetry = Arc::new(assembly::telemetry(&kafka)?);
+        let sources = assembly::routed(sources, &keys, &telemetry, &clock);
+        let settings = assembly::journal_settings(place, &server, telemetry.clone());
+        let journal = assembly::open(settings, clock.clone()).await?;
         let start = || Courier::start(journal.clone(), kafka, clock.clone(), telemetry.clone());
         let courier = publish.then(start);
         let status = courier.as_ref().map(Courier::status);
         let listed = sources.iter().map(|routed| routed.source.clone()).collect();
-        let panel = Arc::new(Panel::new(
-            journal.clone(),
-            status,
-            telemetry.clone(),
-            listed,
-        ));
+        let panel = Arc::new(Panel::new(journal.clone(), status, telemetry.clone(), listed));
         panel.restore().await?;
         let admin = Admin::start(admin.listen, limits.clone(), clock.clone(), panel.clone())
             .map_err(port("admin.listen", admin.listen))?;
@@ -178,7 +155,8 @@ impl App {
             body_bytes_ceiling = edge.body_bytes_ceiling(),
             "deliveries are taken",
         );
-        let upkeep = tokio::spawn(board::keep_up(panel.clone(), peers));
+        let mut upkeep = JoinSet::new();
+        upkeep.spawn(board::keep_up(panel.clone(), peers));
         Ok(Self {
             edge,
             admin,
@@ -213,6 +191,7 @@ impl App {
     pub async fn run_until_signal(self) -> Result<Stopped, StartError> {
         let mut signals = Signals::new()?;
         let mut health = self.journal.health();
+        tracing::info!("running until a signal comes");
         tokio::select! {
             () = signals.next() => tracing::info!("a signal asks the gateway to stop"),
             _ = health.wait_for(|health| *health == Health::Poisoned) => {
@@ -232,10 +211,7 @@ impl App {
         let began = self.clock.steady();
         let mut deadline = Box::pin(sleep(self.deadline));
         self.panel.stopping(Stopping::Grace);
-        tracing::info!(
-            grace_seconds = self.grace.as_secs_f64(),
-            "not ready; still taking"
-        );
+        tracing::info!(grace_seconds = self.grace.as_secs_f64(), "not ready; still taking");
         tokio::select! {
             () = sleep(self.grace) => {}
             () = hurry => tracing::info!("a second signal ends the grace"),
@@ -254,9 +230,7 @@ impl App {
                 }
             }
         }
-        let left = self
-            .deadline
-            .saturating_sub(self.clock.steady().saturating_sub(began));
+        let left = self.deadline.saturating_sub(self.clock.steady().saturating_sub(began));
         let published_all = match self.courier.take() {
             Some(courier) => courier.drain(left).await.complete,
             None => false,
@@ -265,7 +239,7 @@ impl App {
     }
 
     async fn close(self, published_all: bool) -> Stopped {
-        self.upkeep.abort();
+        drop(self.upkeep);
         let poisoned = *self.journal.health().borrow() == Health::Poisoned;
         let journal = self.journal;
         let closed = spawn_blocking(move || {
@@ -288,12 +262,18 @@ impl App {
             );
         }
         tracing::info!(published_all, "stopped");
-        Stopped {
-            ledger,
-            published_all,
-            poisoned,
-        }
+        Stopped { ledger, published_all, poisoned }
     }
+}
+
+/// Says where a thread panicked, and not what it said: the text may quote what a sender sent. For
+/// the whole process, so it is the verb's to call.
+pub fn silence_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        let thread = std::thread::current().name().map(str::to_owned);
+        tracing::error!(place, thread, "a defect of ours: a thread panicked");
+    }));
 }
 
 struct Signals {
@@ -316,97 +296,6 @@ impl Signals {
             _ = self.interrupt.recv() => {}
         }
     }
-}
-
-fn lists() -> ([&'static str; Refusal::ALL.len()], &'static [&'static str]) {
-    (Refusal::ALL.map(Refusal::as_str), courier::FAILURES)
-}
-
-fn telemetry(kafka: &crate::publish::Settings) -> Result<Telemetry, StartError> {
-    let (refusals, failures) = lists();
-    let lists = Lists {
-        refusals: &refusals,
-        rules: &RULES,
-        failures,
-    };
-    let topics = Family::ALL.map(|family| (family, kafka.topic(family)));
-    Telemetry::new(&lists, &topics).map_err(|error| StartError::Defect(error.to_string()))
-}
-
-/// Gives each configured source its road.
-fn routed(
-    sources: Vec<config::Source>,
-    keys: &Keys,
-    telemetry: &Telemetry,
-    clock: &Clock,
-) -> Vec<Routed> {
-    let (refusals, failures) = lists();
-    let lists = Lists {
-        refusals: &refusals,
-        rules: &RULES,
-        failures,
-    };
-    let route = |source: config::Source| {
-        let config::Source {
-            routes,
-            provider,
-            scheme,
-            boundary,
-            rate,
-        } = source;
-        let name = boundary.source.clone();
-        let labels = scheme.secret_labels().into_iter().map(str::to_owned);
-        let ends = scheme
-            .secret_ends()
-            .into_iter()
-            .map(|end| end.map(|end| end.seconds()));
-        let secrets = labels.zip(ends).collect();
-        let meters = telemetry.source(
-            &SourceLabels {
-                source: &name,
-                secrets,
-            },
-            &lists,
-        );
-        let boundary = Boundary::new(boundary, keys);
-        let source = Source::new(
-            name,
-            provider,
-            scheme,
-            boundary,
-            rate,
-            meters,
-            clock.clone(),
-        );
-        Routed {
-            source: Arc::new(source),
-            paths: routes,
-        }
-    };
-    sources.into_iter().map(route).collect()
-}
-
-fn journal_settings(
-    place: config::JournalSettings,
-    server: &config::Server,
-    telemetry: Arc<Telemetry>,
-) -> journal::Settings {
-    journal::Settings {
-        dir: place.dir,
-        instance: server.instance.clone(),
-        on_commit: Arc::new(move |commit| {
-            telemetry
-                .gateway
-                .append_seconds
-                .record(commit.took.as_secs_f64());
-            telemetry.gateway.batch_events.record(commit.events as f64);
-        }),
-    }
-}
-
-async fn open(settings: journal::Settings, clock: Clock) -> Result<Journal, StartError> {
-    let opened = spawn_blocking(move || Journal::open(settings, clock)).await;
-    Ok(opened.map_err(|error| StartError::Defect(error.to_string()))??)
 }
 
 fn port(key: &'static str, listen: SocketAddr) -> impl FnOnce(io::Error) -> StartError {

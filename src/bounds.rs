@@ -271,3 +271,8 @@ pub const SEND_CONNECT: Duration = Duration::from_secs(5);
 pub const SEND_ANSWER: Duration = Duration::from_secs(30);
 /// Bytes of an answer that `send` reads.
 pub const SEND_ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+// --- Dev -----------------------------------------------------------------------------------------
+
+/// How long `dev` waits, at its end, for what was accepted to arrive at its consumer.
+pub const DEV_READ_BEHIND: Duration = Duration::from_secs(5);

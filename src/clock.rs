@@ -36,17 +36,12 @@ impl Timestamp {
 
     /// This moment and `duration` more; stays at the end of time rather than wrapping.
     pub fn plus(self, duration: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)),
-        )
+        Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 
     /// Reads RFC 3339, as in a configuration; `None` if it is not.
     pub fn parse(text: &str) -> Option<Self> {
-        text.parse::<jiff::Timestamp>()
-            .ok()
-            .map(|t| Self(t.as_millisecond()))
+        text.parse::<jiff::Timestamp>().ok().map(|t| Self(t.as_millisecond()))
     }
 }
 
@@ -80,9 +75,7 @@ struct Hands {
 impl Clock {
     /// The machine's clock.
     pub fn system() -> Self {
-        Self(Kind::System {
-            origin: Instant::now(),
-        })
+        Self(Kind::System { origin: Instant::now() })
     }
 
     /// A clock that stands at `start` until it is moved: for tests.
@@ -97,9 +90,7 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             Kind::System { .. } => {
-                let since = SystemTime::now()
-                    .duration_since(UNIX_EPOCH)
-                    .unwrap_or_default();
+                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
             }
             Kind::Manual(hands) => Timestamp(hands.wall_millis.load(Ordering::SeqCst)),
@@ -138,14 +129,8 @@ mod tests {
 
     #[test]
     fn a_timestamp_prints_as_rfc_3339_with_milliseconds() {
-        assert_eq!(
-            Timestamp(1_795_168_800_027).to_string(),
-            "2026-11-20T10:00:00.027Z"
-        );
-        assert_eq!(
-            Timestamp(1_795_168_800_000).to_string(),
-            "2026-11-20T10:00:00.000Z"
-        );
+        assert_eq!(Timestamp(1_795_168_800_027).to_string(), "2026-11-20T10:00:00.027Z");
+        assert_eq!(Timestamp(1_795_168_800_000).to_string(), "2026-11-20T10:00:00.000Z");
     }
 
     #[test]

@@ -129,40 +129,23 @@ impl fmt::Debug for Field {
 impl Head {
     /// A head without headers yet. `received` is when its last byte came.
     pub fn new(source: SourceName, received: Timestamp, peer: Peer, request_id: RequestId) -> Self {
-        Self {
-            source,
-            received,
-            peer,
-            request_id,
-            fields: Vec::with_capacity(2),
-        }
+        Self { source, received, peer, request_id, fields: Vec::with_capacity(2) }
     }
 
     /// Adds one header that the source's scheme asked for, once for each time it stands in the
     /// request. `name` is in lower case.
     pub fn with(mut self, name: &'static str, value: &[u8]) -> Self {
-        self.fields.push(Field {
-            name,
-            value: value.to_vec(),
-        });
+        self.fields.push(Field { name, value: value.to_vec() });
         self
     }
 
     /// The value of a header: `None` if it is absent; the same value twice counts as once.
     pub fn single(&self, name: &str) -> Result<Option<&[u8]>, Doubled> {
-        let mut values = self
-            .fields
-            .iter()
-            .filter(|f| f.name == name)
-            .map(|f| f.value.as_slice());
+        let mut values = self.fields.iter().filter(|f| f.name == name).map(|f| f.value.as_slice());
         let Some(first) = values.next() else {
             return Ok(None);
         };
-        if values.all(|other| other == first) {
-            Ok(Some(first))
-        } else {
-            Err(Doubled)
-        }
+        if values.all(|other| other == first) { Ok(Some(first)) } else { Err(Doubled) }
     }
 
     /// The source whose route was posted to.
@@ -197,11 +180,7 @@ pub struct Body(Bytes);
 impl Body {
     /// Takes the bytes if they are no more than `cap`.
     pub fn new(bytes: Bytes, cap: usize) -> Result<Self, BodyTooLarge> {
-        if bytes.len() <= cap {
-            Ok(Self(bytes))
-        } else {
-            Err(BodyTooLarge)
-        }
+        if bytes.len() <= cap { Ok(Self(bytes)) } else { Err(BodyTooLarge) }
     }
 
     /// The raw bytes: the only form a signature is over.
@@ -252,11 +231,7 @@ mod tests {
 
     #[test]
     fn a_header_twice_with_one_value_counts_once_and_with_two_is_doubled() {
-        let head = head()
-            .with("a", b"1")
-            .with("a", b"1")
-            .with("b", b"1")
-            .with("b", b"2");
+        let head = head().with("a", b"1").with("a", b"1").with("b", b"1").with("b", b"2");
         assert_eq!(head.single("a"), Ok(Some(&b"1"[..])));
         assert_eq!(head.single("b"), Err(Doubled));
         assert_eq!(head.single("c"), Ok(None));
@@ -264,10 +239,7 @@ mod tests {
 
     #[test]
     fn a_peer_prints_only_its_network() {
-        assert_eq!(
-            Peer::new(IpAddr::from([192, 0, 2, 77])).to_string(),
-            "192.0.2.0/24"
-        );
+        assert_eq!(Peer::new(IpAddr::from([192, 0, 2, 77])).to_string(), "192.0.2.0/24");
         let v6: IpAddr = "2001:db8:1:2:3:4:5:6".parse().unwrap();
         assert_eq!(Peer::new(v6).to_string(), "2001:db8:1::/48");
         let mapped: IpAddr = "::ffff:192.0.2.9".parse().unwrap();
@@ -278,13 +250,9 @@ mod tests {
     fn a_request_id_from_a_proxy_is_a_uuid_or_hex_and_nothing_else() {
         assert!(RequestId::from_proxy(b"0a1b2c3d").is_some());
         assert!(RequestId::from_proxy(b"6497c79b-f326-4942-aef8-c36a29140ad1").is_some());
-        for bad in [
-            &b"zoe.canary"[..],
-            b"",
-            b"0a1b",
-            b"6497c79b-f326-4942-aef8-c36a29140ad",
-            &[b'a'; 65],
-        ] {
+        for bad in
+            [&b"zoe.canary"[..], b"", b"0a1b", b"6497c79b-f326-4942-aef8-c36a29140ad", &[b'a'; 65]]
+        {
             assert!(RequestId::from_proxy(bad).is_none());
         }
     }
@@ -292,17 +260,8 @@ mod tests {
     #[test]
     fn a_delivery_prints_no_content() {
         let body = Body::new(Bytes::from_static(b"canary"), 6).unwrap();
-        let printed = format!(
-            "{:?}",
-            Delivery::new(head().with("authorization", b"canary"), body)
-        );
-        assert!(
-            !printed.contains("canary") && !printed.contains("99, 97"),
-            "{printed}"
-        );
-        assert_eq!(
-            Body::new(Bytes::from_static(b"1234567"), 6).unwrap_err(),
-            BodyTooLarge
-        );
+        let printed = format!("{:?}", Delivery::new(head().with("authorization", b"canary"), body));
+        assert!(!printed.contains("canary") && !printed.contains("99, 97"), "{printed}");
+        assert_eq!(Body::new(Bytes::from_static(b"1234567"), 6).unwrap_err(), BodyTooLarge);
     }
 }

@@ -80,11 +80,7 @@ impl fmt::Display for Digest128 {
         let bits = u128::from_be_bytes(self.0);
         let mut text = [0u8; 26];
         for (place, letter) in text.iter_mut().enumerate() {
-            let group = if place < 25 {
-                bits >> (123 - 5 * place)
-            } else {
-                bits << 2
-            };
+            let group = if place < 25 { bits >> (123 - 5 * place) } else { bits << 2 };
             let index = usize::try_from(group & 31).unwrap_or(0);
             *letter = ALPHABET.get(index).copied().unwrap_or(b'a');
         }
@@ -117,12 +113,8 @@ pub enum Family {
 
 impl Family {
     /// All families, in the order of their topics.
-    pub const ALL: [Self; 4] = [
-        Self::Recording,
-        Self::Participant,
-        Self::Lifecycle,
-        Self::Quarantine,
-    ];
+    pub const ALL: [Self; 4] =
+        [Self::Recording, Self::Participant, Self::Lifecycle, Self::Quarantine];
 
     /// The last part of the topic's name.
     pub const fn as_str(self) -> &'static str {
@@ -240,10 +232,7 @@ mod tests {
         // base32(00 01 … 0f) by coreutils: AAAQEAYEAUDAOCAJBIFQYDIOB4======
         let digest = Digest128(std::array::from_fn(|i| i as u8));
         assert_eq!(digest.to_string(), "aaaqeayeaudaocajbifqydiob4");
-        assert_eq!(
-            Digest128([0xff; 16]).to_string(),
-            "777777777777777777777777".to_owned() + "74"
-        );
+        assert_eq!(Digest128([0xff; 16]).to_string(), "777777777777777777777777".to_owned() + "74");
     }
 
     #[test]

@@ -4,30 +4,29 @@
 //! skipped: each step asks for the ticket of the one before. Once [`Intake::take`] runs it runs to
 //! its end; whoever called it may go away.
 //!
-//! Each ending is logged once, here or by the door that turned the delivery away, and never with
-//! content: why it was refused, which source, which request, and the network it came from.
+//! Each delivery is logged once, with its ending.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
-use crate::bounds::{
-    OVER_RATE_IN_FLIGHT_MAX, OVER_RATE_WAIT, REFUSAL_LINES_BURST, REFUSAL_LINES_PER_SECOND,
-};
+use crate::bounds::{OVER_RATE_IN_FLIGHT_MAX, OVER_RATE_WAIT};
 use crate::clock::Clock;
 use crate::delivery::{Body, Head, Peer, RequestId};
-use crate::event::{Kind, QuarantineReason, SourceName};
+use crate::event::SourceName;
 use crate::journal::{AppendError, Journal, Journaled};
 use crate::normalize::normalize;
-use crate::outcome::{Level, Outcome};
+use crate::outcome::Outcome;
 use crate::providers::Provider;
 use crate::scrub::{Boundary, Clean};
-use crate::telemetry::{SourceMeters, UNKNOWN_SOURCE};
+use crate::telemetry::SourceMeters;
 use crate::throttle::{Rate, SourceRate};
 use crate::verify::{Authentic, Claim, Refusal, Scheme, Verified, Verifier};
+
+mod log;
+
+use log::{Log, Taken};
 
 /// One sender: how it signs, how it speaks, what may leave, how fast it may come.
 pub struct Source {
@@ -57,8 +56,7 @@ pub struct Caller {
 pub struct Intake {
     journal: Journal,
     clock: Clock,
-    lines: SourceRate,
-    unsaid: AtomicU64,
+    log: Log,
 }
 
 impl Source {
@@ -105,19 +103,7 @@ impl Source {
 impl Intake {
     /// The road into this journal.
     pub fn new(journal: Journal, clock: Clock) -> Self {
-        let per_second = std::num::NonZeroU32::new(REFUSAL_LINES_PER_SECOND);
-        let burst = std::num::NonZeroU32::new(REFUSAL_LINES_BURST);
-        let one = std::num::NonZeroU32::MIN;
-        Self {
-            journal,
-            lines: SourceRate::new(
-                per_second.unwrap_or(one),
-                burst.unwrap_or(one),
-                clock.clone(),
-            ),
-            unsaid: AtomicU64::new(0),
-            clock,
-        }
+        Self { journal, log: Log::new(clock.clone()), clock }
     }
 
     /// Judges a head alone, before its body is read.
@@ -146,45 +132,15 @@ impl Intake {
         self.signed(source, verified.signer());
         let _room = match source.admit().await {
             Ok(room) => room,
-            Err(outcome) => return self.turned_away(&source.name, outcome, None, caller),
+            Err(outcome) => return self.end(source, outcome, None, caller),
         };
         let clean = self.clean(source, &verified);
         self.keep(source, clean, caller).await
     }
 
-    /// Logs that a delivery was turned away, and why. A flood of them is summed up.
-    pub fn turned_away(
-        &self,
-        source: &SourceName,
-        outcome: Outcome,
-        reason: Option<&'static str>,
-        caller: &Caller,
-    ) -> Outcome {
-        if self.lines.admit().is_err() {
-            self.unsaid.fetch_add(1, Ordering::Relaxed);
-            return outcome;
-        }
-        let unsaid = match self.unsaid.swap(0, Ordering::Relaxed) {
-            0 => None,
-            unsaid => Some(unsaid),
-        };
-        let (outcome_label, request_id, peer) = (outcome.label(), &caller.request_id, caller.peer);
-        match outcome.level() {
-            Level::Info | Level::Warn => tracing::warn!(
-                outcome = outcome_label, reason, %source, %request_id, %peer, unsaid,
-                "a delivery was turned away",
-            ),
-            Level::Error => tracing::error!(
-                outcome = outcome_label, reason, %source, %request_id, %peer, unsaid,
-                "a delivery could not be taken",
-            ),
-        }
-        outcome
-    }
-
-    /// The same for a delivery to no source.
-    pub fn turned_away_unknown(&self, outcome: Outcome, caller: &Caller) -> Outcome {
-        self.turned_away(&SourceName::new(UNKNOWN_SOURCE), outcome, None, caller)
+    /// Says that a delivery was turned away before it came here.
+    pub fn turned_away(&self, source: Option<&Source>, outcome: &Outcome, caller: &Caller) {
+        self.log.turned_away(source.map(|source| &source.name), outcome, None, caller);
     }
 
     fn refuse(&self, source: &Source, refusal: Refusal, caller: &Caller) -> Outcome {
@@ -201,13 +157,12 @@ impl Intake {
             | Refusal::Expired
             | Refusal::NotYetValid => Outcome::BadSignature,
         };
-        self.turned_away(&source.name, outcome, Some(refusal.as_str()), caller)
+        self.end(source, outcome, Some(refusal.as_str()), caller)
     }
 
     fn ping(&self, source: &Source, signer: Option<usize>, caller: &Caller) -> Outcome {
         self.signed(source, signer);
-        let (source, request_id) = (&source.name, &caller.request_id);
-        tracing::info!(outcome = "ping", %source, %request_id, "a sender tested the URL");
+        self.log.ping(&source.name, caller);
         Outcome::Ping
     }
 
@@ -237,46 +192,26 @@ impl Intake {
             Ok(Journaled::Duplicate) => (Outcome::Duplicate(id), None),
             Err(error) => {
                 let outcome = not_kept(error);
-                return self.turned_away(&source.name, outcome, Some(why(error)), caller);
+                return self.end(source, outcome, Some(why(error)), caller);
             }
         };
         source.meters.last_event.set(received.seconds());
-        let taken = Taken {
-            kind,
-            reason,
-            sequence,
-        };
-        self.say_taken(source, &outcome, &taken, caller);
+        let taken = Taken { kind, reason, sequence };
+        self.log.taken(&source.name, &outcome, &taken, caller);
         outcome
     }
 
-    fn say_taken(&self, source: &Source, outcome: &Outcome, taken: &Taken, caller: &Caller) {
-        let took = self.clock.steady().saturating_sub(caller.since);
-        let (label, event_id) = (
-            outcome.label(),
-            outcome.event_id().map(tracing::field::display),
-        );
-        let (source, request_id, kind) = (&source.name, &caller.request_id, taken.kind.as_str());
-        let (sequence, ms) = (taken.sequence, took.as_secs_f64() * 1e3);
-        match taken.reason {
-            None => tracing::info!(
-                outcome = label, %source, %request_id, kind, event_id, sequence, ms,
-                "a delivery was taken",
-            ),
-            Some(reason) => tracing::warn!(
-                outcome = label, %source, %request_id, kind, event_id, sequence, ms,
-                reason = reason.as_str(),
-                "a delivery was taken into quarantine",
-            ),
-        }
+    /// Ends a delivery short of the journal.
+    fn end(
+        &self,
+        source: &Source,
+        outcome: Outcome,
+        reason: Option<&'static str>,
+        caller: &Caller,
+    ) -> Outcome {
+        self.log.turned_away(Some(&source.name), &outcome, reason, caller);
+        outcome
     }
-}
-
-/// What is known of a delivery that is on disk.
-struct Taken {
-    kind: Kind,
-    reason: Option<QuarantineReason>,
-    sequence: Option<u64>,
 }
 
 /// How a delivery ends that the journal did not take.
@@ -297,5 +232,20 @@ const fn why(error: AppendError) -> &'static str {
     }
 }
 
-/// The sources of a gateway, in the order of their configuration.
-pub type Sources = Vec<Arc<Source>>;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_journal_does_not_take_can_be_sent_again() {
+        for (error, label) in [
+            (AppendError::QueueFull, "overloaded"),
+            (AppendError::DiskFull, "journal_unavailable"),
+            (AppendError::Poisoned, "journal_unavailable"),
+            (AppendError::Closed, "draining"),
+        ] {
+            assert_eq!(not_kept(error).label(), label);
+            assert!(not_kept(error).retryable());
+        }
+    }
+}

@@ -106,10 +106,7 @@ impl Outcome {
 
     /// The ending as answers, logs and metrics name it.
     pub fn label(&self) -> &'static str {
-        Self::LABELS
-            .get(self.index())
-            .copied()
-            .unwrap_or("internal_error")
+        Self::LABELS.get(self.index()).copied().unwrap_or("internal_error")
     }
 
     /// How loudly it is logged.

@@ -30,18 +30,11 @@ impl Providers {
 
     /// The providers that hookgate supports.
     pub fn standard() -> Self {
-        let line = |name, build, dialect| Provider {
-            name: ProviderName::new(name),
-            build,
-            dialect,
-        };
+        let line =
+            |name, build, dialect| Provider { name: ProviderName::new(name), build, dialect };
         Self(vec![
             line("daily", verify::daily::build, &normalize::daily::Daily),
-            line(
-                "livekit",
-                verify::livekit::build,
-                &normalize::livekit::LiveKit,
-            ),
+            line("livekit", verify::livekit::build, &normalize::livekit::LiveKit),
         ])
     }
 
@@ -53,16 +46,11 @@ impl Providers {
 
     /// A provider by its name.
     pub fn get(&self, name: &str) -> Option<&Provider> {
-        self.0
-            .iter()
-            .find(|provider| provider.name.as_str() == name)
+        self.0.iter().find(|provider| provider.name.as_str() == name)
     }
 
     /// All names, for a message that lists the choices.
     pub fn names(&self) -> Vec<&'static str> {
-        self.0
-            .iter()
-            .map(|provider| provider.name.as_str())
-            .collect()
+        self.0.iter().map(|provider| provider.name.as_str()).collect()
     }
 }

@@ -19,12 +19,9 @@ use crate::outcome::Outcome;
 /// The label of deliveries to no configured source.
 pub const UNKNOWN_SOURCE: &str = "unknown";
 
-const SECONDS: &[f64] = &[
-    0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
-];
-const EVENTS: &[f64] = &[
-    1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1_024.0,
-];
+const SECONDS: &[f64] =
+    &[0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+const EVENTS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1_024.0];
 
 /// What each source counts.
 pub struct SourceMeters {
@@ -147,18 +144,11 @@ impl Telemetry {
     pub fn new(lists: &Lists<'_>, topics: &[(Family, String)]) -> Result<Self, BuildError> {
         let recorder = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS)?
-            .set_buckets_for_metric(
-                Matcher::Full("hookgate_journal_batch_events".into()),
-                EVENTS,
-            )?
+            .set_buckets_for_metric(Matcher::Full("hookgate_journal_batch_events".into()), EVENTS)?
             .build_recorder();
         let handle = recorder.handle();
         let gateway = with_local_recorder(&recorder, || gateway_meters(lists, topics));
-        Ok(Self {
-            recorder,
-            handle,
-            gateway,
-        })
+        Ok(Self { recorder, handle, gateway })
     }
 
     /// The series of one source, all at 0.
@@ -183,16 +173,10 @@ fn gateway_meters(lists: &Lists<'_>, topics: &[(Family, String)]) -> GatewayMete
     describe();
     metrics::gauge!("hookgate_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     let topic = |(family, topic): &(Family, String)| {
-        (
-            *family,
-            zero(metrics::counter!("hookgate_published_total", "topic" => topic.clone())),
-        )
+        (*family, zero(metrics::counter!("hookgate_published_total", "topic" => topic.clone())))
     };
     let failure = |reason: &&'static str| {
-        (
-            *reason,
-            zero(metrics::counter!("hookgate_publish_failures_total", "reason" => *reason)),
-        )
+        (*reason, zero(metrics::counter!("hookgate_publish_failures_total", "reason" => *reason)))
     };
     let unpublished = |state: &'static str| {
         rest(metrics::gauge!("hookgate_journal_unpublished", "state" => state))
@@ -231,10 +215,7 @@ fn source_meters(
             }
             None => Gauge::noop(),
         };
-        (
-            rest(gauge("hookgate_secret_last_used_timestamp_seconds")),
-            expiry,
-        )
+        (rest(gauge("hookgate_secret_last_used_timestamp_seconds")), expiry)
     };
     SourceMeters {
         deliveries: Outcome::LABELS
@@ -276,68 +257,23 @@ fn describe() {
     use metrics::{
         describe_counter as counter, describe_gauge as gauge, describe_histogram as histogram,
     };
-    counter!(
-        "hookgate_deliveries_total",
-        "Deliveries by source and how they ended"
-    );
-    counter!(
-        "hookgate_refused_total",
-        "Deliveries not believed, by source and reason"
-    );
-    counter!(
-        "hookgate_pii_removed_total",
-        "Values removed at the boundary, by source and rule"
-    );
-    counter!(
-        "hookgate_published_total",
-        "Records acknowledged by Kafka, by topic"
-    );
-    counter!(
-        "hookgate_publish_failures_total",
-        "Failures to publish, by reason"
-    );
-    histogram!(
-        "hookgate_delivery_seconds",
-        "From the end of the head to the answer"
-    );
-    histogram!(
-        "hookgate_journal_append_seconds",
-        "One group commit with its fsync"
-    );
-    histogram!(
-        "hookgate_journal_batch_events",
-        "Deliveries of one group commit"
-    );
-    gauge!(
-        "hookgate_journal_unpublished",
-        "Events in the journal not yet published, by state"
-    );
+    counter!("hookgate_deliveries_total", "Deliveries by source and how they ended");
+    counter!("hookgate_refused_total", "Deliveries not believed, by source and reason");
+    counter!("hookgate_pii_removed_total", "Values removed at the boundary, by source and rule");
+    counter!("hookgate_published_total", "Records acknowledged by Kafka, by topic");
+    counter!("hookgate_publish_failures_total", "Failures to publish, by reason");
+    histogram!("hookgate_delivery_seconds", "From the end of the head to the answer");
+    histogram!("hookgate_journal_append_seconds", "One group commit with its fsync");
+    histogram!("hookgate_journal_batch_events", "Deliveries of one group commit");
+    gauge!("hookgate_journal_unpublished", "Events in the journal not yet published, by state");
     gauge!("hookgate_journal_bytes", "Bytes of the journal on disk");
-    gauge!(
-        "hookgate_disk_free_bytes",
-        "Bytes free where the journal lies"
-    );
-    gauge!(
-        "hookgate_publish_lag_seconds",
-        "Age of the oldest event that waits for Kafka"
-    );
+    gauge!("hookgate_disk_free_bytes", "Bytes free where the journal lies");
+    gauge!("hookgate_publish_lag_seconds", "Age of the oldest event that waits for Kafka");
     gauge!("hookgate_kafka_up", "1 while the brokers answer");
-    gauge!(
-        "hookgate_source_last_event_timestamp_seconds",
-        "When a source's last event came"
-    );
-    gauge!(
-        "hookgate_secret_last_used_timestamp_seconds",
-        "When a secret last verified a delivery"
-    );
-    gauge!(
-        "hookgate_secret_expiry_timestamp_seconds",
-        "When a secret ends"
-    );
-    gauge!(
-        "hookgate_ledger_imbalance",
-        "What the ledger of a source does not account for"
-    );
+    gauge!("hookgate_source_last_event_timestamp_seconds", "When a source's last event came");
+    gauge!("hookgate_secret_last_used_timestamp_seconds", "When a secret last verified a delivery");
+    gauge!("hookgate_secret_expiry_timestamp_seconds", "When a secret ends");
+    gauge!("hookgate_ledger_imbalance", "What the ledger of a source does not account for");
     gauge!("hookgate_build_info", "The running version");
 }
 
@@ -346,18 +282,11 @@ mod tests {
     use super::*;
 
     fn telemetry() -> (Telemetry, SourceMeters) {
-        let lists = Lists {
-            refusals: &["missing"],
-            rules: &["unlisted"],
-            failures: &["fatal"],
-        };
+        let lists = Lists { refusals: &["missing"], rules: &["unlisted"], failures: &["fatal"] };
         let topics = [(Family::Recording, "video.recording".to_owned())];
         let telemetry = Telemetry::new(&lists, &topics).unwrap();
         let source = SourceName::new("a");
-        let labels = SourceLabels {
-            source: &source,
-            secrets: vec![("KEY".into(), Some(9.0))],
-        };
+        let labels = SourceLabels { source: &source, secrets: vec![("KEY".into(), Some(9.0))] };
         let meters = telemetry.source(&labels, &lists);
         (telemetry, meters)
     }

@@ -59,9 +59,7 @@ pub struct SourceRate {
 impl SourceRate {
     /// A rate with its whole burst at hand.
     pub fn new(per_second: NonZeroU32, burst: NonZeroU32, clock: Clock) -> Self {
-        Self {
-            bucket: Bucket::new(per_second, burst, clock),
-        }
+        Self { bucket: Bucket::new(per_second, burst, clock) }
     }
 
     /// Takes one delivery, or says how long until one would be taken.
@@ -101,11 +99,7 @@ impl Peers {
             overflow: Failures::new(&clock),
             swept: clock.steady(),
         };
-        Self {
-            clock,
-            narrowed_until: AtomicU64::new(0),
-            record: Mutex::new(record),
-        }
+        Self { clock, narrowed_until: AtomicU64::new(0), record: Mutex::new(record) }
     }
 
     /// Counts one failed signature against an address.
@@ -118,8 +112,7 @@ impl Peers {
         if failures.budget.take().is_err() {
             let until = now.saturating_add(PEER_NARROWED_FOR);
             failures.narrowed_until = until;
-            self.narrowed_until
-                .fetch_max(nanos(until), Ordering::Relaxed);
+            self.narrowed_until.fetch_max(nanos(until), Ordering::Relaxed);
         }
     }
 
@@ -174,9 +167,7 @@ impl Record {
         if self.full() {
             return self.of(unit);
         }
-        self.known
-            .entry(unit)
-            .or_insert_with(|| Failures::new(clock))
+        self.known.entry(unit).or_insert_with(|| Failures::new(clock))
     }
 
     fn of(&mut self, unit: u128) -> &mut Failures {
@@ -201,9 +192,7 @@ impl Failures {
     /// The same places for as long as the address is known, so that a second narrowing does not
     /// add to bodies that still hold places of the first.
     fn places(&mut self) -> Arc<Semaphore> {
-        let places = self
-            .places
-            .get_or_insert_with(|| Arc::new(Semaphore::new(NARROWED_BODIES)));
+        let places = self.places.get_or_insert_with(|| Arc::new(Semaphore::new(NARROWED_BODIES)));
         Arc::clone(places)
     }
 
@@ -228,9 +217,7 @@ impl Bucket {
     }
 
     fn take(&self) -> Result<(), Duration> {
-        self.0
-            .check()
-            .map_err(|not_until| not_until.wait_time_from(self.0.clock().now()))
+        self.0.check().map_err(|not_until| not_until.wait_time_from(self.0.clock().now()))
     }
 }
 

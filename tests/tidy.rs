@@ -79,12 +79,7 @@ const ONE_PLACE: &[(&[&str], &[&str], &str)] = &[
         "SQLite's words stay in the journal, so that it can one day be another store",
     ),
     (
-        &[
-            "SystemTime::now",
-            "Instant::now",
-            "Timestamp::now",
-            "Zoned::now",
-        ],
+        &["SystemTime::now", "Instant::now", "Timestamp::now", "Zoned::now"],
         &["src/clock.rs"],
         "one door to time: ages, rates and tests are driven by our clock",
     ),
@@ -105,9 +100,7 @@ const TOP_LEVEL: &[&str] = &[
 const LINES_MAX: usize = 400;
 const MAIN_LINES_MAX: usize = 60;
 const COLUMNS_MAX: usize = 100;
-const ATTIC: &[&str] = &[
-    "util", "utils", "common", "helper", "helpers", "types", "models", "misc",
-];
+const ATTIC: &[&str] = &["util", "utils", "common", "helper", "helpers", "types", "models", "misc"];
 
 #[test]
 fn rooms_import_only_rooms_before_them_on_the_road() {
@@ -116,33 +109,21 @@ fn rooms_import_only_rooms_before_them_on_the_road() {
         let Some(room) = room_of(&file.path) else {
             continue;
         };
-        let Some(allowed) = MAY_IMPORT
-            .iter()
-            .find(|(name, _)| *name == room)
-            .map(|(_, to)| to)
+        let Some(allowed) = MAY_IMPORT.iter().find(|(name, _)| *name == room).map(|(_, to)| to)
         else {
-            broken.push(format!(
-                "{}: room `{room}` is not in the import table",
-                file.shown()
-            ));
+            broken.push(format!("{}: room `{room}` is not in the import table", file.shown()));
             continue;
         };
         for (number, line) in file.code_lines() {
             for target in crate_paths(line) {
                 let known = MAY_IMPORT.iter().any(|(name, _)| *name == target);
                 if known && target != room && !allowed.contains(&target) {
-                    broken.push(format!(
-                        "{}:{number}: `{room}` imports `{target}`",
-                        file.shown()
-                    ));
+                    broken.push(format!("{}:{number}: `{room}` imports `{target}`", file.shown()));
                 }
             }
         }
     }
-    report(
-        broken,
-        "the import graph is the pipeline: who sees a later room can skip a step",
-    );
+    report(broken, "the import graph is the pipeline: who sees a later room can skip a step");
 }
 
 #[test]
@@ -168,24 +149,13 @@ fn each_piece_of_the_outside_is_named_in_one_place() {
 fn files_are_short_before_their_tests() {
     let mut broken = Vec::new();
     for file in source_files("src") {
-        let lines = file
-            .text
-            .lines()
-            .take_while(|line| *line != "#[cfg(test)]")
-            .count();
-        let most = if file.shown() == "src/main.rs" {
-            MAIN_LINES_MAX
-        } else {
-            LINES_MAX
-        };
+        let lines = file.text.lines().take_while(|line| *line != "#[cfg(test)]").count();
+        let most = if file.shown() == "src/main.rs" { MAIN_LINES_MAX } else { LINES_MAX };
         if lines > most {
             broken.push(format!("{}: {lines} lines, at most {most}", file.shown()));
         }
     }
-    report(
-        broken,
-        "a file that does not fit in a head holds two ideas: part them",
-    );
+    report(broken, "a file that does not fit in a head holds two ideas: part them");
 }
 
 #[test]
@@ -198,40 +168,24 @@ fn lines_fit_the_page() {
             }
         }
     }
-    report(
-        broken,
-        "lines of at most 100 columns can be read side by side",
-    );
+    report(broken, "lines of at most 100 columns can be read side by side");
 }
 
 #[test]
 fn every_file_opens_with_what_it_promises() {
-    let files = ["src", "tests", "benches"]
-        .into_iter()
-        .flat_map(source_files);
-    let broken = files
-        .filter(|file| !file.text.starts_with("//!"))
-        .map(|file| file.shown());
-    report(
-        broken.collect(),
-        "the header is the specification: `//!` comes first",
-    );
+    let files = ["src", "tests", "benches"].into_iter().flat_map(source_files);
+    let broken = files.filter(|file| !file.text.starts_with("//!")).map(|file| file.shown());
+    report(broken.collect(), "the header is the specification: `//!` comes first");
 }
 
 #[test]
 fn no_room_is_an_attic() {
     let files = source_files("src");
     let broken = files.iter().filter(|file| {
-        let mut parts = file
-            .path
-            .iter()
-            .filter_map(|part| Path::new(part).file_stem()?.to_str());
+        let mut parts = file.path.iter().filter_map(|part| Path::new(part).file_stem()?.to_str());
         parts.any(|part| ATTIC.contains(&part))
     });
-    report(
-        broken.map(Source::shown).collect(),
-        "a name that fits everything holds everything",
-    );
+    report(broken.map(Source::shown).collect(), "a name that fits everything holds everything");
 }
 
 #[test]
@@ -240,10 +194,7 @@ fn nothing_else_stands_at_the_top_level() {
     let names = entries.map(|entry| entry.expect("an entry").file_name());
     let names = names.filter_map(|name| name.into_string().ok());
     let broken = names.filter(|name| !name.starts_with('.') && !TOP_LEVEL.contains(&&**name));
-    report(
-        broken.collect(),
-        "the top level is a table of contents; the rest has a room below it",
-    );
+    report(broken.collect(), "the top level is a table of contents; the rest has a room below it");
 }
 
 #[test]
@@ -260,53 +211,33 @@ fn tests_neither_sleep_nor_hide() {
             }
         }
     }
-    report(
-        broken,
-        "wait for a fact, not for time; a test that is hidden guards nothing",
-    );
+    report(broken, "wait for a fact, not for time; a test that is hidden guards nothing");
 }
 
 #[test]
 fn nothing_is_left_half_done_by_its_own_words() {
     let mut broken = Vec::new();
-    let words = [
-        ["TO", "DO"],
-        ["FIX", "ME"],
-        ["XX", "X"],
-        ["todo", "!("],
-        ["unimplemented", "!("],
-    ];
+    let words = [["TO", "DO"], ["FIX", "ME"], ["XX", "X"], ["todo", "!("], ["unimplemented", "!("]];
     let words = words.map(|word| word.concat());
-    for file in ["src", "tests", "benches"]
-        .into_iter()
-        .flat_map(source_files)
-    {
+    for file in ["src", "tests", "benches"].into_iter().flat_map(source_files) {
         for (number, line) in (1..).zip(file.text.lines()) {
             if words.iter().any(|word| line.contains(word.as_str())) {
                 broken.push(format!("{}:{number}", file.shown()));
             }
         }
     }
-    report(
-        broken,
-        "what is not done is said in an issue, not left in the tree",
-    );
+    report(broken, "what is not done is said in an issue, not left in the tree");
 }
 
 #[test]
 fn the_import_table_has_no_loops_and_no_dead_rooms() {
-    let floors: BTreeMap<_, _> = MAY_IMPORT
-        .iter()
-        .zip(0..)
-        .map(|((room, _), at)| (*room, at))
-        .collect();
+    let floors: BTreeMap<_, _> =
+        MAY_IMPORT.iter().zip(0..).map(|((room, _), at)| (*room, at)).collect();
     let mut broken = Vec::new();
     for (room, allowed) in MAY_IMPORT {
         for target in *allowed {
             if floors.get(target).is_none_or(|at| *at >= floors[room]) {
-                broken.push(format!(
-                    "`{room}` may import `{target}`, which is not before it"
-                ));
+                broken.push(format!("`{room}` may import `{target}`, which is not before it"));
             }
         }
         let here = root().join("src").join(room);
@@ -325,11 +256,7 @@ struct Source {
 
 impl Source {
     fn shown(&self) -> String {
-        self.path
-            .strip_prefix(root())
-            .unwrap_or(&self.path)
-            .display()
-            .to_string()
+        self.path.strip_prefix(root()).unwrap_or(&self.path).display().to_string()
     }
 
     /// The line of `#[cfg(test)]` that ends the product's code.
@@ -344,9 +271,7 @@ impl Source {
     /// Numbered lines of code: no comments, nothing after the tests begin.
     fn code_lines(&self) -> impl Iterator<Item = (usize, &str)> {
         let end = self.tests_start();
-        let lines = (1..)
-            .zip(self.text.lines())
-            .take_while(move |(number, _)| *number < end);
+        let lines = (1..).zip(self.text.lines()).take_while(move |(number, _)| *number < end);
         lines.filter(|(_, line)| !line.trim_start().starts_with("//"))
     }
 }
@@ -398,9 +323,7 @@ fn crate_paths(line: &str) -> Vec<&str> {
 }
 
 fn identifier(text: &str) -> &str {
-    let end = text
-        .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-        .unwrap_or(text.len());
+    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
     &text[..end]
 }
 

@@ -155,9 +155,7 @@ impl Board for Panel {
         let journal = Some(("journal", self.journal_check()));
         let kafka = self.kafka_check().map(|check| ("kafka", check));
         let drain = Some(("drain", self.drain_check()));
-        Readiness {
-            checks: [journal, kafka, drain].into_iter().flatten().collect(),
-        }
+        Readiness { checks: [journal, kafka, drain].into_iter().flatten().collect() }
     }
 
     fn metrics(&self) -> Pin<Box<dyn Future<Output = String> + Send + '_>> {

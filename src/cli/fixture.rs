@@ -45,20 +45,13 @@ impl Fixture {
 
     /// The first header of a name (in lower case).
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(n, _)| n == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 
     /// The folder it lies in, or its own name without ending: what a table calls it.
     pub fn name(&self) -> String {
         let part = |path: Option<&Path>| Some(path?.file_name()?.to_str()?.to_owned());
-        if self
-            .path
-            .file_name()
-            .is_some_and(|name| name == "request.http")
-        {
+        if self.path.file_name().is_some_and(|name| name == "request.http") {
             part(self.path.parent()).unwrap_or_default()
         } else {
             let stem = self.path.file_stem().and_then(|stem| stem.to_str());
@@ -66,7 +59,8 @@ impl Fixture {
         }
     }
 
-    fn parse(path: &Path, bytes: &[u8]) -> anyhow::Result<Self> {
+    /// Reads the bytes of one file; `path` is what messages call it.
+    pub fn parse(path: &Path, bytes: &[u8]) -> anyhow::Result<Self> {
         let shown = path.display();
         let mut lines = Vec::new();
         let mut rest = bytes;
@@ -83,17 +77,13 @@ impl Fixture {
             lines.push(std::str::from_utf8(line).with_context(|| format!("{shown}: head"))?);
         };
         let mut lines = lines.into_iter();
-        let request = lines
-            .next()
-            .with_context(|| format!("{shown}: no request line"))?;
+        let request = lines.next().with_context(|| format!("{shown}: no request line"))?;
         let mut words = request.split(' ');
         let (Some(method), Some(route)) = (words.next(), words.next()) else {
             bail!("{shown}: the first line is not a request line");
         };
         let headers = lines.map(|line| {
-            let (name, value) = line
-                .split_once(':')
-                .with_context(|| format!("{shown}: header"))?;
+            let (name, value) = line.split_once(':').with_context(|| format!("{shown}: header"))?;
             Ok((name.trim().to_ascii_lowercase(), value.trim().to_owned()))
         });
         Ok(Self {
@@ -110,9 +100,8 @@ fn gather(path: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     let shown = path.display();
     if path.is_dir() {
         let entries = std::fs::read_dir(path).with_context(|| format!("cannot read {shown}"))?;
-        let mut below = entries
-            .map(|entry| Ok(entry?.path()))
-            .collect::<anyhow::Result<Vec<_>>>()?;
+        let mut below =
+            entries.map(|entry| Ok(entry?.path())).collect::<anyhow::Result<Vec<_>>>()?;
         below.sort();
         for entry in below {
             if entry.is_dir() || entry.extension().is_some_and(|ending| ending == "http") {
@@ -135,10 +124,7 @@ mod tests {
     fn a_stored_request_is_read_with_its_raw_body() {
         let text = b"POST /x HTTP/1.1\r\nHost: h\r\nX-A:  1 \r\n\r\n{\"a\":\n1}\n";
         let fixture = Fixture::parse(Path::new("d/e/request.http"), text).unwrap();
-        assert_eq!(
-            (fixture.method.as_str(), fixture.route.as_str()),
-            ("POST", "/x")
-        );
+        assert_eq!((fixture.method.as_str(), fixture.route.as_str()), ("POST", "/x"));
         assert_eq!(fixture.header("x-a"), Some("1"));
         assert_eq!(fixture.body, b"{\"a\":\n1}\n");
         assert_eq!(fixture.name(), "e");

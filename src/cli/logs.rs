@@ -18,14 +18,14 @@ pub enum Format {
     Text,
 }
 
-/// Begins to write logs.
+/// Begins to write logs, as loud as `RUST_LOG` says or else as `unless_said`.
 ///
 /// # Errors
 /// A `RUST_LOG` that cannot be read, and logs that were begun before.
-pub fn start(format: Format) -> Result<(), Failure> {
+pub fn start(format: Format, unless_said: LevelFilter) -> Result<(), Failure> {
     let wanted = std::env::var("RUST_LOG").unwrap_or_default();
     let filter = EnvFilter::builder()
-        .with_default_directive(LevelFilter::INFO.into())
+        .with_default_directive(unless_said.into())
         .parse(&wanted)
         .map_err(|error| Failure::Usage(format!("RUST_LOG cannot be read: {error}")))?;
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());

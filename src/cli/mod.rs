@@ -11,6 +11,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::clock::Clock;
 use crate::config::{self, Config};
@@ -105,6 +106,13 @@ pub enum Verb {
     Man(Later),
 }
 
+impl Verb {
+    /// What is logged where `RUST_LOG` does not say: in `dev` the screen tells the story.
+    fn loudness(&self) -> LevelFilter {
+        if matches!(self, Self::Dev(_)) { LevelFilter::ERROR } else { LevelFilter::INFO }
+    }
+}
+
 /// Whatever is given to a verb of a later version.
 #[derive(Debug, Args)]
 pub struct Later {
@@ -122,10 +130,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
     if global.admin.is_some() || global.token_file.is_some() {
         return Err(later("--admin and --token-file"));
     }
-    logs::start(global.log_format)?;
+    logs::start(global.log_format, arguments.verb.loudness())?;
     match arguments.verb {
         Verb::Serve(args) => serve::run(&args),
-        Verb::Dev(args) => dev::run(args),
+        Verb::Dev(args) => dev::run(&args),
         Verb::CheckConfig(args) => check_config::run(&args),
         Verb::Keygen => keygen::run(),
         Verb::Send(args) => send::run(&args),

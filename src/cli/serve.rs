@@ -6,7 +6,7 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 
 use super::{Failure, configured, runtime};
-use crate::app::{App, Parts};
+use crate::app::{self, App, Parts};
 
 /// What to run by.
 #[derive(Debug, Args)]
@@ -23,6 +23,7 @@ pub struct Serve {
 /// trusts its disk no more.
 pub fn run(args: &Serve) -> Result<(), Failure> {
     let config = configured(&args.config)?;
+    app::silence_panics();
     let stopped = runtime()?.block_on(async {
         let app = App::start(config, Parts::default()).await?;
         app.run_until_signal().await

@@ -22,18 +22,12 @@ impl Run<'_> {
             Fate::Acknowledged(published) => {
                 self.window.acknowledged(slot);
                 self.outlook.answered();
-                self.parts
-                    .telemetry
-                    .gateway
-                    .published(published.family(), 1);
+                self.parts.telemetry.gateway.published(published.family(), 1);
             }
             Fate::Withdrawn => self.window.waits_again(slot),
             Fate::Failed(failure) => {
                 self.window.waits_again(slot);
-                let alone = self
-                    .line
-                    .as_ref()
-                    .is_some_and(|l| l.batching == Batching::Alone);
+                let alone = self.line.as_ref().is_some_and(|l| l.batching == Batching::Alone);
                 self.failed(slot, failure, alone);
             }
         }
@@ -41,10 +35,7 @@ impl Run<'_> {
 
     /// An event could not be sent, or not with what was around it.
     pub(super) fn failed(&mut self, slot: usize, failure: Failure, alone: bool) {
-        self.parts
-            .telemetry
-            .gateway
-            .publish_failed(failure.trouble.as_str());
+        self.parts.telemetry.gateway.publish_failed(failure.trouble.as_str());
         match failure.trouble {
             Trouble::UnknownTopic | Trouble::Unauthorized => self.hold(slot, failure),
             Trouble::TooLarge if alone && !self.window.is_oversized(slot) => self.quarantine(slot),

@@ -33,10 +33,7 @@ impl Run<'_> {
             self.alone_through = None;
         }
         if let Some(line) = &self.line {
-            let overdue = self
-                .ending
-                .as_ref()
-                .is_some_and(|ending| ending.latest.is_past());
+            let overdue = self.ending.as_ref().is_some_and(|ending| ending.latest.is_past());
             let unfit = self.ending.is_some() || line.batching != self.batching();
             if !unfit || (self.window.outstanding() > 0 && !overdue) {
                 return;
@@ -53,10 +50,9 @@ impl Run<'_> {
                 self.outlook.resumed();
             }
             Ok(()) => {}
-            Err(error) => self.stop(Failure {
-                trouble: Trouble::Refused,
-                detail: error.to_string(),
-            }),
+            Err(error) => {
+                self.stop(Failure { trouble: Trouble::Refused, detail: error.to_string() })
+            }
         }
     }
 
@@ -66,11 +62,7 @@ impl Run<'_> {
         }
         let batching = self.batching();
         let (publisher, reports) = Publisher::open(&self.parts.settings, batching)?;
-        self.line = Some(Line {
-            publisher,
-            reports,
-            batching,
-        });
+        self.line = Some(Line { publisher, reports, batching });
         Ok(())
     }
 
@@ -110,9 +102,7 @@ impl Run<'_> {
     pub(super) fn batching(&self) -> Batching {
         match self.alone_through {
             Some(_) => Batching::Alone,
-            None => Batching::Together {
-                bytes: self.batch_bytes,
-            },
+            None => Batching::Together { bytes: self.batch_bytes },
         }
     }
 
@@ -121,11 +111,7 @@ impl Run<'_> {
         match &mut self.ending {
             None => {
                 let latest = Deadline::after(bounds::BROKER_REQUEST);
-                self.ending = Some(Ending {
-                    latest,
-                    cause,
-                    slot,
-                });
+                self.ending = Some(Ending { latest, cause, slot });
             }
             Some(ending) => {
                 ending.slot = ending.slot.min(slot);

@@ -36,15 +36,7 @@ mod run;
 mod window;
 
 /// Reasons of `hookgate_publish_failures_total`.
-pub const FAILURES: &[&str] = &{
-    let mut reasons = [""; Trouble::ALL.len()];
-    let mut place = 0;
-    while place < reasons.len() {
-        reasons[place] = Trouble::ALL[place].as_str();
-        place += 1;
-    }
-    reasons
-};
+pub const FAILURES: &[&str] = &Trouble::REASONS;
 
 /// How Kafka takes events.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,9 +71,7 @@ pub struct Status {
 impl Status {
     fn new(cursor: u64) -> Self {
         Self {
-            kafka: Kafka::Down {
-                reason: "no broker has answered yet".to_owned(),
-            },
+            kafka: Kafka::Down { reason: "no broker has answered yet".to_owned() },
             warnings: Arc::default(),
             cursor,
             in_flight: 0,
@@ -120,13 +110,7 @@ impl Courier {
     ) -> Self {
         let (orders, taken) = mpsc::channel(1);
         let (status_in, status) = watch::channel(Status::new(0));
-        let parts = run::Parts {
-            journal,
-            settings,
-            clock,
-            telemetry,
-            status: status_in,
-        };
+        let parts = run::Parts { journal, settings, clock, telemetry, status: status_in };
         let thread = thread::Builder::new().name("courier".to_owned());
         if let Err(error) = thread.spawn(move || run::for_ever(&parts, taken)) {
             tracing::error!(
@@ -146,10 +130,7 @@ impl Courier {
     pub async fn drain(self, deadline: Duration) -> Drained {
         let (done, drained) = oneshot::channel();
         let order = Drain { deadline, done };
-        let ended = || Drained {
-            complete: false,
-            cursor: self.status.borrow().cursor,
-        };
+        let ended = || Drained { complete: false, cursor: self.status.borrow().cursor };
         if self.orders.send(order).await.is_err() {
             return ended();
         }

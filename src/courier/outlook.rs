@@ -33,10 +33,7 @@ impl Outlook {
     /// Before any broker has answered.
     pub(super) fn new() -> Self {
         Self {
-            away: Some(Failure {
-                trouble: Trouble::Unreachable,
-                detail: NO_ANSWER_YET.to_owned(),
-            }),
+            away: Some(Failure { trouble: Trouble::Unreachable, detail: NO_ANSWER_YET.to_owned() }),
             stopped: None,
             unreadable: None,
             held: Vec::new(),
@@ -82,10 +79,7 @@ impl Outlook {
 
     /// The journal cannot be read, or can again.
     pub(super) fn readable(&mut self, why_not: Option<String>) {
-        self.unreadable = why_not.map(|detail| Failure {
-            trouble: Trouble::Refused,
-            detail,
-        });
+        self.unreadable = why_not.map(|detail| Failure { trouble: Trouble::Refused, detail });
     }
 
     /// Which families are held, and why.
@@ -123,14 +117,10 @@ impl Outlook {
     }
 
     fn kafka(&self) -> Kafka {
-        let waiting = |failure: &Failure| Kafka::Waiting {
-            reason: failure.detail.clone(),
-        };
+        let waiting = |failure: &Failure| Kafka::Waiting { reason: failure.detail.clone() };
         if let Some(away) = &self.away {
             return match away.trouble {
-                Trouble::Unreachable => Kafka::Down {
-                    reason: away.detail.clone(),
-                },
+                Trouble::Unreachable => Kafka::Down { reason: away.detail.clone() },
                 Trouble::UnknownTopic
                 | Trouble::Unauthorized
                 | Trouble::Authentication
@@ -145,15 +135,11 @@ impl Outlook {
         // The brokers' own list is the fuller one; publishing knows what they do not say.
         let unseen = |(family, _): &&(Family, Failure)| !self.seen.iter().any(|(f, _)| f == family);
         let families = self.seen.iter().chain(self.held.iter().filter(unseen));
-        let reasons: Vec<_> = families
-            .map(|(_, failure)| failure.detail.as_str())
-            .collect();
+        let reasons: Vec<_> = families.map(|(_, failure)| failure.detail.as_str()).collect();
         if reasons.is_empty() {
             return Kafka::Up;
         }
-        Kafka::Waiting {
-            reason: reasons.join("; "),
-        }
+        Kafka::Waiting { reason: reasons.join("; ") }
     }
 }
 
@@ -176,10 +162,7 @@ mod tests {
     use super::*;
 
     fn failure(trouble: Trouble, detail: &str) -> Failure {
-        Failure {
-            trouble,
-            detail: detail.to_owned(),
-        }
+        Failure { trouble, detail: detail.to_owned() }
     }
 
     #[tokio::test]
@@ -187,10 +170,7 @@ mod tests {
         let mut outlook = Outlook::new();
         outlook.answered();
         let missing = failure(Trouble::UnknownTopic, "topic video.lifecycle is missing");
-        outlook.hold(vec![(
-            Family::Lifecycle,
-            failure(Trouble::UnknownTopic, "unknown"),
-        )]);
+        outlook.hold(vec![(Family::Lifecycle, failure(Trouble::UnknownTopic, "unknown"))]);
         outlook.seen(&Inspection {
             blocked: vec![(Family::Lifecycle, missing)],
             ..Inspection::default()

@@ -48,9 +48,7 @@ impl Backoff {
     pub(super) fn next(&mut self) -> Duration {
         let doubled = bounds::BACKOFF_MIN.saturating_mul(1 << self.attempts.min(16));
         self.attempts += 1;
-        doubled
-            .min(bounds::BACKOFF_MAX)
-            .mul_f64(rand::random_range(0.75..1.25))
+        doubled.min(bounds::BACKOFF_MAX).mul_f64(rand::random_range(0.75..1.25))
     }
 }
 
@@ -65,11 +63,7 @@ mod tests {
         assert!(pauses[0] <= bounds::BACKOFF_MIN.mul_f64(1.25));
         assert!(pauses[4] > pauses[0]);
         assert!(pauses[39] >= bounds::BACKOFF_MAX.mul_f64(0.75));
-        assert!(
-            pauses
-                .iter()
-                .all(|pause| *pause <= bounds::BACKOFF_MAX.mul_f64(1.25))
-        );
+        assert!(pauses.iter().all(|pause| *pause <= bounds::BACKOFF_MAX.mul_f64(1.25)));
     }
 
     #[tokio::test(start_paused = true)]

@@ -49,9 +49,7 @@ pub(super) fn for_ever(parts: &Parts, mut orders: mpsc::Receiver<Drain>) {
 }
 
 fn time_only_runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
+    tokio::runtime::Builder::new_current_thread().enable_time().build()
 }
 
 pub(super) struct Run<'a> {
@@ -96,9 +94,7 @@ impl<'a> Run<'a> {
             }
         };
         tracing::info!(cursor, "the courier starts after the journal's cursor");
-        parts
-            .status
-            .send_modify(|status| *status = Status::new(cursor));
+        parts.status.send_modify(|status| *status = Status::new(cursor));
         Self {
             parts,
             window: Window::default(),
@@ -180,7 +176,7 @@ impl<'a> Run<'a> {
         let mut sent = 0;
         while sent < bounds::JOURNAL_READ_EVENTS {
             let held = |family| self.holds.is_held(family);
-            let Some((slot, record)) = self.window.to_send(self.alone_through, held) else {
+            let Some((slot, record)) = self.window.next_to_send(self.alone_through, held) else {
                 break;
             };
             match line.publisher.send(slot, record) {
@@ -219,9 +215,8 @@ impl<'a> Run<'a> {
                 true
             }
             Err(error) => {
-                let mut backoff = self
-                    .unreadable
-                    .map_or_else(Backoff::default, |(_, backoff)| backoff);
+                let mut backoff =
+                    self.unreadable.map_or_else(Backoff::default, |(_, backoff)| backoff);
                 self.unreadable = Some((Deadline::after(backoff.next()), backoff));
                 self.outlook.readable(Some(error.to_string()));
                 false
@@ -261,10 +256,7 @@ impl<'a> Run<'a> {
             });
         }
         let gauges = &self.parts.telemetry.gateway;
-        let age = self
-            .window
-            .oldest()
-            .map(|oldest| self.parts.clock.now().since(oldest));
+        let age = self.window.oldest().map(|oldest| self.parts.clock.now().since(oldest));
         gauges.lag(age.unwrap_or_default());
         let (cursor, in_flight) = (self.cursor, self.window.outstanding());
         self.parts.status.send_if_modified(|status| {
@@ -273,9 +265,7 @@ impl<'a> Run<'a> {
             (status.cursor, status.in_flight) = (cursor, in_flight);
             changed || moved
         });
-        gauges
-            .kafka_up
-            .set(if self.outlook.is_away() { 0.0 } else { 1.0 });
+        gauges.kafka_up.set(if self.outlook.is_away() { 0.0 } else { 1.0 });
     }
 
     fn is_drained(&self) -> bool {
@@ -292,9 +282,7 @@ impl<'a> Run<'a> {
         let drain = self.drain.as_ref().map(|(deadline, _)| *deadline);
         let unreadable = self.unreadable.map(|(until, _)| until);
         let all = [self.pause, self.holds.next(), latest, drain, unreadable];
-        all.into_iter()
-            .flatten()
-            .reduce(|first, other| first.earlier(Some(other)))
+        all.into_iter().flatten().reduce(|first, other| first.earlier(Some(other)))
     }
 }
 

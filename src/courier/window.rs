@@ -78,18 +78,14 @@ impl Window {
 
     /// Takes the next event of the journal in.
     pub(super) fn push(&mut self, event: Stored) {
-        let slot = Slot {
-            event,
-            oversized: None,
-            state: State::Waiting,
-        };
+        let slot = Slot { event, oversized: None, state: State::Waiting };
         self.bytes += slot.bytes();
         self.slots.push_back(slot);
     }
 
     /// The oldest event that waits, is not beyond `through` and of no held family, with its slot.
     /// The same one until it is [`Window::sent`].
-    pub(super) fn to_send(
+    pub(super) fn next_to_send(
         &mut self,
         through: Option<usize>,
         held: impl Fn(Family) -> bool,
@@ -257,11 +253,7 @@ mod tests {
         Stored {
             sequence,
             id: EventId(Digest128([0; 16])),
-            source: SourceName::new(if sequence.is_multiple_of(2) {
-                "even"
-            } else {
-                "odd"
-            }),
+            source: SourceName::new(if sequence.is_multiple_of(2) { "even" } else { "odd" }),
             kind,
             received: Timestamp::from_millis(sequence.cast_signed()),
             key: Bytes::from_static(b"k"),
@@ -279,7 +271,7 @@ mod tests {
 
     fn send_all(window: &mut Window) -> Vec<u64> {
         let mut sent = Vec::new();
-        while let Some((slot, record)) = window.to_send(None, |_| false) {
+        while let Some((slot, record)) = window.next_to_send(None, |_| false) {
             sent.push(record.sequence);
             window.sent(slot);
         }
@@ -299,10 +291,7 @@ mod tests {
         assert_eq!(window.advance(), None);
         window.acknowledged(2);
         assert_eq!(window.advance().unwrap().through, 10);
-        assert_eq!(
-            (window.len(), window.outstanding(), window.bytes),
-            (0, 0, 0)
-        );
+        assert_eq!((window.len(), window.outstanding(), window.bytes), (0, 0, 0));
     }
 
     #[test]
@@ -324,10 +313,10 @@ mod tests {
             window.push(stored(sequence, kind));
         }
         let held = |family| family == Family::Lifecycle;
-        let (slot, record) = window.to_send(None, held).unwrap();
+        let (slot, record) = window.next_to_send(None, held).unwrap();
         assert_eq!((slot, record.sequence), (1, 2));
         window.sent(slot);
-        assert!(window.to_send(None, held).is_none());
+        assert!(window.next_to_send(None, held).is_none());
         window.rewind();
         assert_eq!(send_all(&mut window), [1]);
     }
@@ -339,15 +328,9 @@ mod tests {
         window.waits_again(0);
         window.stand_in(0, Bytes::from_static(b"short"));
         window.rewind_to(0);
-        let (slot, record) = window.to_send(None, |_| false).unwrap();
+        let (slot, record) = window.next_to_send(None, |_| false).unwrap();
         assert_eq!(
-            (
-                slot,
-                record.family,
-                record.key,
-                record.value,
-                record.sequence
-            ),
+            (slot, record.family, record.key, record.value, record.sequence),
             (0, Family::Quarantine, &b"k"[..], &b"short"[..], 7)
         );
     }
@@ -355,9 +338,9 @@ mod tests {
     #[test]
     fn nothing_beyond_the_limit_is_sent() {
         let mut window = window(1..=3);
-        let (slot, _) = window.to_send(Some(0), |_| false).unwrap();
+        let (slot, _) = window.next_to_send(Some(0), |_| false).unwrap();
         window.sent(slot);
-        assert!(window.to_send(Some(0), |_| false).is_none());
+        assert!(window.next_to_send(Some(0), |_| false).is_none());
         assert!(window.has_suspects(0, |_| false) && !window.has_suspects(0, |_| true));
         window.acknowledged(0);
         assert!(!window.has_suspects(0, |_| false) && window.has_suspects(1, |_| false));

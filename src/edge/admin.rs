@@ -1,8 +1,9 @@
 //! The operator's door: `/livez`, `/readyz` and `/metrics`.
 //!
-//! Ready means that deliveries can be accepted. So Kafka being away is shown as `degraded` and stays
-//! 200, while a journal that takes nothing, or a gateway that is stopping, is 503.
+//! Ready means that deliveries can be accepted. So Kafka being away is shown as `degraded` and
+//! stays 200, while a journal that takes nothing, or a gateway that is stopping, is 503.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -20,14 +21,14 @@ use tokio::task::JoinHandle;
 
 use crate::bounds::ADMIN_CONNECTIONS_MAX;
 use crate::clock::Clock;
+use crate::delivery::RequestId;
 
 use super::Limits;
 use super::answer::{Answer, last_words};
-use super::connection::{self, Answering};
+use super::connection;
 use super::line::Line;
 use super::listen::Listener;
 use super::socket::{Over, Socket};
-use crate::delivery::RequestId;
 
 /// How a dependency stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -76,18 +77,12 @@ pub struct Admin {
 impl Check {
     /// All is well.
     pub const fn ok() -> Self {
-        Self {
-            status: Standing::Ok,
-            reason: None,
-        }
+        Self { status: Standing::Ok, reason: None }
     }
 
     /// Something is not.
     pub fn not(status: Standing, reason: impl Into<String>) -> Self {
-        Self {
-            status,
-            reason: Some(reason.into()),
-        }
+        Self { status, reason: Some(reason.into()) }
     }
 }
 
@@ -153,9 +148,9 @@ async fn accept(listener: Listener, limits: Limits, clock: Clock, board: Arc<dyn
         let board = board.clone();
         tokio::spawn(async move {
             let _place = place;
-            let service = service_fn(|asked| -> Answering {
+            let service = service_fn(|asked| {
                 let board = board.clone();
-                Box::pin(async move { Ok(answer(asked, &*board).await) })
+                Box::pin(async move { Ok::<_, Infallible>(answer(asked, &*board).await) })
             });
             let socket = connection::converse(socket, &line, service).await;
             let words = match socket.over() {
@@ -176,17 +171,11 @@ async fn answer(request: Request<Incoming>, board: &dyn Board) -> Answer {
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let mut answer = problem(StatusCode::METHOD_NOT_ALLOWED);
-        answer
-            .headers_mut()
-            .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return answer;
     }
     match path {
-        "/metrics" => text(
-            StatusCode::OK,
-            "text/plain; version=0.0.4",
-            board.metrics().await,
-        ),
+        "/metrics" => text(StatusCode::OK, "text/plain; version=0.0.4", board.metrics().await),
         "/readyz" => {
             let readiness = board.readiness();
             let code = match readiness.status() {
@@ -212,9 +201,7 @@ fn problem(status: StatusCode) -> Answer {
 fn text(status: StatusCode, kind: &'static str, body: String) -> Answer {
     let mut answer = Response::new(Full::new(Bytes::from(body)));
     *answer.status_mut() = status;
-    answer
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     answer
 }
 
@@ -226,13 +213,7 @@ mod tests {
     fn the_worst_dependency_decides_and_only_the_unavailable_make_unready() {
         let readiness = |kafka, journal| Readiness {
             checks: vec![
-                (
-                    "journal",
-                    Check {
-                        status: journal,
-                        reason: None,
-                    },
-                ),
+                ("journal", Check { status: journal, reason: None }),
                 ("kafka", Check::not(kafka, "away")),
             ],
         };
@@ -243,10 +224,7 @@ mod tests {
         assert_eq!(degraded["ready"], true);
         assert_eq!(degraded["status"], "degraded");
         assert_eq!(degraded["checks"]["kafka"]["reason"], "away");
-        assert_eq!(
-            degraded["checks"]["journal"],
-            serde_json::json!({"status": "ok"})
-        );
+        assert_eq!(degraded["checks"]["journal"], serde_json::json!({"status": "ok"}));
         let unavailable = json(Standing::Degraded, Standing::Unavailable);
         assert_eq!(unavailable["ready"], false);
         assert_eq!(unavailable["status"], "unavailable");

@@ -19,10 +19,8 @@ pub(super) type Answer = Response<Full<Bytes>>;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The manners of a sender of whom nothing is known.
-pub(super) const STRANGER: Manners = Manners {
-    client_errors_are_final: false,
-    refusals_silence: false,
-};
+pub(super) const STRANGER: Manners =
+    Manners { client_errors_are_final: false, refusals_silence: false };
 
 /// The status of an ending, for a sender with these manners.
 pub(super) const fn status(outcome: &Outcome, manners: Manners) -> StatusCode {
@@ -144,26 +142,15 @@ mod tests {
             assert_eq!(outcome.index(), place);
             let answer = text(outcome, false);
             assert_eq!(answer.status().as_u16(), *code, "{}", outcome.label());
-            assert_eq!(
-                answer.headers().contains_key("retry-after"),
-                matches!(code, 429 | 503)
-            );
+            assert_eq!(answer.headers().contains_key("retry-after"), matches!(code, 429 | 503));
             assert_eq!(answer.headers().contains_key("allow"), *code == 405);
-            assert_eq!(
-                outcome.retryable(),
-                matches!(code, 429 | 503),
-                "{}",
-                outcome.label()
-            );
+            assert_eq!(outcome.retryable(), matches!(code, 429 | 503), "{}", outcome.label());
         }
     }
 
     #[test]
     fn a_sender_for_whom_4xx_is_final_is_told_to_come_again_after_a_timeout() {
-        let livekit = Manners {
-            client_errors_are_final: true,
-            refusals_silence: false,
-        };
+        let livekit = Manners { client_errors_are_final: true, refusals_silence: false };
         let answer = answer(&Outcome::Timeout, livekit, &RequestId::fresh(1), true);
         assert_eq!(answer.status().as_u16(), 503);
         assert_eq!(answer.headers().get("retry-after").unwrap(), "2");
@@ -176,10 +163,7 @@ mod tests {
             let json: serde_json::Value = serde_json::from_str(&body(&outcome)).unwrap();
             assert_eq!(json["outcome"], outcome.label());
             let id = outcome.event_id().map(|id| id.to_string());
-            assert_eq!(
-                json.get("event_id").and_then(|id| id.as_str()),
-                id.as_deref()
-            );
+            assert_eq!(json.get("event_id").and_then(|id| id.as_str()), id.as_deref());
         }
     }
 
@@ -188,18 +172,9 @@ mod tests {
         let words = last_words(&Outcome::HeadersTooLarge, &RequestId::fresh(10));
         let words = String::from_utf8(words).unwrap();
         let (head, body) = words.split_once("\r\n\r\n").unwrap();
-        assert!(
-            head.starts_with("HTTP/1.1 431 Request Header Fields Too Large\r\n"),
-            "{head}"
-        );
-        assert!(
-            head.contains(&format!("content-length: {}", body.len())),
-            "{head}"
-        );
-        assert!(
-            head.contains("x-request-id: 0000000000000000000000000000000a"),
-            "{head}"
-        );
+        assert!(head.starts_with("HTTP/1.1 431 Request Header Fields Too Large\r\n"), "{head}");
+        assert!(head.contains(&format!("content-length: {}", body.len())), "{head}");
+        assert!(head.contains("x-request-id: 0000000000000000000000000000000a"), "{head}");
         assert_eq!(body, r#"{"outcome":"headers_too_large"}"#);
     }
 }

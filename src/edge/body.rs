@@ -72,9 +72,7 @@ async fn collect(
             first = data;
         } else {
             if all.is_empty() {
-                let expected = said
-                    .and_then(|said| usize::try_from(said).ok())
-                    .unwrap_or(0);
+                let expected = said.and_then(|said| usize::try_from(said).ok()).unwrap_or(0);
                 all.reserve(expected.max(here + data.len()));
                 all.extend_from_slice(&std::mem::take(&mut first));
             }

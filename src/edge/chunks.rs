@@ -82,16 +82,12 @@ impl Chunks {
     fn next(&mut self, byte: u8) -> Result<At, Malformed> {
         let digit = char::from(byte).to_digit(16).map(u64::from);
         Ok(match (&self.at, byte) {
-            (At::Start, _) => At::Size {
-                size: digit.ok_or(Malformed)?,
-                digits: 1,
-            },
+            (At::Start, _) => At::Size { size: digit.ok_or(Malformed)?, digits: 1 },
             (At::Size { size, .. }, b'\r') => At::SizeEnd { size: *size },
             (At::Size { size, .. }, b';') => At::Extension { size: *size },
-            (At::Size { size, digits }, _) if *digits < 15 => At::Size {
-                size: size * 16 + digit.ok_or(Malformed)?,
-                digits: digits + 1,
-            },
+            (At::Size { size, digits }, _) if *digits < 15 => {
+                At::Size { size: size * 16 + digit.ok_or(Malformed)?, digits: digits + 1 }
+            }
             (At::Extension { size }, b'\r') => At::SizeEnd { size: *size },
             (At::Extension { size }, _) if is_text(byte) => {
                 let size = *size;

@@ -1,7 +1,7 @@
 //! One connection from its first byte to its last words.
 
 use std::convert::Infallible;
-use std::pin::Pin;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -14,19 +14,17 @@ use hyper_util::rt::TokioIo;
 use tokio::sync::watch;
 
 use crate::bounds::CONNECTION_BUFFER_BYTES_MAX;
-use crate::delivery::RequestId;
+use crate::delivery::{Peer, RequestId};
+use crate::intake::Caller;
 use crate::outcome::Outcome;
 
 use super::Phase;
-use super::answer::{Answer, last_words};
+use super::answer::last_words;
 use super::door::Door;
 use super::line::Line;
 use super::listen::Listener;
 use super::request;
 use super::socket::{Over, Socket};
-
-/// A service's answer to come.
-pub(super) type Answering = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
 
 /// Takes connections in until the door closes, then lets the listener go.
 pub(super) async fn accept(listener: Listener, door: Arc<Door>, mut phase: watch::Receiver<Phase>) {
@@ -41,12 +39,8 @@ pub(super) async fn accept(listener: Listener, door: Arc<Door>, mut phase: watch
             continue;
         };
         let guest = Arc::new(guest);
-        let socket = Socket::new(
-            stream,
-            guest.line().clone(),
-            door.limits().clone(),
-            door.clock().clone(),
-        );
+        let socket =
+            Socket::new(stream, guest.line().clone(), door.limits().clone(), door.clock().clone());
         let door = door.clone();
         tokio::spawn(async move {
             let _on_duty = door.on_duty();
@@ -54,7 +48,7 @@ pub(super) async fn accept(listener: Listener, door: Arc<Door>, mut phase: watch
             let service =
                 service_fn(|asked| request::answer(door.clone(), guest.clone(), from, asked));
             let socket = converse(socket, &line, service).await;
-            part(socket, &door).await;
+            part(socket, &door, from).await;
         });
     }
 }
@@ -83,19 +77,21 @@ where
 }
 
 /// Ends a connection; a head that the server never saw gets its answer here.
-async fn part(socket: Socket, door: &Door) {
+async fn part(socket: Socket, door: &Door, from: SocketAddr) {
     let outcome = match socket.over() {
-        Some(Over::Refused(outcome)) => Some(outcome.clone()),
-        Some(Over::Slow) => {
-            // Closed without an answer, which every sender tries again after.
-            door.meters_of_unknown().ended(&Outcome::Timeout);
-            None
-        }
-        Some(Over::Gone | Over::Broken) | None => None,
+        Some(Over::Refused(outcome)) => outcome.clone(),
+        // Closed without an answer, after which every sender tries again.
+        Some(Over::Slow) => Outcome::Timeout,
+        Some(Over::Gone | Over::Broken) | None => return socket.part(None).await,
     };
-    let words = outcome.map(|outcome| {
-        door.meters_of_unknown().ended(&outcome);
-        last_words(&outcome, &RequestId::fresh(rand::random()))
-    });
+    let caller = Caller {
+        request_id: RequestId::fresh(rand::random()),
+        peer: Peer::new(from.ip()),
+        since: door.clock().steady(),
+    };
+    door.meters_of_unknown().ended(&outcome);
+    door.intake.turned_away(None, &outcome, &caller);
+    let refused = outcome != Outcome::Timeout;
+    let words = refused.then(|| last_words(&outcome, &caller.request_id));
     socket.part(words).await;
 }

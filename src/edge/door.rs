@@ -63,11 +63,7 @@ impl Door {
             body_max: settings.body_max,
             bodies: Arc::new(Shares::new(limits.bodies, limits.bodies_reserved, count)),
             body_bytes: Arc::new(Shares::new(limits.body_bytes, bytes_kept, count)),
-            sources: behind
-                .sources
-                .into_iter()
-                .map(|routed| routed.source)
-                .collect(),
+            sources: behind.sources.into_iter().map(|routed| routed.source).collect(),
             routes,
             lobby: Arc::new(Lobby::new(limits.unproven_connections, proven)),
             limits,

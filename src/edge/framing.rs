@@ -54,9 +54,7 @@ enum Length {
 impl Framing {
     /// A connection on which nothing was said yet.
     pub(super) fn new() -> Self {
-        Self {
-            at: At::Head { seen: 0 },
-        }
+        Self { at: At::Head { seen: 0 } }
     }
 
     /// Whether the next byte begins a request or belongs to its head.
@@ -119,9 +117,7 @@ impl Framing {
         let (taken, ended) = match &mut self.at {
             At::Head { .. } => (0, false),
             At::Sized { left } => {
-                let taken = usize::try_from(*left)
-                    .unwrap_or(usize::MAX)
-                    .min(bytes.len());
+                let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
                 *left = left.saturating_sub(taken as u64);
                 (taken, *left == 0)
             }
@@ -146,10 +142,7 @@ struct BareLineFeed;
 /// Empty lines before a request, which some clients send after a body (RFC 9112 §2.2).
 fn leading_line_ends(bytes: &[u8]) -> usize {
     let mut count = 0;
-    while bytes
-        .get(count..)
-        .is_some_and(|rest| rest.starts_with(b"\r\n"))
-    {
+    while bytes.get(count..).is_some_and(|rest| rest.starts_with(b"\r\n")) {
         count += 2;
     }
     count
@@ -158,10 +151,7 @@ fn leading_line_ends(bytes: &[u8]) -> usize {
 /// The place after the empty line that ends a head; `from` bytes were looked at before.
 fn end_of_head(bytes: &[u8], from: usize) -> Result<Option<usize>, BareLineFeed> {
     let mut at = from;
-    while let Some(step) = bytes
-        .get(at..)
-        .and_then(|b| b.iter().position(|b| *b == b'\n'))
-    {
+    while let Some(step) = bytes.get(at..).and_then(|b| b.iter().position(|b| *b == b'\n')) {
         at += step + 1;
         let line = bytes.get(..at).unwrap_or_default();
         if line.ends_with(b"\r\n\r\n") {
@@ -306,11 +296,7 @@ mod tests {
             "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n",
             "\x16\x03\x01\x02\n",
         ] {
-            assert_eq!(
-                verdict(text),
-                Some(Step::Refuse(Outcome::BadRequest)),
-                "{text:?}"
-            );
+            assert_eq!(verdict(text), Some(Step::Refuse(Outcome::BadRequest)), "{text:?}");
         }
     }
 
@@ -331,19 +317,10 @@ mod tests {
         let smuggled = "POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n";
         let length = format!("Content-Length: {}\r\n", smuggled.len());
         let sized = post(&length, smuggled) + GET;
-        assert_eq!(
-            run(sized.as_bytes(), &[]),
-            (sized.clone().into_bytes(), None)
-        );
-        let chunk = format!(
-            "{:x};why=not\r\n{smuggled}\r\n0\r\nT: t\r\n\r\n",
-            smuggled.len()
-        );
+        assert_eq!(run(sized.as_bytes(), &[]), (sized.clone().into_bytes(), None));
+        let chunk = format!("{:x};why=not\r\n{smuggled}\r\n0\r\nT: t\r\n\r\n", smuggled.len());
         let chunked = post("Transfer-Encoding: Chunked\r\n", &chunk) + GET;
-        assert_eq!(
-            run(chunked.as_bytes(), &[]),
-            (chunked.clone().into_bytes(), None)
-        );
+        assert_eq!(run(chunked.as_bytes(), &[]), (chunked.clone().into_bytes(), None));
     }
 
     #[test]

@@ -43,11 +43,7 @@ pub(super) struct Guest {
 impl Lobby {
     /// An empty one.
     pub(super) fn new(unproven_max: usize, proven: Shares) -> Self {
-        Self {
-            inside: Mutex::default(),
-            unproven_max,
-            proven: Arc::new(proven),
-        }
+        Self { inside: Mutex::default(), unproven_max, proven: Arc::new(proven) }
     }
 
     /// Lets a newcomer in; `None` if there is no room even by sending someone away.

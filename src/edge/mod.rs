@@ -1,7 +1,8 @@
 //! HTTP and nothing but HTTP.
 //!
-//! The public door takes posts to the routes of the sources and answers as the contract's table
-//! says; the admin door shows health and numbers. What happens to a delivery is the intake's affair.
+//! The public door takes posts to the routes of the sources and answers as the table in `answer`
+//! says; the admin door shows health and numbers. What happens to a delivery is the intake's
+//! affair.
 //!
 //! Promises: every wait, buffer, head, body and crowd has a number; a head whose framing is
 //! ambiguous reaches nothing; what cannot be authentic by its head costs no body; once a body is
@@ -168,14 +169,7 @@ impl Edge {
         let (sign_on, crew) = mpsc::channel(1);
         let door = Arc::new(Door::new(settings, behind, phase_seen.clone(), &sign_on));
         let accepting = tokio::spawn(connection::accept(listener, door.clone(), phase_seen));
-        Ok(Self {
-            address,
-            door,
-            phase,
-            accepting,
-            sign_on: Some(sign_on),
-            crew,
-        })
+        Ok(Self { address, door, phase, accepting, sign_on: Some(sign_on), crew })
     }
 
     /// Where it listens.

@@ -4,10 +4,12 @@
 //! before its body is read is answered at once. Each request has exactly one [`Ending`], which
 //! counts itself even when the client hangs up or something panics.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use http::header::CONTENT_ENCODING;
 use http::request::Parts;
@@ -26,26 +28,31 @@ use crate::verify::{Claim, Manners};
 use super::Phase;
 use super::answer::{self, Answer, STRANGER};
 use super::body::{self, Pace};
-use super::connection::Answering;
 use super::door::Door;
 use super::lobby::Guest;
 use super::shares::Share;
 
-/// Answers one request. A panic is that request's 500 and nothing else.
+/// An answer to come. A panic on the way is that request's 500 and nothing else.
+pub(super) struct Answering(Pin<Box<dyn Future<Output = Answer> + Send>>);
+
+/// Answers one request.
 pub(super) fn answer(
     door: Arc<Door>,
     guest: Arc<Guest>,
     from: SocketAddr,
     request: Request<Incoming>,
 ) -> Answering {
-    let mut answering = Box::pin(handle(door, guest, from, request));
-    Box::pin(std::future::poll_fn(move |cx| {
-        let polled = catch_unwind(AssertUnwindSafe(|| answering.as_mut().poll(cx)));
-        polled.map_or_else(
-            |_panicked| Poll::Ready(Ok(defect())),
-            |polled| polled.map(Ok),
-        )
-    }))
+    Answering(Box::pin(handle(door, guest, from, request)))
+}
+
+impl Future for Answering {
+    type Output = Result<Answer, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = &mut self.get_mut().0;
+        let polled = catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx)));
+        polled.map_or_else(|_panicked| Poll::Ready(Ok(defect())), |polled| polled.map(Ok))
+    }
 }
 
 fn defect() -> Answer {
@@ -69,22 +76,15 @@ async fn handle(
     let (place, source) = match door.route(&parts) {
         Some((place, source)) => (place, source.clone()),
         None => {
-            let outcome = door
-                .intake
-                .turned_away_unknown(Outcome::UnknownSource, &caller);
+            let outcome = Outcome::UnknownSource;
+            door.intake.turned_away(None, &outcome, &caller);
             ending.told(&outcome);
             let close = leave_unread(&guest, body).await || door.phase() != Phase::Open;
             return answer::answer(&outcome, STRANGER, &caller.request_id, close);
         }
     };
     ending.source = Some(source.clone());
-    let post = Post {
-        door,
-        guest,
-        place,
-        source,
-        caller,
-    };
+    let post = Post { door, guest, place, source, caller };
     let (outcome, close) = post.bring_in(&parts, body, ending).await;
     let close = close || post.door.phase() != Phase::Open;
     answer::answer(&outcome, post.manners(), &post.caller.request_id, close)
@@ -143,10 +143,7 @@ impl Post {
         if self.door.phase() == Phase::Over {
             return Err(turned_away(Outcome::Draining));
         }
-        let claim = self
-            .door
-            .intake
-            .open(&self.source, self.head(parts), &self.caller);
+        let claim = self.door.intake.open(&self.source, self.head(parts), &self.caller);
         let claim = claim.inspect_err(|outcome| self.failed(outcome))?;
         if is_encoded(&parts.headers) {
             return Err(turned_away(Outcome::UnsupportedEncoding));
@@ -173,10 +170,7 @@ impl Post {
     /// takes one before it is read, a small one after, so that slow ones hold up nobody.
     async fn receive(&self, body: Incoming) -> Result<Received, Outcome> {
         let (door, limits) = (&self.door, self.door.limits());
-        let length = body
-            .size_hint()
-            .exact()
-            .and_then(|length| usize::try_from(length).ok());
+        let length = body.size_hint().exact().and_then(|length| usize::try_from(length).ok());
         let count = door.bodies.take(self.place, 1).ok_or(Outcome::Overloaded)?;
         let bytes = door.body_bytes.take(self.place, length.unwrap_or(0));
         let mut bytes = bytes.ok_or(Outcome::Overloaded)?;
@@ -199,20 +193,11 @@ impl Post {
         if let Some(places) = places.as_ref().filter(|_| narrowed.is_none()) {
             narrowed = Some(self.wait_for(places).await?);
         }
-        Ok(Received {
-            body,
-            room: (count, bytes),
-            narrowed,
-        })
+        Ok(Received { body, room: (count, bytes), narrowed })
     }
 
     async fn wait_for(&self, places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Outcome> {
-        match timeout(
-            self.door.limits().narrowed_wait,
-            places.clone().acquire_owned(),
-        )
-        .await
-        {
+        match timeout(self.door.limits().narrowed_wait, places.clone().acquire_owned()).await {
             Ok(Ok(place)) => Ok(place),
             Ok(Err(_)) | Err(_) => Err(Outcome::Overloaded),
         }
@@ -229,15 +214,8 @@ impl Post {
         let (guest, place, caller) = (self.guest.clone(), self.place, self.caller.clone());
         let duty = door.on_duty();
         let delivery = tokio::spawn(async move {
-            let Received {
-                body,
-                room,
-                narrowed,
-            } = received;
-            let outcome = door
-                .intake
-                .take(&source, claim, body, &caller, narrowed)
-                .await;
+            let Received { body, room, narrowed } = received;
+            let outcome = door.intake.take(&source, claim, body, &caller, narrowed).await;
             ending.told(&outcome);
             drop((room, duty));
             if outcome == Outcome::BadSignature {
@@ -256,9 +234,8 @@ impl Post {
     }
 
     fn turned_away(&self, outcome: &Outcome) {
-        self.door
-            .intake
-            .turned_away(&self.source.name, outcome.clone(), None, &self.caller);
+        let source = Some(&*self.source);
+        self.door.intake.turned_away(source, outcome, &self.caller);
     }
 }
 
@@ -272,12 +249,7 @@ struct Ending {
 
 impl Ending {
     fn of(door: Arc<Door>, caller: Caller) -> Self {
-        Self {
-            door,
-            source: None,
-            caller,
-            told: false,
-        }
+        Self { door, source: None, caller, told: false }
     }
 
     fn told(&mut self, outcome: &Outcome) {
@@ -312,12 +284,7 @@ impl Drop for Ending {
 /// A coding other than none: the signature is over raw bytes, and so are we.
 fn is_encoded(headers: &HeaderMap) -> bool {
     let mut codings = headers.get_all(CONTENT_ENCODING).iter();
-    codings.any(|coding| {
-        !coding
-            .as_bytes()
-            .trim_ascii()
-            .eq_ignore_ascii_case(b"identity")
-    })
+    codings.any(|coding| !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity"))
 }
 
 /// What becomes of a body that is not wanted: one that has come already is passed over, for another

@@ -43,12 +43,7 @@ impl Shares {
 
     /// Takes a part for a source; `None` if there is no room.
     pub(super) fn take(self: &Arc<Self>, source: usize, amount: usize) -> Option<Share> {
-        let mut share = Share {
-            of: self.clone(),
-            source,
-            from_kept: 0,
-            from_common: 0,
-        };
+        let mut share = Share { of: self.clone(), source, from_kept: 0, from_common: 0 };
         share.grow(amount).then_some(share)
     }
 }
@@ -89,8 +84,7 @@ fn take_up_to(room: &AtomicUsize, amount: usize) -> usize {
 
 fn take_all(room: &AtomicUsize, amount: usize) -> bool {
     let took = |left: usize| left.checked_sub(amount);
-    room.fetch_update(Ordering::AcqRel, Ordering::Acquire, took)
-        .is_ok()
+    room.fetch_update(Ordering::AcqRel, Ordering::Acquire, took).is_ok()
 }
 
 #[cfg(test)]

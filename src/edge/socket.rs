@@ -87,28 +87,23 @@ impl Socket {
     /// Says the last words, if any, and ends the connection so that they arrive: a reset, which
     /// unread bytes would cause, could overtake them.
     pub(super) async fn part(mut self, last_words: Option<Vec<u8>>) {
-        let unread =
-            self.line.unread() || matches!(self.over, Some(Over::Refused(_) | Over::Broken));
         let said = timeout(self.limits.answer_write, async {
             if let Some(words) = last_words {
                 self.stream.write_all(&words).await?;
             }
             self.stream.shutdown().await
         });
-        if unread && matches!(said.await, Ok(Ok(()))) {
-            let mut waste = [0; 4096];
-            let mut left = PARTING_BYTES_MAX;
-            let reading = async {
-                while let Ok(some) = self.stream.read(&mut waste).await {
-                    if some == 0 || some >= left {
-                        break;
-                    }
-                    left -= some;
-                }
-            };
+        if matches!(said.await, Ok(Ok(()))) && self.leaves_unread() {
             // Whether they read it to the end or not: the connection ends here.
-            let _ = timeout(self.limits.parting, reading).await;
+            let _ = timeout(self.limits.parting, waste(&mut self.stream)).await;
         }
+    }
+
+    /// Whether the client has said, or will say, what nobody reads.
+    fn leaves_unread(&self) -> bool {
+        let refused = matches!(self.over, Some(Over::Refused(_) | Over::Broken));
+        let more_came = || matches!(self.stream.try_read(&mut [0; 1]), Ok(1));
+        refused || self.line.unread() || more_came()
     }
 
     /// Judges what is held. `false`: more bytes are needed.
@@ -159,8 +154,7 @@ impl Socket {
                 }
             }
         }
-        self.held
-            .extend_from_slice(fresh.get(going..).unwrap_or_default());
+        self.held.extend_from_slice(fresh.get(going..).unwrap_or_default());
         out.set_filled(before + going);
         Poll::Ready(Ok(()))
     }
@@ -183,15 +177,9 @@ impl Socket {
             Leave::Finish | Leave::Now => return Poll::Ready(Over::Gone),
         }
         self.line.rest();
-        let limit = if for_head {
-            self.limits.head_read
-        } else {
-            self.limits.connection_idle
-        };
-        let waiting = self.waiting.get_or_insert_with(|| Waiting {
-            for_head,
-            until: Box::pin(sleep(limit)),
-        });
+        let limit = if for_head { self.limits.head_read } else { self.limits.connection_idle };
+        let waiting =
+            self.waiting.get_or_insert_with(|| Waiting { for_head, until: Box::pin(sleep(limit)) });
         if waiting.for_head != for_head {
             waiting.for_head = for_head;
             waiting.until.set(sleep(limit));
@@ -284,5 +272,17 @@ impl AsyncWrite for Socket {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+}
+
+/// Reads and throws away what still comes, up to a limit.
+async fn waste(stream: &mut TcpStream) {
+    let mut waste = [0; 4096];
+    let mut left = PARTING_BYTES_MAX;
+    while let Ok(some) = stream.read(&mut waste).await {
+        if some == 0 || some >= left {
+            break;
+        }
+        left -= some;
     }
 }

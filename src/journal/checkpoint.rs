@@ -80,7 +80,5 @@ pub(super) fn passive(connection: &Connection) -> rusqlite::Result<()> {
 
 /// Copies everything and empties the log, when nobody else is there any more.
 pub(super) fn truncate(connection: &Connection) -> rusqlite::Result<()> {
-    connection
-        .wal_checkpoint_v2(None::<&str>, CheckpointMode::TRUNCATE)
-        .map(|_| ())
+    connection.wal_checkpoint_v2(None::<&str>, CheckpointMode::TRUNCATE).map(|_| ())
 }

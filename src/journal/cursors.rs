@@ -42,10 +42,7 @@ impl Cursors {
         for lane in Lane::ALL {
             through.insert(lane.clone(), read(connection, of, lane)?);
         }
-        Ok(Self {
-            through,
-            waiting: Moves::default(),
-        })
+        Ok(Self { through, waiting: Moves::default() })
     }
 
     /// Takes an advance. `Ok(true)` when it is the first that waits, so that the writer must be
@@ -128,11 +125,7 @@ mod tests {
     use super::*;
 
     fn to(through: u64, count: u64) -> Advance {
-        Advance {
-            lane: Lane::Live,
-            through,
-            published: vec![(SourceName::new("a"), count)],
-        }
+        Advance { lane: Lane::Live, through, published: vec![(SourceName::new("a"), count)] }
     }
 
     #[test]

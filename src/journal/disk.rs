@@ -65,6 +65,14 @@ pub(super) fn make_file(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// Unlocks in so many words: a child process that is just being started shares the file, and
+/// closing our end alone would leave it locked until that child runs its own program.
+pub(super) fn unlock(lock: &File) {
+    if let Err(error) = lock.unlock() {
+        tracing::warn!(%error, "the journal's lock was not released");
+    }
+}
+
 /// Makes the names in a folder last.
 pub(super) fn sync_folder(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
@@ -135,9 +143,7 @@ fn name_of(magic: u64) -> Option<&'static str> {
         (0x7c7c_6673, "Parallels shared folder"),
     ];
     // GlusterFS, sshfs, s3fs and virtiofs all show themselves as FUSE.
-    UNTRUSTED
-        .iter()
-        .find_map(|(number, name)| (*number == magic).then_some(*name))
+    UNTRUSTED.iter().find_map(|(number, name)| (*number == magic).then_some(*name))
 }
 
 #[cfg(test)]

@@ -52,11 +52,7 @@ impl Code {
     /// The code of an error. One that SQLite did not raise (a row that should be there is not, a
     /// column is of another type) means that the file is not what we wrote.
     pub(super) fn of(error: &rusqlite::Error) -> Self {
-        Self(
-            error
-                .sqlite_error()
-                .map_or(ffi::SQLITE_CORRUPT, |raised| raised.extended_code),
-        )
+        Self(error.sqlite_error().map_or(ffi::SQLITE_CORRUPT, |raised| raised.extended_code))
     }
 
     /// Whether the file is not a database, or not a whole one.
@@ -95,10 +91,7 @@ mod tests {
         ] {
             assert_eq!(Fault::of(&raised(code)), fault, "{code}");
         }
-        assert_eq!(
-            Fault::of(&rusqlite::Error::QueryReturnedNoRows),
-            Fault::Broken
-        );
+        assert_eq!(Fault::of(&rusqlite::Error::QueryReturnedNoRows), Fault::Broken);
     }
 
     #[test]

@@ -49,21 +49,13 @@ impl Identities {
             generations.push(Generation::load(connection, number, seed, size)?);
         }
         // The first is made with the other tables.
-        let open = generations
-            .pop()
-            .ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+        let open = generations.pop().ok_or(rusqlite::Error::QueryReturnedNoRows)?;
         let count: i64 = connection.query_row(
             &format!("SELECT count(*) FROM identity_{}", open.number),
             [],
             |row| row.get(0),
         )?;
-        Ok(Self {
-            seed,
-            size,
-            open,
-            count: count.cast_unsigned(),
-            sealed: generations,
-        })
+        Ok(Self { seed, size, open, count: count.cast_unsigned(), sealed: generations })
     }
 
     /// Writes an identity; `false` if it was there. Within the caller's transaction, and
@@ -72,16 +64,12 @@ impl Identities {
         let hash = hash(self.seed, id);
         for generation in self.sealed.iter().rev() {
             if generation.filter.contains_hash(hash)
-                && connection
-                    .prepare_cached(&generation.lookup)?
-                    .exists([&id[..]])?
+                && connection.prepare_cached(&generation.lookup)?.exists([&id[..]])?
             {
                 return Ok(false);
             }
         }
-        let written = connection
-            .prepare_cached(&self.open.insert)?
-            .execute([&id[..]])?;
+        let written = connection.prepare_cached(&self.open.insert)?.execute([&id[..]])?;
         Ok(written == 1)
     }
 

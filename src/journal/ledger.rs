@@ -109,8 +109,7 @@ pub(super) fn read(connection: &Connection) -> rusqlite::Result<Vec<LedgerRow>> 
     let rows = statement.query_map([], |row| {
         let total = |column: usize| {
             // Below zero only by a defect of a caller; the sum then shows it.
-            row.get::<_, i64>(column)
-                .map(|total| u64::try_from(total).unwrap_or(0))
+            row.get::<_, i64>(column).map(|total| u64::try_from(total).unwrap_or(0))
         };
         Ok(LedgerRow {
             source: SourceName::new(row.get_ref(0)?.as_str()?),

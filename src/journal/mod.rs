@@ -267,11 +267,7 @@ impl Journal {
             Ok(true) => drop(self.inner.queue.try_send(Order::Nudge)),
             Ok(false) | Err(Ignored::Behind) => {}
             Err(Ignored::BeyondHead) => {
-                tracing::error!(
-                    through,
-                    head,
-                    "a cursor beyond the journal's head was ignored"
-                );
+                tracing::error!(through, head, "a cursor beyond the journal's head was ignored");
             }
         }
     }

@@ -137,11 +137,8 @@ fn start(settings: Settings, clock: Clock, tuning: Tuning) -> Result<Journal, Ob
     let tail = Tail::above(head, tuning.tail_events, tuning.tail_bytes);
     let shared = Arc::new(Shared::new(head, cursors, tail));
     let (queue, orders) = sync_channel(tuning.queue_events);
-    let checkpointer = Checkpointer::start(
-        &files.database,
-        tuning.checkpoint_every,
-        Arc::clone(&shared),
-    )?;
+    let checkpointer =
+        Checkpointer::start(&files.database, tuning.checkpoint_every, Arc::clone(&shared))?;
     let instance = settings.instance.clone();
     let writer = Writer {
         connection,
@@ -213,10 +210,7 @@ fn refuse_foreign(database: &Path) -> Result<(), Obstacle> {
     const MAGIC: &[u8; 16] = b"SQLite format 3\0";
     let mut head = Vec::new();
     match File::open(database) {
-        Ok(file) => file
-            .take(16)
-            .read_to_end(&mut head)
-            .map_err(Obstacle::File)?,
+        Ok(file) => file.take(16).read_to_end(&mut head).map_err(Obstacle::File)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(Obstacle::File(error)),
     };

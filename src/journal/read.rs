@@ -33,10 +33,7 @@ impl Readers {
     pub(super) fn of(database: PathBuf) -> Self {
         Self {
             database,
-            places: Mutex::new(Places {
-                idle: Vec::new(),
-                free: bounds::JOURNAL_READERS,
-            }),
+            places: Mutex::new(Places { idle: Vec::new(), free: bounds::JOURNAL_READERS }),
             freed: Condvar::new(),
         }
     }
@@ -63,10 +60,7 @@ impl Readers {
             .wait_while(places, |places| places.free == 0)
             .unwrap_or_else(PoisonError::into_inner);
         places.free -= 1;
-        Place {
-            readers: self,
-            connection: places.idle.pop(),
-        }
+        Place { readers: self, connection: places.idle.pop() }
     }
 }
 
@@ -78,11 +72,7 @@ struct Place<'a> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        let mut places = self
-            .readers
-            .places
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut places = self.readers.places.lock().unwrap_or_else(PoisonError::into_inner);
         places.free += 1;
         places.idle.extend(self.connection.take());
         drop(places);

@@ -110,10 +110,7 @@ pub(super) fn create(
     transaction.execute_batch(TABLES)?;
     transaction.pragma_update(None, "application_id", APPLICATION)?;
     let meta = |name: &str, value: &dyn rusqlite::ToSql| {
-        transaction.execute(
-            "INSERT INTO meta(name, value) VALUES (?1, ?2)",
-            params![name, value],
-        )
+        transaction.execute("INSERT INTO meta(name, value) VALUES (?1, ?2)", params![name, value])
     };
     meta("schema", &VERSION)?;
     meta("instance", &instance.as_str())?;

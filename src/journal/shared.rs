@@ -46,11 +46,7 @@ impl Shared {
 
     /// Why an event that was queued was never answered: its writer has ended.
     pub(super) fn ended(&self) -> AppendError {
-        if self.is_poisoned() {
-            AppendError::Poisoned
-        } else {
-            AppendError::Closed
-        }
+        if self.is_poisoned() { AppendError::Poisoned } else { AppendError::Closed }
     }
 
     /// Takes no more events. `false` if it was closed before.

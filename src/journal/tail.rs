@@ -22,13 +22,7 @@ pub(super) struct Tail {
 impl Tail {
     /// An empty tail above this sequence.
     pub(super) fn above(floor: u64, events_max: usize, bytes_max: usize) -> Self {
-        Self {
-            rows: VecDeque::new(),
-            bytes: 0,
-            floor,
-            events_max,
-            bytes_max,
-        }
+        Self { rows: VecDeque::new(), bytes: 0, floor, events_max, bytes_max }
     }
 
     /// Adds the next row; sequences come without gaps.

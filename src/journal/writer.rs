@@ -20,6 +20,7 @@ use tokio::sync::oneshot;
 
 use super::checkpoint::{self, Checkpointer};
 use super::cursors::Moves;
+use super::disk;
 use super::fault::{Code, Fault};
 use super::identities::Identities;
 use super::ledger::{self, Credits};
@@ -77,10 +78,7 @@ impl Writer {
         self.watch_log();
         loop {
             let next = match self.patience() {
-                None => self
-                    .orders
-                    .recv()
-                    .map_err(|_| RecvTimeoutError::Disconnected),
+                None => self.orders.recv().map_err(|_| RecvTimeoutError::Disconnected),
                 Some(patience) => self.orders.recv_timeout(patience),
             };
             let mut batch = Batch::default();
@@ -110,11 +108,9 @@ impl Writer {
     fn patience(&self) -> Option<Duration> {
         match self.shared.health() {
             Health::DiskFull => Some(self.tuning.probe_every),
-            Health::Ok | Health::Poisoned => self
-                .shared
-                .cursors()
-                .are_waiting()
-                .then_some(self.tuning.cursor_within),
+            Health::Ok | Health::Poisoned => {
+                self.shared.cursors().are_waiting().then_some(self.tuning.cursor_within)
+            }
         }
     }
 
@@ -133,11 +129,7 @@ impl Writer {
             }
             let full = batch.events.len() >= self.tuning.batch_events
                 || batch.bytes >= self.tuning.batch_bytes;
-            next = if full {
-                None
-            } else {
-                self.orders.try_recv().ok()
-            };
+            next = if full { None } else { self.orders.try_recv().ok() };
         }
     }
 
@@ -162,9 +154,8 @@ impl Writer {
     /// One transaction. Nothing is committed, and no fsync spent, when nothing is new.
     fn write(&mut self, events: &[Clean], moves: &Moves) -> rusqlite::Result<Vec<Journaled>> {
         self.tuning.disk.before(&self.connection)?;
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let before = schema::meta::<i64>(&transaction, "head")?.cast_unsigned();
         let mut head = before;
         let mut credits = Credits::default();
@@ -244,9 +235,8 @@ impl Writer {
 
     fn turn_generation(&mut self) -> rusqlite::Result<()> {
         self.tuning.disk.before(&self.connection)?;
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let next = self.identities.seal(&transaction, self.clock.now())?;
         self.tuning.disk.commit(transaction)?;
         self.identities.turn(next);
@@ -275,9 +265,8 @@ impl Writer {
             "INSERT OR REPLACE INTO probe(number, filler) VALUES (1, zeroblob(?1))",
             "DELETE FROM probe WHERE ?1 > 0",
         ] {
-            let transaction = self
-                .connection
-                .transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let transaction =
+                self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             transaction.execute(statement, [bounds::DISK_PROBE_BYTES])?;
             self.tuning.disk.commit(transaction)?;
         }
@@ -342,7 +331,7 @@ impl Writer {
             tracing::warn!(%code, "the journal's log was not emptied; the next start does it");
         }
         drop(self.connection);
-        drop(self.lock);
+        disk::unlock(&self.lock);
     }
 
     /// The end of a journal that no longer trusts its disk: nothing is committed or copied any
@@ -360,7 +349,7 @@ impl Writer {
                 Ok(Order::Close) | Err(_) => closing = true,
             }
         }
-        drop(self.lock);
+        disk::unlock(&self.lock);
     }
 }
 
@@ -388,8 +377,7 @@ struct Alarm(Arc<Shared>);
 impl Drop for Alarm {
     fn drop(&mut self) {
         if thread::panicking() {
-            self.0
-                .poison(Code::DEFECT, "the journal's writer ended by a defect");
+            self.0.poison(Code::DEFECT, "the journal's writer ended by a defect");
         }
     }
 }

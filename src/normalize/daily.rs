@@ -42,37 +42,17 @@ const TYPES: [(&str, Kind, Read); 32] = [
     ("participant.left", Kind::ParticipantLeft, left),
     ("waiting-participant.joined", Kind::WaitingJoined, joined),
     ("waiting-participant.left", Kind::WaitingLeft, left),
-    (
-        "recording.started",
-        Kind::RecordingStarted,
-        recording_started,
-    ),
-    (
-        "recording.ready-to-download",
-        Kind::RecordingReady,
-        recording_ready,
-    ),
+    ("recording.started", Kind::RecordingStarted, recording_started),
+    ("recording.ready-to-download", Kind::RecordingReady, recording_ready),
     ("recording.error", Kind::RecordingFailed, recording_failed),
     ("streaming.started", Kind::StreamStarted, stream_started),
     ("streaming.updated", Kind::StreamUpdated, stream_updated),
     ("streaming.ended", Kind::StreamEnded, stream_ended),
     ("streaming.error", Kind::StreamFailed, stream_failed),
-    (
-        "batch-processor.job-finished",
-        Kind::ProcessingFinished,
-        job,
-    ),
+    ("batch-processor.job-finished", Kind::ProcessingFinished, job),
     ("batch-processor.error", Kind::ProcessingFailed, job),
-    (
-        "transcript.started",
-        Kind::TranscriptStarted,
-        transcript_started,
-    ),
-    (
-        "transcript.ready-to-download",
-        Kind::TranscriptReady,
-        transcript_ended,
-    ),
+    ("transcript.started", Kind::TranscriptStarted, transcript_started),
+    ("transcript.ready-to-download", Kind::TranscriptReady, transcript_ended),
     ("transcript.error", Kind::TranscriptFailed, transcript_ended),
     ("dialin.ready", Kind::DialinReady, call),
     ("dialin.connected", Kind::DialinConnected, call),
@@ -173,10 +153,7 @@ fn identify(
         draft.identified_by(tag, payload.get(key));
     }
     // A warning may come again under the id of the first; of an unknown type, who can tell.
-    if matches!(
-        kind,
-        None | Some(Kind::DialinWarning | Kind::DialoutWarning)
-    ) {
+    if matches!(kind, None | Some(Kind::DialinWarning | Kind::DialoutWarning)) {
         draft.identified_by("error", payload.get("error_msg"));
         identified_at(payload.get("timestamp").time(), draft);
     }
@@ -329,10 +306,7 @@ mod tests {
         for (name, ..) in TYPES {
             keys(&serde_json::from_str(&body(name)).unwrap(), &mut found);
         }
-        assert_eq!(
-            found.iter().map(String::as_str).collect::<Vec<_>>(),
-            KEYS.to_vec()
-        );
+        assert_eq!(found.iter().map(String::as_str).collect::<Vec<_>>(), KEYS.to_vec());
     }
 
     #[test]
@@ -393,12 +367,7 @@ mod tests {
     #[test]
     fn permissions_are_yes_or_no_in_whatever_form_they_come() {
         let seen = fixture("participant.joined");
-        for word in [
-            Word::MayBeSeen,
-            Word::MaySend,
-            Word::MayReceive,
-            Word::MayAdminister,
-        ] {
+        for word in [Word::MayBeSeen, Word::MaySend, Word::MayReceive, Word::MayAdminister] {
             seen.is(word, "true");
         }
         seen.is(Word::ParticipantLabel, "Patient");
@@ -408,18 +377,10 @@ mod tests {
         let denied = "/payload/permissions/canReceive";
         assert_eq!(
             seen.removed,
-            [
-                format!("{denied}/byUserId/*"),
-                format!("{denied}/byParticipantId/*/*")
-            ]
+            [format!("{denied}/byUserId/*"), format!("{denied}/byParticipantId/*/*")]
         );
         let seen = fixture("waiting-participant.joined");
-        for word in [
-            Word::MayBeSeen,
-            Word::MaySend,
-            Word::MayReceive,
-            Word::MayAdminister,
-        ] {
+        for word in [Word::MayBeSeen, Word::MaySend, Word::MayReceive, Word::MayAdminister] {
             seen.is(word, "false");
         }
     }
@@ -448,24 +409,15 @@ mod tests {
     #[test]
     fn a_job_leaves_one_file_for_each_output() {
         let seen = fixture("batch-processor.job-finished");
-        assert_eq!(
-            seen.all(Word::FileType),
-            ["vtt", "json", "txt", "txt", "json"]
-        );
+        assert_eq!(seen.all(Word::FileType), ["vtt", "json", "txt", "txt", "json"]);
         let items = seen.facts.iter().filter(|(w, ..)| *w == Word::FileKey);
-        assert_eq!(
-            items.map(|(_, item, _)| *item).collect::<Vec<_>>(),
-            [0, 1, 2, 3, 4]
-        );
+        assert_eq!(items.map(|(_, item, _)| *item).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
         assert_eq!(seen.all(Word::FileRegion), ["us-west-2"; 5]);
         seen.is(Word::JobInputType, "recording");
         seen.is(Word::JobPreset, "summarize");
         assert_eq!(
             seen.removed[..2],
-            [
-                "/payload/input/language",
-                "/payload/output/transcription/*/s3Config/bucket"
-            ]
+            ["/payload/input/language", "/payload/output/transcription/*/s3Config/bucket"]
         );
     }
 
@@ -476,9 +428,7 @@ mod tests {
         seen.is(Word::RoomName, "consult-0a1b2c3d");
         seen.is(Word::TranscriptMinutes, "3.1");
         let payload = r#"{"room_name":"n","room_id":"a","room_id":"b"}"#;
-        let named = see(&format!(
-            r#"{{"type":"transcript.error","payload":{payload}}}"#
-        ));
+        let named = see(&format!(r#"{{"type":"transcript.error","payload":{payload}}}"#));
         named.is(Word::RoomName, "n");
         named.is(Word::RoomId, "b");
         let once = event("transcript.error", None, &json!({"room_id": "a"}));
@@ -488,11 +438,10 @@ mod tests {
 
     #[test]
     fn no_number_address_or_name_of_a_caller_has_a_word() {
-        for (name, ..) in TYPES.iter().filter(|(name, ..)| {
-            ["dial", "call"]
-                .iter()
-                .any(|family| name.starts_with(family))
-        }) {
+        for (name, ..) in TYPES
+            .iter()
+            .filter(|(name, ..)| ["dial", "call"].iter().any(|family| name.starts_with(family)))
+        {
             let seen = fixture(name);
             assert_eq!(seen.all(Word::CallAt).len(), 1, "{name}");
             for (word, _, said) in &seen.facts {
@@ -534,10 +483,7 @@ mod tests {
             identities.insert((Some(kind), fixture(name).identity));
         }
         for (name, kind) in [
-            (
-                "recording.ready-to-download.audio-only",
-                Kind::RecordingReady,
-            ),
+            ("recording.ready-to-download.audio-only", Kind::RecordingReady),
             ("without-id", Kind::ParticipantJoined),
         ] {
             identities.insert((Some(kind), fixture(name).identity));

@@ -190,12 +190,7 @@ impl Draft {
             return;
         };
         if usize::from(item) < crate::bounds::ITEMS_PER_EVENT_MAX {
-            self.facts.push(Fact {
-                word,
-                item,
-                given,
-                node,
-            });
+            self.facts.push(Fact { word, item, given, node });
         }
     }
 
@@ -286,16 +281,7 @@ pub fn normalize<'v>(
             (Kind::Quarantined, Some(QuarantineReason::Malformed))
         }
     };
-    Normalized {
-        verified,
-        provider,
-        dialect,
-        tree,
-        draft,
-        kind,
-        reason,
-        unreadable,
-    }
+    Normalized { verified, provider, dialect, tree, draft, kind, reason, unreadable }
 }
 
 impl Normalized<'_> {
@@ -356,7 +342,6 @@ impl Normalized<'_> {
             self.tree.mark_used(node);
         }
         let dialect = self.dialect;
-        self.tree
-            .removed(|key| dialect.knows(key), |key| dialect.is_open(key))
+        self.tree.removed(|key| dialect.knows(key), |key| dialect.is_open(key))
     }
 }

@@ -74,13 +74,9 @@ impl<'b> Tree<'b> {
     pub fn parse(body: &'b [u8]) -> Result<Self, Unreadable> {
         let mut nodes = Vec::with_capacity((body.len() / 16).clamp(8, 4_096));
         let mut reader = serde_json::Deserializer::from_slice(body);
-        let read = Grow {
-            nodes: &mut nodes,
-            key: Cow::Borrowed(""),
-            depth: 0,
-        }
-        .deserialize(&mut reader)
-        .and_then(|()| reader.end());
+        let read = Grow { nodes: &mut nodes, key: Cow::Borrowed(""), depth: 0 }
+            .deserialize(&mut reader)
+            .and_then(|()| reader.end());
         match read {
             Ok(()) => {
                 let underscored = nodes.iter().any(|node: &Node<'b>| node.key.contains('_'));
@@ -105,18 +101,12 @@ impl<'b> Tree<'b> {
 
     /// The whole document.
     pub fn root(&self) -> At<'_, 'b> {
-        At {
-            tree: self,
-            node: (!self.nodes.is_empty()).then_some(NodeId(0)),
-        }
+        At { tree: self, node: (!self.nodes.is_empty()).then_some(NodeId(0)) }
     }
 
     /// A value by its place.
     pub fn at(&self, node: NodeId) -> At<'_, 'b> {
-        At {
-            tree: self,
-            node: Some(node),
-        }
+        At { tree: self, node: Some(node) }
     }
 
     /// Notes that a value is accounted for, so that it is not listed as removed.
@@ -228,22 +218,13 @@ impl<'t, 'b> At<'t, 'b> {
     /// The value under a key; the last one where the key is doubled.
     pub fn get(self, key: &str) -> Self {
         let found = self.children().filter(|(name, _)| *name == key).last();
-        Self {
-            tree: self.tree,
-            node: found.and_then(|(_, at)| at.node),
-        }
+        Self { tree: self.tree, node: found.and_then(|(_, at)| at.node) }
     }
 
     /// The first of several keys that is there and not null: for fields that changed their name.
     pub fn first(self, keys: &[&str]) -> Self {
-        let found = keys
-            .iter()
-            .map(|key| self.get(key))
-            .find(|at| at.is_there());
-        found.unwrap_or(Self {
-            tree: self.tree,
-            node: None,
-        })
+        let found = keys.iter().map(|key| self.get(key)).find(|at| at.is_there());
+        found.unwrap_or(Self { tree: self.tree, node: None })
     }
 
     /// Keys and values, or (with empty keys) the items of a list.
@@ -259,10 +240,7 @@ impl<'t, 'b> At<'t, 'b> {
                 return None;
             }
             let node = self.tree.node(next as usize)?;
-            let at = Self {
-                tree: self.tree,
-                node: Some(NodeId(next)),
-            };
+            let at = Self { tree: self.tree, node: Some(NodeId(next)) };
             next = node.end;
             Some((&*node.key, at))
         })
@@ -305,11 +283,7 @@ impl<'t, 'b> At<'t, 'b> {
 
     /// Its truth, if it is a boolean.
     pub fn flag(self) -> Option<bool> {
-        if let Leaf::Flag(flag) = self.leaf()? {
-            Some(*flag)
-        } else {
-            None
-        }
+        if let Leaf::Flag(flag) = self.leaf()? { Some(*flag) } else { None }
     }
 
     /// A whole number, also one written as text or with an empty fraction.
@@ -387,12 +361,7 @@ fn add<'b, E: serde::de::Error>(
         return Err(E::custom("too many values"));
     }
     let end = u32::try_from(index + 1).map_err(E::custom)?;
-    nodes.push(Node {
-        key,
-        leaf,
-        end,
-        used: false,
-    });
+    nodes.push(Node { key, leaf, end, used: false });
     Ok(index)
 }
 
@@ -448,23 +417,14 @@ impl<'b> Visitor<'b> for Grow<'_, 'b> {
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
-        add(
-            self.nodes,
-            self.key,
-            Leaf::Text(Cow::Owned(text.to_owned())),
-        )
-        .map(drop)
+        add(self.nodes, self.key, Leaf::Text(Cow::Owned(text.to_owned()))).map(drop)
     }
 
     fn visit_seq<A: SeqAccess<'b>>(self, mut items: A) -> Result<(), A::Error> {
         let Self { nodes, key, depth } = self;
         let index = add(nodes, key, Leaf::List)?;
         loop {
-            let item = Grow {
-                nodes: &mut *nodes,
-                key: Cow::Borrowed(""),
-                depth: depth + 1,
-            };
+            let item = Grow { nodes: &mut *nodes, key: Cow::Borrowed(""), depth: depth + 1 };
             if items.next_element_seed(item)?.is_none() {
                 break;
             }
@@ -477,11 +437,7 @@ impl<'b> Visitor<'b> for Grow<'_, 'b> {
         let Self { nodes, key, depth } = self;
         let index = add(nodes, key, Leaf::Map)?;
         while let Some(key) = fields.next_key_seed(Key)? {
-            fields.next_value_seed(Grow {
-                nodes: &mut *nodes,
-                key,
-                depth: depth + 1,
-            })?;
+            fields.next_value_seed(Grow { nodes: &mut *nodes, key, depth: depth + 1 })?;
         }
         close(nodes, index);
         Ok(())
@@ -532,10 +488,7 @@ mod tests {
     fn a_doubled_key_counts_with_its_last_value() {
         let tree = Tree::parse(br#"{"a":1,"a":"two"}"#).unwrap();
         assert_eq!(tree.root().get("a").text(), Some("two"));
-        assert_eq!(
-            removed(r#"{"a":1,"a":"two"}"#, &["a"]),
-            Vec::<String>::new()
-        );
+        assert_eq!(removed(r#"{"a":1,"a":"two"}"#, &["a"]), Vec::<String>::new());
     }
 
     #[test]
@@ -558,18 +511,10 @@ mod tests {
         ];
         for (text, millis) in cases {
             let tree = Tree::parse(text.as_bytes()).unwrap();
-            assert_eq!(
-                tree.root().time(),
-                Some(Timestamp::from_millis(millis)),
-                "{text}"
-            );
+            assert_eq!(tree.root().time(), Some(Timestamp::from_millis(millis)), "{text}");
         }
         for text in ["0", "\"0\"", "-5", "null", "\"soon\"", "1e300", "{}"] {
-            assert_eq!(
-                Tree::parse(text.as_bytes()).unwrap().root().time(),
-                None,
-                "{text}"
-            );
+            assert_eq!(Tree::parse(text.as_bytes()).unwrap().root().time(), None, "{text}");
         }
     }
 
@@ -585,25 +530,14 @@ mod tests {
     #[test]
     fn depth_and_number_of_values_are_bounded() {
         let deep = "[".repeat(JSON_DEPTH_MAX + 2) + &"]".repeat(JSON_DEPTH_MAX + 2);
-        assert_eq!(
-            Tree::parse(deep.as_bytes()).err().map(|e| e.category),
-            Some("limit")
-        );
+        assert_eq!(Tree::parse(deep.as_bytes()).err().map(|e| e.category), Some("limit"));
         let wide = format!("[{}0]", "0,".repeat(JSON_VALUES_MAX));
-        assert_eq!(
-            Tree::parse(wide.as_bytes()).err().map(|e| e.category),
-            Some("limit")
-        );
+        assert_eq!(Tree::parse(wide.as_bytes()).err().map(|e| e.category), Some("limit"));
     }
 
     #[test]
     fn an_error_tells_category_and_place_and_never_the_value() {
-        for body in [
-            r#"{"name":"canary" x}"#,
-            r#"{"name":"canary"#,
-            r#"{"a":1} canary"#,
-            "1e999",
-        ] {
+        for body in [r#"{"name":"canary" x}"#, r#"{"name":"canary"#, r#"{"a":1} canary"#, "1e999"] {
             let error = Tree::parse(body.as_bytes()).err().unwrap();
             assert!(!error.to_string().contains("canary"), "{error}");
             assert!(error.column > 0);

@@ -168,15 +168,15 @@ pub enum Trouble {
 }
 
 impl Trouble {
-    /// All of them, for metrics that exist at 0 from the start.
-    pub const ALL: [Self; 7] = [
-        Self::UnknownTopic,
-        Self::Unauthorized,
-        Self::Authentication,
-        Self::TooLarge,
-        Self::Fatal,
-        Self::Unreachable,
-        Self::Refused,
+    /// Every reason, for metrics that exist at 0 from the start.
+    pub const REASONS: [&'static str; 7] = [
+        Self::UnknownTopic.as_str(),
+        Self::Unauthorized.as_str(),
+        Self::Authentication.as_str(),
+        Self::TooLarge.as_str(),
+        Self::Fatal.as_str(),
+        Self::Unreachable.as_str(),
+        Self::Refused.as_str(),
     ];
 
     /// The reason as the log and `hookgate_publish_failures_total` name it.

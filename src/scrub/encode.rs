@@ -175,10 +175,7 @@ mod tests {
     fn an_event_leaves_as_the_contract_writes_it() {
         let clean = scrub(&joined());
         let text = std::str::from_utf8(clean.value()).unwrap();
-        let (id, person) = (
-            clean.id(),
-            event(&clean)["data"]["participant"]["ref"].clone(),
-        );
+        let (id, person) = (clean.id(), event(&clean)["data"]["participant"]["ref"].clone());
         let expected = format!(
             concat!(
                 r#"{{"specversion":"1.0","id":"{}","source":"/sources/plain","#,
@@ -201,10 +198,7 @@ mod tests {
 
     #[test]
     fn text_is_written_as_json_whatever_stands_in_it() {
-        let any = Settings {
-            room_name: Some(Regex::new("(?s)^.*$").unwrap()),
-            ..settings()
-        };
+        let any = Settings { room_name: Some(Regex::new("(?s)^.*$").unwrap()), ..settings() };
         let odd = "a\"b\\c\n\u{1}\u{2028}é";
         let clean = scrub_with(any, &with(joined(), "room", json!(odd)));
         assert_eq!(event(&clean)["subject"], odd);
@@ -216,15 +210,8 @@ mod tests {
         let clean = scrub(&joined());
         let record: Value = serde_json::from_slice(&oversized(clean.value()).unwrap()).unwrap();
         let before = event(&clean);
-        for same in [
-            "specversion",
-            "id",
-            "source",
-            "subject",
-            "tenant",
-            "provider",
-            "receivedtime",
-        ] {
+        for same in ["specversion", "id", "source", "subject", "tenant", "provider", "receivedtime"]
+        {
             assert_eq!(record[same], before[same], "{same}");
         }
         assert_eq!(record["type"], "video.quarantined");
@@ -237,13 +224,7 @@ mod tests {
 
     #[test]
     fn what_is_not_ours_has_no_oversized_record() {
-        for value in [
-            "",
-            "{}",
-            "[]",
-            "null",
-            "{\"specversion\":\"1.0\",\"id\":\"x\"}",
-        ] {
+        for value in ["", "{}", "[]", "null", "{\"specversion\":\"1.0\",\"id\":\"x\"}"] {
             assert_eq!(oversized(value.as_bytes()), None);
         }
         let foreign = String::from_utf8(scrub(&joined()).value().to_vec()).unwrap();

@@ -40,9 +40,7 @@ impl Names {
         let for_use = |key: &[u8], purpose: &[u8]| Fields::new(key).with(purpose);
         Self {
             event: for_use(identity, b"event").with(source),
-            unreadable: for_use(identity, b"unreadable")
-                .with(source)
-                .with(b"malformed"),
+            unreadable: for_use(identity, b"unreadable").with(source).with(b"malformed"),
             room_key: for_use(identity, b"room").with(tenant).with(provider),
             room: for_use(&*pseudonym, b"room").with(tenant).with(provider),
             person: for_use(&*pseudonym, b"person").with(tenant).with(provider),
@@ -104,12 +102,7 @@ impl Names {
 /// A tenant's own key for pseudonyms: HKDF-SHA256 with version and tenant as info.
 fn tenant_key(pseudonym: &[u8], tenant: &[u8]) -> Zeroizing<[u8; 32]> {
     let mut key = Zeroizing::new([0; 32]);
-    let info = [
-        &length(PSEUDONYM_VERSION)[..],
-        PSEUDONYM_VERSION,
-        &length(tenant)[..],
-        tenant,
-    ];
+    let info = [&length(PSEUDONYM_VERSION)[..], PSEUDONYM_VERSION, &length(tenant)[..], tenant];
     #[expect(
         clippy::expect_used,
         reason = "HKDF-SHA256 gives up to 8,160 bytes; a key of zeros must never be used"
@@ -169,10 +162,7 @@ mod tests {
         let event = event(&clean);
         assert_eq!(event["id"], "ev1_gxtqmqpit7gpcil677m5asxqvq");
         assert_eq!(event["subject"], "r1_c266d5q2qbvoo5gd4ow3cglcye");
-        assert_eq!(
-            event["data"]["participant"]["ref"],
-            "p1_wzyxrn2edjeufobq6eijappl7i"
-        );
+        assert_eq!(event["data"]["participant"]["ref"], "p1_wzyxrn2edjeufobq6eijappl7i");
         assert_eq!(key(&clean), "tenant-a/k1_ukvrfj6772f7fwzyyr5yw2peu4");
     }
 
@@ -186,13 +176,7 @@ mod tests {
             scrub(&with(joined(), "n", json!(1))),
             scrub(&with(joined(), "n", json!("1"))),
             scrub(&with(joined(), "n", json!(2))),
-            scrub_with(
-                Settings {
-                    source: SourceName::new("other"),
-                    ..settings()
-                },
-                &joined(),
-            ),
+            scrub_with(Settings { source: SourceName::new("other"), ..settings() }, &joined()),
         ]
         .map(|clean| clean.id());
         for (place, id) in ids.iter().enumerate() {
@@ -224,18 +208,9 @@ mod tests {
                 name(&event["data"]["room"]["ref"], "r1_"),
             )
         };
-        let other_tenant = Settings {
-            tenant: TenantName::new("tenant-b"),
-            ..settings()
-        };
-        let other_provider = Settings {
-            provider: ProviderName::new("other"),
-            ..settings()
-        };
-        let other_source = Settings {
-            source: SourceName::new("other"),
-            ..settings()
-        };
+        let other_tenant = Settings { tenant: TenantName::new("tenant-b"), ..settings() };
+        let other_provider = Settings { provider: ProviderName::new("other"), ..settings() };
+        let other_source = Settings { source: SourceName::new("other"), ..settings() };
         let (one, room) = person(settings(), UUID);
         assert_ne!(one, room);
         assert_ne!(one, person(settings(), OTHER_UUID).0);
@@ -247,10 +222,7 @@ mod tests {
     #[test]
     fn a_record_key_does_not_change_when_pseudonyms_rotate() {
         let body = with(joined(), "room", json!("Zoë's room")).to_string();
-        let rotated = Keys {
-            pseudonym: Secret::new(vec![0x33; 32]),
-            ..keys()
-        };
+        let rotated = Keys { pseudonym: Secret::new(vec![0x33; 32]), ..keys() };
         let before = scrub_raw(settings(), &keys(), body.as_bytes());
         let after = scrub_raw(settings(), &rotated, body.as_bytes());
         assert_eq!((before.id(), before.key()), (after.id(), after.key()));

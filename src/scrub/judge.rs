@@ -103,10 +103,7 @@ impl Judged {
         }
         let all = removed.paths.len() as u64 + removed.more;
         count(RULE_UNLISTED, all.saturating_sub(named));
-        counts
-            .into_iter()
-            .filter(|(_, number)| *number > 0)
-            .collect()
+        counts.into_iter().filter(|(_, number)| *number > 0).collect()
     }
 }
 
@@ -136,10 +133,7 @@ impl Boundary {
     fn judge_text(&self, text: &str, rule: Rule) -> Verdict {
         let short = text.len() <= VISIBLE_TEXT_BYTES_MAX;
         let matches = |pattern: &Option<regex::Regex>| {
-            short
-                && pattern
-                    .as_ref()
-                    .is_some_and(|pattern| pattern.is_match(text))
+            short && pattern.as_ref().is_some_and(|pattern| pattern.is_match(text))
         };
         match rule {
             Rule::Person => Verdict::Person(PersonRef(self.names.person(text))),
@@ -213,24 +207,15 @@ mod tests {
             assert_eq!(event["data"]["removed"], json!(["/label"]));
             assert!(clean.removed().contains(&("room", 1)));
         }
-        let silent = Settings {
-            room_name: None,
-            ..settings()
-        };
+        let silent = Settings { room_name: None, ..settings() };
         assert!(event(&scrub_with(silent, &joined()))["data"]["room"]["name"].is_null());
     }
 
     #[test]
     fn a_room_name_longer_than_what_may_be_seen_is_hidden_even_if_it_matches() {
-        let any = Settings {
-            room_name: Some(Regex::new("^a+$").unwrap()),
-            ..settings()
-        };
+        let any = Settings { room_name: Some(Regex::new("^a+$").unwrap()), ..settings() };
         let long = "a".repeat(VISIBLE_TEXT_BYTES_MAX + 1);
-        let shown = event(&scrub_with(
-            any.clone(),
-            &with(joined(), "room", json!(long[1..])),
-        ));
+        let shown = event(&scrub_with(any.clone(), &with(joined(), "room", json!(long[1..]))));
         assert_eq!(shown["subject"], long[1..]);
         let hidden = event(&scrub_with(any, &with(joined(), "room", json!(long))));
         assert!(hidden["subject"].as_str().unwrap().starts_with("r1_"));
@@ -240,18 +225,12 @@ mod tests {
     fn a_role_is_a_configured_label_letter_for_letter_or_participant() {
         let role = |body: Value| event(&scrub(&body))["data"]["participant"]["role"].clone();
         assert_eq!(role(joined()), "Patient");
-        assert_eq!(
-            role(with(joined(), "label", json!("patient"))),
-            "Participant"
-        );
+        assert_eq!(role(with(joined(), "label", json!("patient"))), "Participant");
         assert_eq!(role(with(joined(), "label", json!("Zoë"))), "Participant");
         assert_eq!(role(with(joined(), "label", Value::Null)), "Participant");
         let second = with(joined(), "label", json!("Zoë"));
         assert_eq!(role(with(second, "alias", json!("Doctor"))), "Doctor");
-        let none = Settings {
-            role_labels: Vec::new(),
-            ..settings()
-        };
+        let none = Settings { role_labels: Vec::new(), ..settings() };
         let event = event(&scrub_with(none, &joined()));
         assert_eq!(event["data"]["participant"]["role"], "Participant");
     }
@@ -271,10 +250,7 @@ mod tests {
         let event = event(&clean);
         assert!(event["data"]["participant"].get("session_id").is_none());
         assert!(event["data"].get("provider_event").is_none());
-        assert_eq!(
-            event["data"]["removed"],
-            json!(["/label", "/session", "/type"])
-        );
+        assert_eq!(event["data"]["removed"], json!(["/label", "/session", "/type"]));
         assert!(clean.removed().contains(&("shape", 2)));
     }
 
@@ -289,10 +265,7 @@ mod tests {
     #[test]
     fn a_word_that_is_not_listed_for_a_kind_is_removed() {
         let clean = scrub(&with(joined(), "recording", json!(UUID)));
-        assert_eq!(
-            event(&clean)["data"]["removed"],
-            json!(["/label", "/recording"])
-        );
+        assert_eq!(event(&clean)["data"]["removed"], json!(["/label", "/recording"]));
         assert!(clean.removed().contains(&("unlisted", 1)));
     }
 
@@ -309,10 +282,7 @@ mod tests {
     fn a_storage_key_leaves_only_if_it_matches() {
         let ready = |key: &str| json!({"kind": "recording.ready", "recording": UUID, "key": key});
         let good = event(&scrub(&ready("recordings/17.mp4")));
-        assert_eq!(
-            good["data"]["recording"]["storage_key"],
-            "recordings/17.mp4"
-        );
+        assert_eq!(good["data"]["recording"]["storage_key"], "recordings/17.mp4");
         let clean = scrub(&ready("zoe/consult/17"));
         assert_eq!(event(&clean)["data"]["removed"], json!(["/key"]));
         assert_eq!(clean.removed(), &[("artifact", 1)]);

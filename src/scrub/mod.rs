@@ -50,13 +50,7 @@ const RULE_ARTIFACT: &str = "artifact";
 /// The rules by which values are removed: `unlisted` (no word of the common language, or not for
 /// this kind), `shape` (not of the form that its word demands), `person` (names, and ids that left
 /// only as a pseudonym), `room` (names that left only as a pseudonym), `artifact` (storage keys).
-pub const RULES: [&str; 5] = [
-    RULE_UNLISTED,
-    RULE_SHAPE,
-    RULE_PERSON,
-    RULE_ROOM,
-    RULE_ARTIFACT,
-];
+pub const RULES: [&str; 5] = [RULE_UNLISTED, RULE_SHAPE, RULE_PERSON, RULE_ROOM, RULE_ARTIFACT];
 
 /// The role of a person without a label that may leave.
 const ROLE_DEFAULT: &str = "Participant";
@@ -166,10 +160,7 @@ impl Boundary {
         if let Some(name) = sections.room.as_ref().and_then(|room| room.name) {
             return format!("{tenant}/{name}");
         }
-        if let Some(name) = event
-            .fact(Word::RoomName)
-            .and_then(|fact| text(event, fact))
-        {
+        if let Some(name) = event.fact(Word::RoomName).and_then(|fact| text(event, fact)) {
             return format!("{tenant}/k1_{}", self.names.room_key(name));
         }
         match sections.best_identity() {
@@ -248,16 +239,7 @@ impl Clean {
         key: Bytes,
         value: Bytes,
     ) -> Self {
-        Self {
-            id,
-            source,
-            kind,
-            reason,
-            received,
-            key,
-            value,
-            removed: Vec::new(),
-        }
+        Self { id, source, kind, reason, received, key, value, removed: Vec::new() }
     }
 
     /// The event's only name.

@@ -21,9 +21,7 @@ pub fn schema(family: Family) -> Value {
 
 fn of<D: JsonSchema + 'static>(family: Family) -> Value {
     let settings = SchemaSettings::draft2020_12().for_serialize();
-    let schema = settings
-        .into_generator()
-        .into_root_schema_for::<CloudEvent<'static, D>>();
+    let schema = settings.into_generator().into_root_schema_for::<CloudEvent<'static, D>>();
     let mut schema = Value::from(schema);
     without_null(&mut schema);
     let kinds = Kind::ALL.iter().filter(|kind| kind.family() == family);
@@ -39,10 +37,7 @@ fn of<D: JsonSchema + 'static>(family: Family) -> Value {
     if let Value::Object(rest) = schema {
         whole.extend(rest);
     }
-    whole.insert(
-        "title".to_owned(),
-        json!(format!("video.{}", family.as_str())),
-    );
+    whole.insert("title".to_owned(), json!(format!("video.{}", family.as_str())));
     Value::Object(whole)
 }
 
@@ -102,11 +97,7 @@ mod tests {
                 with(event.clone(), "type", json!("video.zoe")),
                 with(event.clone(), "dataschema", json!("urn:hookgate:other:1")),
                 with(event.clone(), "subject", Value::Null),
-                with(
-                    event.clone(),
-                    "data",
-                    with(event["data"].clone(), "name", json!("Zoë")),
-                ),
+                with(event.clone(), "data", with(event["data"].clone(), "name", json!("Zoë"))),
             ];
             assert!(strange.iter().all(|event| !validator.is_valid(event)));
         }
@@ -122,21 +113,15 @@ mod tests {
                     visit(field, &format!("{path}/{name}"));
                 }
             }
-            for (name, below) in schema
-                .get("$defs")
-                .and_then(Value::as_object)
-                .into_iter()
-                .flatten()
+            for (name, below) in
+                schema.get("$defs").and_then(Value::as_object).into_iter().flatten()
             {
                 visit(below, name);
             }
         }
         for family in Family::ALL {
             let schema = schema(family);
-            assert_eq!(
-                schema["$schema"],
-                "https://json-schema.org/draft/2020-12/schema"
-            );
+            assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
             assert!(!schema.to_string().contains("null"), "{schema:#}");
             visit(&schema, "");
         }

@@ -347,11 +347,7 @@ impl Sections<'_> {
         if let Some(files) = &mut self.files {
             files.retain(|file| *file != File::default());
         }
-        if let Some(outputs) = self
-            .stream
-            .as_mut()
-            .and_then(|stream| stream.outputs.as_mut())
-        {
+        if let Some(outputs) = self.stream.as_mut().and_then(|stream| stream.outputs.as_mut()) {
             outputs.retain(|output| *output != Output::default());
         }
     }
@@ -364,16 +360,8 @@ impl Sections<'_> {
         let stream = self.stream.as_ref();
         let stream = stream.and_then(|stream| stream.id.or(stream.instance_id));
         let room = self.room.as_ref().and_then(|room| room.session_id);
-        let person = self
-            .participant
-            .as_ref()
-            .and_then(|person| person.session_id);
+        let person = self.participant.as_ref().and_then(|person| person.session_id);
         let call = self.call.as_ref().and_then(|call| call.id);
-        recording
-            .or(processed)
-            .or(stream)
-            .or(room)
-            .or(person)
-            .or(call)
+        recording.or(processed).or(stream).or(room).or(person).or(call)
     }
 }

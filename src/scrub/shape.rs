@@ -113,10 +113,7 @@ mod tests {
     }
 
     fn none_fits(form: Form, texts: &[&str]) {
-        for text in texts
-            .iter()
-            .chain(&["", "Zoë-CANARY-4711", "zoe@example.invalid"])
-        {
+        for text in texts.iter().chain(&["", "Zoë-CANARY-4711", "zoe@example.invalid"]) {
             assert!(!form.fits(text), "{form:?} {text}");
         }
     }
@@ -124,43 +121,19 @@ mod tests {
     #[test]
     fn an_id_is_a_uuid_or_a_sid_as_livekit_makes_them() {
         let uuid = "6497c79b-f326-4942-aef8-c36a29140ad1";
-        all_fit(
-            Form::Id,
-            &[
-                uuid,
-                "RM_dfCxsErnLzEi",
-                "TR_VCJZoHjP6LsFen",
-                "EG_2zpNBTjYbC7B",
-            ],
-        );
+        all_fit(Form::Id, &[uuid, "RM_dfCxsErnLzEi", "TR_VCJZoHjP6LsFen", "EG_2zpNBTjYbC7B"]);
         let longer = format!("{uuid}1");
         none_fits(
             Form::Id,
-            &[
-                "zoe",
-                "PA_zoe canary 1",
-                "pa_dfCxsErnLzEi",
-                "PA_short",
-                "_abcdefghijkl",
-            ],
+            &["zoe", "PA_zoe canary 1", "pa_dfCxsErnLzEi", "PA_short", "_abcdefghijkl"],
         );
-        none_fits(
-            Form::Id,
-            &[
-                &longer,
-                "6497c79b-f326-4942-aef8-c36a29140adg",
-                "+15550100001",
-            ],
-        );
+        none_fits(Form::Id, &[&longer, "6497c79b-f326-4942-aef8-c36a29140adg", "+15550100001"]);
     }
 
     #[test]
     fn an_event_reference_is_livekits_and_nothing_else() {
         all_fit(Form::EventRef, &["EV_2zpNBTjYbC7B"]);
-        none_fits(
-            Form::EventRef,
-            &["RM_dfCxsErnLzEi", "EV_2zpNBTjYbC7", "EV_2zpNBTjYbC7B1"],
-        );
+        none_fits(Form::EventRef, &["RM_dfCxsErnLzEi", "EV_2zpNBTjYbC7", "EV_2zpNBTjYbC7B1"]);
         none_fits(
             Form::EventRef,
             &["ptcpt-join-6497c79b-f326-4942-aef8-c36a29140ad1-1708972279961"],
@@ -171,26 +144,16 @@ mod tests {
     fn an_event_type_is_a_few_words_in_lower_case() {
         all_fit(
             Form::EventType,
-            &[
-                "participant.joined",
-                "recording.ready-to-download",
-                "room_started",
-            ],
+            &["participant.joined", "recording.ready-to-download", "room_started"],
         );
         let long = "a".repeat(49);
-        none_fits(
-            Form::EventType,
-            &[&long, "Participant", "a..b", "a b", "call1", ".a"],
-        );
+        none_fits(Form::EventType, &[&long, "Participant", "a..b", "a b", "call1", ".a"]);
     }
 
     #[test]
     fn a_version_is_small_numbers_and_dots() {
         all_fit(Form::Version, &["1.0.0", "2", "1.10.203"]);
-        none_fits(
-            Form::Version,
-            &["1.0.0-zoe", "1..0", "v1", "15550100001", "1.0.0.0.0.0.0.0"],
-        );
+        none_fits(Form::Version, &["1.0.0-zoe", "1..0", "v1", "15550100001", "1.0.0.0.0.0.0.0"]);
     }
 
     #[test]
@@ -198,30 +161,13 @@ mod tests {
         all_fit(Form::Region, &["us-west-2", "eu-central-1", "europe-west4"]);
         none_fits(
             Form::Region,
-            &[
-                "zoe",
-                "zoe-canary-1",
-                "us",
-                "Us-West-2",
-                "us west",
-                "us-",
-                "-us",
-            ],
+            &["zoe", "zoe-canary-1", "us", "Us-West-2", "us west", "us-", "-us"],
         );
     }
 
     #[test]
     fn a_media_type_is_audio_or_video_and_a_codec() {
         all_fit(Form::Mime, &["audio/opus", "video/VP8", "video/H264"]);
-        none_fits(
-            Form::Mime,
-            &[
-                "text/html",
-                "video/",
-                "video/a b",
-                "audio",
-                "video/zoecanary",
-            ],
-        );
+        none_fits(Form::Mime, &["text/html", "video/", "video/a b", "audio", "video/zoecanary"]);
     }
 }

@@ -178,10 +178,7 @@ macro_rules! place {
         }
     };
     ($to:ident, $item:ident, $value:ident, ($a:ident.$b:ident[].$c:ident)) => {
-        match nth(
-            $to.$a.get_or_insert_default().$b.get_or_insert_default(),
-            $item,
-        ) {
+        match nth($to.$a.get_or_insert_default().$b.get_or_insert_default(), $item) {
             Some(one) => $value.fill(&mut one.$c),
             None => {}
         }

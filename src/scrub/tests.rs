@@ -23,12 +23,7 @@ impl Scheme for Open {
     }
 
     fn open(&self, _: &Head) -> Result<Claimed, Refusal> {
-        Ok(Claimed {
-            digest: [0; 32],
-            prefix: Vec::new(),
-            signer: None,
-            signed_at: None,
-        })
+        Ok(Claimed { digest: [0; 32], prefix: Vec::new(), signer: None, signed_at: None })
     }
 
     fn prove(&self, _: &Claimed, _: Timestamp, _: &[u8]) -> Result<Option<usize>, Refusal> {
@@ -52,10 +47,7 @@ impl Scheme for Open {
     }
 
     fn manners(&self) -> Manners {
-        Manners {
-            client_errors_are_final: false,
-            refusals_silence: false,
-        }
+        Manners { client_errors_are_final: false, refusals_silence: false }
     }
 }
 
@@ -125,10 +117,7 @@ pub(super) fn settings() -> Settings {
 }
 
 pub(super) fn keys() -> Keys {
-    Keys {
-        identity: Secret::new(vec![0x11; 32]),
-        pseudonym: Secret::new(vec![0x22; 32]),
-    }
+    Keys { identity: Secret::new(vec![0x11; 32]), pseudonym: Secret::new(vec![0x22; 32]) }
 }
 
 fn verified(body: &[u8]) -> Verified {
@@ -183,17 +172,12 @@ pub(super) fn with(mut body: Value, key: &str, value: Value) -> Value {
 #[test]
 fn the_same_delivery_gives_the_same_bytes() {
     let (one, two) = (scrub(&joined()), scrub(&joined()));
-    assert_eq!(
-        (one.id(), one.key(), one.value()),
-        (two.id(), two.key(), two.value())
-    );
+    assert_eq!((one.id(), one.key(), one.value()), (two.id(), two.key(), two.value()));
 }
 
 #[test]
 fn an_event_without_a_participant_has_no_role() {
-    let event = event(&scrub(
-        &json!({"kind": "dialin.ready", "room": "consult-0a1b2c3d"}),
-    ));
+    let event = event(&scrub(&json!({"kind": "dialin.ready", "room": "consult-0a1b2c3d"})));
     assert!(event["data"].get("participant").is_none());
 }
 
@@ -274,19 +258,12 @@ fn an_unknown_kind_keeps_its_envelope_and_nothing_else() {
 
 #[test]
 fn what_cannot_be_read_keeps_reason_and_length_and_is_known_by_a_keyed_hash() {
-    let bodies: [&[u8]; 3] = [
-        b"{\"kind\":\"room.sta",
-        b"{\"room\":\"Zo\xc3\xab\"}",
-        b"\xff",
-    ];
+    let bodies: [&[u8]; 3] = [b"{\"kind\":\"room.sta", b"{\"room\":\"Zo\xc3\xab\"}", b"\xff"];
     let mut ids = Vec::new();
     for body in bodies {
         let clean = scrub_raw(settings(), &keys(), body);
         let event = event(&clean);
-        assert_eq!(
-            event["data"],
-            json!({"reason": "malformed", "length_bytes": body.len()})
-        );
+        assert_eq!(event["data"], json!({"reason": "malformed", "length_bytes": body.len()}));
         assert_eq!(event["type"], "video.quarantined");
         assert_eq!(key(&clean), format!("tenant-a/{}", clean.id()));
         assert_eq!(clean.id(), scrub_raw(settings(), &keys(), body).id());

@@ -40,11 +40,7 @@ pub(super) fn to_url_safe(bytes: &[u8]) -> String {
 pub(super) fn lenient(text: &[u8]) -> Option<Vec<u8>> {
     let text = text.trim_ascii();
     let url_safe = text.iter().any(|byte| matches!(byte, b'-' | b'_'));
-    let engine = if url_safe {
-        &LENIENT_URL_SAFE
-    } else {
-        &LENIENT_STANDARD
-    };
+    let engine = if url_safe { &LENIENT_URL_SAFE } else { &LENIENT_STANDARD };
     engine.decode(text).ok()
 }
 
@@ -59,10 +55,8 @@ pub(super) fn hex_32(text: &[u8]) -> Option<[u8; 32]> {
     let (pairs, []) = text.as_chunks::<2>() else {
         return None;
     };
-    let bytes: Option<Vec<u8>> = pairs
-        .iter()
-        .map(|[high, low]| Some(nibble(*high)? << 4 | nibble(*low)?))
-        .collect();
+    let bytes: Option<Vec<u8>> =
+        pairs.iter().map(|[high, low]| Some(nibble(*high)? << 4 | nibble(*low)?)).collect();
     exactly_32(&bytes?)
 }
 

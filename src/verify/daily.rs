@@ -57,18 +57,12 @@ pub fn build(credentials: Credentials, now: Timestamp) -> Result<Ready, Vec<Mist
             ),
         }
     }
-    findings.settle(Daily {
-        secrets,
-        form,
-        awaiting_secret: credentials.awaiting_secret,
-    })
+    findings.settle(Daily { secrets, form, awaiting_secret: credentials.awaiting_secret })
 }
 
 fn form(credentials: &Credentials, findings: &mut Findings) -> Form {
     match credentials.scheme.as_deref() {
-        None => Form::Timed {
-            max_age: max_age(credentials.max_age, findings),
-        },
+        None => Form::Timed { max_age: max_age(credentials.max_age, findings) },
         Some("hex") => {
             if credentials.max_age != MaxAge::Default {
                 findings.mistake(
@@ -84,10 +78,8 @@ fn form(credentials: &Credentials, findings: &mut Findings) -> Form {
             Form::Hex
         }
         Some(_) => {
-            findings.mistake(
-                "scheme",
-                "the only choice is \"hex\"; remove it for Daily's own scheme",
-            );
+            findings
+                .mistake("scheme", "the only choice is \"hex\"; remove it for Daily's own scheme");
             Form::Hex
         }
     }
@@ -182,11 +174,7 @@ fn moment(text: &[u8]) -> Option<Timestamp> {
         return None;
     }
     let number: i64 = std::str::from_utf8(text).ok()?.parse().ok()?;
-    Some(Timestamp::from_millis(if number > SECONDS_MAX {
-        number
-    } else {
-        number * 1_000
-    }))
+    Some(Timestamp::from_millis(if number > SECONDS_MAX { number } else { number * 1_000 }))
 }
 
 /// How one Daily source verifies.
@@ -202,10 +190,7 @@ impl Daily {
             secret.valid_at(received) && secret.signed(&claimed.prefix, body, &claimed.digest)
         };
         match self.secrets.iter().position(signed) {
-            Some(signer) => self
-                .form
-                .judge_age(claimed.signed_at, received)
-                .map(|()| signer),
+            Some(signer) => self.form.judge_age(claimed.signed_at, received).map(|()| signer),
             None if self.awaiting_secret => Err(Refusal::AwaitingSecret),
             None => Err(Refusal::WrongSignature),
         }
@@ -224,12 +209,9 @@ impl Scheme for Daily {
         match self.form.open(head) {
             // The body decides. A digest of zeros stands for one that cannot be read: a claim like
             // any other forger's, and as unlikely.
-            Err(_) if self.awaiting_secret => Ok(Claimed {
-                digest: [0; 32],
-                prefix: Vec::new(),
-                signer: None,
-                signed_at: None,
-            }),
+            Err(_) if self.awaiting_secret => {
+                Ok(Claimed { digest: [0; 32], prefix: Vec::new(), signer: None, signed_at: None })
+            }
             opened => opened,
         }
     }
@@ -266,20 +248,14 @@ impl Scheme for Daily {
             Form::Timed { .. } => {
                 let timestamp = now.millis().to_string();
                 let digest = secret.sign(format!("{timestamp}.").as_bytes(), body);
-                vec![
-                    (SIGNATURE, armor::to_standard(&digest)),
-                    (TIMESTAMP, timestamp),
-                ]
+                vec![(SIGNATURE, armor::to_standard(&digest)), (TIMESTAMP, timestamp)]
             }
             Form::Hex => vec![(HEX_SIGNATURE, armor::to_hex(&secret.sign(b"", body)))],
         }
     }
 
     fn manners(&self) -> Manners {
-        Manners {
-            client_errors_are_final: false,
-            refusals_silence: true,
-        }
+        Manners { client_errors_are_final: false, refusals_silence: true }
     }
 }
 
@@ -321,17 +297,11 @@ mod tests {
     }
 
     fn with(secrets: Vec<SigningSecret>) -> Credentials {
-        Credentials {
-            secrets,
-            ..Credentials::default()
-        }
+        Credentials { secrets, ..Credentials::default() }
     }
 
     fn awaiting(secrets: Vec<SigningSecret>) -> Credentials {
-        Credentials {
-            awaiting_secret: true,
-            ..with(secrets)
-        }
+        Credentials { awaiting_secret: true, ..with(secrets) }
     }
 
     fn ready(credentials: Credentials) -> Ready {
@@ -372,10 +342,7 @@ mod tests {
     fn signed(timestamp: &str, body: &str) -> Vec<(&'static str, String)> {
         let key = Keyed::new(secret(""), &armor::lenient(SECRET.as_bytes()).unwrap()).unwrap();
         let digest = key.sign(format!("{timestamp}.").as_bytes(), body.as_bytes());
-        vec![
-            (SIGNATURE, armor::to_standard(&digest)),
-            (TIMESTAMP, timestamp.to_owned()),
-        ]
+        vec![(SIGNATURE, armor::to_standard(&digest)), (TIMESTAMP, timestamp.to_owned())]
     }
 
     fn judge_signed(
@@ -400,12 +367,7 @@ mod tests {
             (SIGNATURE, "0xekj4oKDC1qhAn8XHaE+IqNv7XtLm+CKo/yQRThPAI="),
             (TIMESTAMP, "1778619696910"),
         ];
-        let fate = judge(
-            with(vec![secret(CAPTURED)]),
-            received,
-            &fields,
-            r#"{"test":"test"}"#,
-        );
+        let fate = judge(with(vec![secret(CAPTURED)]), received, &fields, r#"{"test":"test"}"#);
         assert_eq!(fate, Ok(Fate::Ping(Some(0))));
     }
 
@@ -413,39 +375,15 @@ mod tests {
     fn the_computed_vectors_verify() {
         let ping = r#"{"test":"test"}"#;
         for (timestamp, body, signature) in [
-            (
-                "1708972280",
-                ping,
-                "deXJB8IDkCZd4nrz/JzSYfMq1c+vWdHVCeNn7sS85Vw=",
-            ),
-            (
-                "1708972280123",
-                ping,
-                "Zlebb7YqiJUSndChbpEEG7EvDva8Wa4ysPvHt6p0Gd4=",
-            ),
-            (
-                "1708972280",
-                JOINED,
-                "P9isSEnrApKf1vkYODQ/iQeYmL1+Qe3vWRQ1wkDBwwU=",
-            ),
-            (
-                "1708972280123",
-                JOINED,
-                "YP11XHqrS23dhNK7irbEpX3RgEQcRLL0V4kbH/qJVek=",
-            ),
-            (
-                "1708972280123",
-                UNICODE,
-                "JiuhbdYfdL0qEpj/VJ/iDrQCsnWe70JH9mxyk290Kes=",
-            ),
+            ("1708972280", ping, "deXJB8IDkCZd4nrz/JzSYfMq1c+vWdHVCeNn7sS85Vw="),
+            ("1708972280123", ping, "Zlebb7YqiJUSndChbpEEG7EvDva8Wa4ysPvHt6p0Gd4="),
+            ("1708972280", JOINED, "P9isSEnrApKf1vkYODQ/iQeYmL1+Qe3vWRQ1wkDBwwU="),
+            ("1708972280123", JOINED, "YP11XHqrS23dhNK7irbEpX3RgEQcRLL0V4kbH/qJVek="),
+            ("1708972280123", UNICODE, "JiuhbdYfdL0qEpj/VJ/iDrQCsnWe70JH9mxyk290Kes="),
         ] {
             let fields = [(SIGNATURE, signature), (TIMESTAMP, timestamp)];
             let fate = judge(with(vec![secret(SECRET)]), NOW, &fields, body);
-            let expected = if body == ping {
-                Fate::Ping(Some(0))
-            } else {
-                Fate::Event(Some(0))
-            };
+            let expected = if body == ping { Fate::Ping(Some(0)) } else { Fate::Event(Some(0)) };
             assert_eq!(fate, Ok(expected), "{timestamp} {body}");
         }
     }
@@ -454,17 +392,11 @@ mod tests {
     fn the_controls_are_refused() {
         let undecoded = "TqJQgbSg6jswoy05LV1Urt8EY/zPGUT0qFfNi7IXJDs=";
         let guessed = "e54c77a465bc0bd7646a71787615f80ebe9b26f55a25ff84c46040959e3a05f0";
-        for (signature, refusal) in [
-            (undecoded, Refusal::WrongSignature),
-            (guessed, Refusal::Malformed),
-        ] {
+        for (signature, refusal) in
+            [(undecoded, Refusal::WrongSignature), (guessed, Refusal::Malformed)]
+        {
             let fields = [(SIGNATURE, signature), (TIMESTAMP, "1708972280")];
-            let fate = judge(
-                with(vec![secret(SECRET)]),
-                NOW,
-                &fields,
-                r#"{"test":"test"}"#,
-            );
+            let fate = judge(with(vec![secret(SECRET)]), NOW, &fields, r#"{"test":"test"}"#);
             assert_eq!(fate, Err(refusal));
         }
     }
@@ -477,9 +409,8 @@ mod tests {
         let open = |fields: &[(&'static str, &str)]| {
             let peer = Peer::new(IpAddr::from([192, 0, 2, 1]));
             let head = Head::new(SourceName::new("s"), NOW, peer, RequestId::fresh(1));
-            let head = fields.iter().fold(head, |head, (name, value)| {
-                head.with(name, value.as_bytes())
-            });
+            let head =
+                fields.iter().fold(head, |head, (name, value)| head.with(name, value.as_bytes()));
             verifier.open(head).err()
         };
         let timestamp = (TIMESTAMP, "1708972280123");
@@ -489,25 +420,13 @@ mod tests {
         assert_eq!(open(&[timestamp]), Some(Refusal::Missing));
         let twice = [(SIGNATURE, good.as_str()), (SIGNATURE, &other), timestamp];
         assert_eq!(open(&twice), Some(Refusal::Doubled));
-        let twice = [
-            (SIGNATURE, good.as_str()),
-            timestamp,
-            (TIMESTAMP, "1708972280124"),
-        ];
+        let twice = [(SIGNATURE, good.as_str()), timestamp, (TIMESTAMP, "1708972280124")];
         assert_eq!(open(&twice), Some(Refusal::Doubled));
         for bad in ["", "Zoë", &good[..40], &armor::to_standard(&[1; 20])] {
             let fields = [(SIGNATURE, bad), timestamp];
             assert_eq!(open(&fields), Some(Refusal::Malformed), "{bad}");
         }
-        for bad in [
-            "",
-            "-1",
-            "+1708972280",
-            "1.5",
-            "0x1",
-            "now",
-            "99999999999999999999",
-        ] {
+        for bad in ["", "-1", "+1708972280", "1.5", "0x1", "now", "99999999999999999999"] {
             let fields = [(SIGNATURE, good.as_str()), (TIMESTAMP, bad)];
             assert_eq!(open(&fields), Some(Refusal::Malformed), "{bad}");
         }
@@ -524,10 +443,7 @@ mod tests {
 
     #[test]
     fn a_secret_verifies_what_came_before_its_end_whenever_that_is_judged() {
-        let ending = SigningSecret {
-            not_after: Some(NOW),
-            ..secret(SECRET)
-        };
+        let ending = SigningSecret { not_after: Some(NOW), ..secret(SECRET) };
         let judge =
             |received| judge_signed(with(vec![ending.clone()]), received, "1708972280123", EVENT);
         assert_eq!(judge(NOW), Ok(Fate::Event(Some(0))));
@@ -537,10 +453,7 @@ mod tests {
     #[test]
     fn age_is_judged_by_the_signed_time_against_the_receive_time() {
         let ts = "1708972280123";
-        let within = |age| Credentials {
-            max_age: age,
-            ..with(vec![secret(SECRET)])
-        };
+        let within = |age| Credentials { max_age: age, ..with(vec![secret(SECRET)]) };
         let two_hours = 2 * 3_600_000;
         for (age, offset, expected) in [
             (MaxAge::Default, two_hours, Ok(Fate::Event(Some(0)))),
@@ -582,11 +495,7 @@ mod tests {
 
     #[test]
     fn only_the_exact_ping_is_a_ping() {
-        for body in [
-            r#"{"test": "test"}"#,
-            "{\"test\":\"test\"}\n",
-            r#"{"test":true}"#,
-        ] {
+        for body in [r#"{"test": "test"}"#, "{\"test\":\"test\"}\n", r#"{"test":true}"#] {
             let fate = judge_signed(with(vec![secret(SECRET)]), NOW, "1708972280123", body);
             assert_eq!(fate, Ok(Fate::Event(Some(0))), "{body}");
         }
@@ -622,55 +531,31 @@ mod tests {
         assert_eq!(fate, Ok(Fate::Ping(Some(0))));
         let fate = judge_signed(roll(), at(86_400_000), "1708972280123", EVENT);
         assert_eq!(fate, Err(Refusal::Expired));
-        let fate = judge_signed(
-            awaiting(vec![secret(CAPTURED)]),
-            NOW,
-            "1708972280123",
-            EVENT,
-        );
+        let fate = judge_signed(awaiting(vec![secret(CAPTURED)]), NOW, "1708972280123", EVENT);
         assert_eq!(fate, Err(Refusal::AwaitingSecret));
-        let fate = judge(
-            awaiting(vec![secret(CAPTURED)]),
-            NOW,
-            &[],
-            r#"{"test":"test"}"#,
-        );
+        let fate = judge(awaiting(vec![secret(CAPTURED)]), NOW, &[], r#"{"test":"test"}"#);
         assert_eq!(fate, Ok(Fate::Ping(None)));
     }
 
     #[test]
     fn the_hex_scheme_is_keyed_with_the_text_and_knows_no_age() {
         let guessed = "00".repeat(32);
-        let hex = |text: &str| Credentials {
-            scheme: Some("hex".to_owned()),
-            ..with(vec![secret(text)])
-        };
+        let hex =
+            |text: &str| Credentials { scheme: Some("hex".to_owned()), ..with(vec![secret(text)]) };
         assert_eq!(ready(hex(SECRET)).warnings[0].key, "scheme");
         let scheme = ready(hex(SECRET)).scheme;
         assert_eq!(scheme.headers(), [HEX_SIGNATURE]);
         let [(name, signature)] = &scheme.sign(b"{\"test\":\"test\"}", NOW)[..] else {
             panic!();
         };
-        assert_eq!(
-            signature,
-            "e54c77a465bc0bd7646a71787615f80ebe9b26f55a25ff84c46040959e3a05f0"
-        );
+        assert_eq!(signature, "e54c77a465bc0bd7646a71787615f80ebe9b26f55a25ff84c46040959e3a05f0");
         let good = [(*name, signature.as_str())];
         let ping = r#"{"test":"test"}"#;
         let far = at(i64::from(u32::MAX) * 1_000);
-        assert_eq!(
-            judge(hex(SECRET), far, &good, ping),
-            Ok(Fate::Ping(Some(0)))
-        );
+        assert_eq!(judge(hex(SECRET), far, &good, ping), Ok(Fate::Ping(Some(0))));
         let from_file = format!("{SECRET}\r\n");
-        assert_eq!(
-            judge(hex(&from_file), NOW, &good, ping),
-            Ok(Fate::Ping(Some(0)))
-        );
-        assert_eq!(
-            judge(hex(SECRET), NOW, &good, EVENT),
-            Err(Refusal::WrongSignature)
-        );
+        assert_eq!(judge(hex(&from_file), NOW, &good, ping), Ok(Fate::Ping(Some(0))));
+        assert_eq!(judge(hex(SECRET), NOW, &good, EVENT), Err(Refusal::WrongSignature));
         let upper = signature.to_uppercase();
         for (value, refusal) in [
             (guessed.as_str(), Refusal::WrongSignature),
@@ -690,10 +575,7 @@ mod tests {
         assert_eq!(
             signed,
             [
-                (
-                    SIGNATURE,
-                    "YP11XHqrS23dhNK7irbEpX3RgEQcRLL0V4kbH/qJVek=".to_owned()
-                ),
+                (SIGNATURE, "YP11XHqrS23dhNK7irbEpX3RgEQcRLL0V4kbH/qJVek=".to_owned()),
                 (TIMESTAMP, "1708972280123".to_owned()),
             ]
         );
@@ -715,10 +597,7 @@ mod tests {
     fn every_mistake_is_named_at_once_and_shows_no_secret() {
         let found = mistakes(Credentials {
             secrets: vec![secret("canary canary"), secret(" \n"), secret("=?canary")],
-            keys: vec![ApiKey {
-                api_key: "APIfixture".to_owned(),
-                signing: secret("canary"),
-            }],
+            keys: vec![ApiKey { api_key: "APIfixture".to_owned(), signing: secret("canary") }],
             scheme: Some("canary".to_owned()),
             awaiting_secret: false,
             max_age: MaxAge::Default,
@@ -727,11 +606,7 @@ mod tests {
         assert_eq!(keys, ["keys", "scheme"]);
         assert!(!format!("{found:?}").contains("canary"));
 
-        let found = mistakes(with(vec![
-            secret("canary canary"),
-            secret(" \n"),
-            secret("=?"),
-        ]));
+        let found = mistakes(with(vec![secret("canary canary"), secret(" \n"), secret("=?")]));
         assert_eq!(found.len(), 3);
         assert!(!format!("{found:?}").contains("canary"), "{found:?}");
 
@@ -753,10 +628,7 @@ mod tests {
 
     #[test]
     fn a_short_or_ended_secret_and_a_narrow_age_are_warned_about() {
-        let ended = SigningSecret {
-            not_after: Some(at(-1)),
-            ..secret(SECRET)
-        };
+        let ended = SigningSecret { not_after: Some(at(-1)), ..secret(SECRET) };
         let ready = ready(Credentials {
             max_age: MaxAge::Within(Duration::from_secs(300)),
             ..with(vec![secret("c2hvcnQ="), ended])

@@ -69,10 +69,7 @@ impl Findings {
     /// The scheme if there was no mistake; else all of them.
     pub(super) fn settle(self, scheme: impl Scheme) -> Result<Ready, Vec<Mistake>> {
         if self.mistakes.is_empty() {
-            Ok(Ready {
-                scheme: Box::new(scheme),
-                warnings: self.warnings,
-            })
+            Ok(Ready { scheme: Box::new(scheme), warnings: self.warnings })
         } else {
             Err(self.mistakes)
         }
@@ -80,8 +77,5 @@ impl Findings {
 }
 
 fn finding(key: &str, rule: impl Into<String>) -> Mistake {
-    Mistake {
-        key: key.to_owned(),
-        rule: rule.into(),
-    }
+    Mistake { key: key.to_owned(), rule: rule.into() }
 }

@@ -44,19 +44,13 @@ pub fn build(credentials: Credentials, now: Timestamp) -> Result<Ready, Vec<Mist
     let mut keys = Vec::with_capacity(credentials.keys.len());
     for key in credentials.keys {
         if key.api_key.is_empty() {
-            findings.mistake(
-                "keys",
-                "an `api_key` is empty; give the one LiveKit signs with",
-            );
+            findings.mistake("keys", "an `api_key` is empty; give the one LiveKit signs with");
         }
         // The secret is the text itself, even where it could be read as base64.
         let secret = key.signing.secret.clone();
         let bytes = armor::line(secret.bytes());
         let keyed = findings.key("keys", key.signing, bytes, now);
-        keys.extend(keyed.map(|keyed| Key {
-            api_key: key.api_key,
-            keyed,
-        }));
+        keys.extend(keyed.map(|keyed| Key { api_key: key.api_key, keyed }));
     }
     findings.settle(LiveKit { keys })
 }
@@ -64,10 +58,7 @@ pub fn build(credentials: Credentials, now: Timestamp) -> Result<Ready, Vec<Mist
 /// Settings that only other schemes have.
 fn refuse_foreign(credentials: &Credentials, findings: &mut Findings) {
     if !credentials.secrets.is_empty() {
-        findings.mistake(
-            "secrets",
-            "LiveKit signs with an api key and its secret; use `keys`",
-        );
+        findings.mistake("secrets", "LiveKit signs with an api key and its secret; use `keys`");
     }
     if credentials.scheme.is_some() {
         findings.mistake("scheme", "LiveKit signs in one way only; remove it");
@@ -159,11 +150,7 @@ impl LiveKit {
                 }
             }
         }
-        Err(if known {
-            Refusal::WrongSignature
-        } else {
-            Refusal::UnknownKey
-        })
+        Err(if known { Refusal::WrongSignature } else { Refusal::UnknownKey })
     }
 }
 
@@ -173,10 +160,8 @@ impl Scheme for LiveKit {
     }
 
     fn open(&self, head: &Head) -> Result<Claimed, Refusal> {
-        let value = head
-            .single(AUTHORIZATION)
-            .map_err(|_| Refusal::Doubled)?
-            .ok_or(Refusal::Missing)?;
+        let value =
+            head.single(AUTHORIZATION).map_err(|_| Refusal::Doubled)?.ok_or(Refusal::Missing)?;
         let token = without_bearer(value);
         if token.len() > TOKEN_BYTES_MAX {
             return Err(Refusal::Malformed);
@@ -231,10 +216,7 @@ impl Scheme for LiveKit {
     }
 
     fn manners(&self) -> Manners {
-        Manners {
-            client_errors_are_final: true,
-            refusals_silence: false,
-        }
+        Manners { client_errors_are_final: true, refusals_silence: false }
     }
 }
 
@@ -321,10 +303,7 @@ mod tests {
     }
 
     fn with(keys: Vec<ApiKey>) -> Credentials {
-        Credentials {
-            keys,
-            ..Credentials::default()
-        }
+        Credentials { keys, ..Credentials::default() }
     }
 
     fn usual() -> Credentials {
@@ -338,16 +317,12 @@ mod tests {
     fn head(received: Timestamp, values: &[&[u8]]) -> Head {
         let peer = Peer::new(IpAddr::from([192, 0, 2, 1]));
         let head = Head::new(SourceName::new("s"), received, peer, RequestId::fresh(1));
-        values
-            .iter()
-            .fold(head, |head, value| head.with(AUTHORIZATION, value))
+        values.iter().fold(head, |head, value| head.with(AUTHORIZATION, value))
     }
 
     fn open(credentials: Credentials, received: Timestamp, value: &str) -> Result<(), Refusal> {
         let verifier = Verifier::new(ready(credentials).scheme);
-        verifier
-            .open(head(received, &[value.as_bytes()]))
-            .map(|_| ())
+        verifier.open(head(received, &[value.as_bytes()])).map(|_| ())
     }
 
     fn judge(
@@ -408,11 +383,7 @@ mod tests {
         }
         for prefix in ["Basic ", "Bearer", "Bearer Bearer ", " "] {
             let value = format!("{prefix}{}", good());
-            assert_eq!(
-                open(usual(), NOW, &value),
-                Err(Refusal::Malformed),
-                "{prefix}"
-            );
+            assert_eq!(open(usual(), NOW, &value), Err(Refusal::Malformed), "{prefix}");
         }
     }
 
@@ -423,10 +394,7 @@ mod tests {
             panic!();
         };
         assert_eq!(*name, AUTHORIZATION);
-        let parts: Vec<_> = value
-            .split('.')
-            .map(|p| armor::url_safe(p.as_bytes()))
-            .collect();
+        let parts: Vec<_> = value.split('.').map(|p| armor::url_safe(p.as_bytes())).collect();
         assert_eq!(parts[0].as_deref(), Some(HS256.as_bytes()));
         let claims = format!(
             r#"{{"iss":"{API_KEY}","exp":{},"nbf":{START},"iat":{START},"sha256":"{}"}}"#,
@@ -440,16 +408,8 @@ mod tests {
     #[test]
     fn a_body_that_is_not_the_hashed_one_byte_for_byte_is_refused() {
         let reformatted = String::from_utf8_lossy(BODY).replace(':', ": ");
-        for body in [
-            &BODY[1..],
-            b"",
-            reformatted.as_bytes(),
-            &[BODY, b"\n"].concat(),
-        ] {
-            assert_eq!(
-                judge(usual(), NOW, &good(), body),
-                Err(Refusal::BodyChanged)
-            );
+        for body in [&BODY[1..], b"", reformatted.as_bytes(), &[BODY, b"\n"].concat()] {
+            assert_eq!(judge(usual(), NOW, &good(), body), Err(Refusal::BodyChanged));
         }
     }
 
@@ -489,19 +449,11 @@ mod tests {
             r#"{"typ":"JWT"}"#,
         ] {
             let token = token_of(alg, &claims, SECRET);
-            assert_eq!(
-                open(usual(), NOW, &token),
-                Err(Refusal::WrongAlgorithm),
-                "{alg}"
-            );
+            assert_eq!(open(usual(), NOW, &token), Err(Refusal::WrongAlgorithm), "{alg}");
             // Without a signature, as `none` is written, it is told the same.
             let (signed, _) = token.rsplit_once('.').unwrap();
             let unsigned = format!("{signed}.");
-            assert_eq!(
-                open(usual(), NOW, &unsigned),
-                Err(Refusal::WrongAlgorithm),
-                "{alg}"
-            );
+            assert_eq!(open(usual(), NOW, &unsigned), Err(Refusal::WrongAlgorithm), "{alg}");
         }
         for header in [
             r#"{"alg":"HS256","alg":"none"}"#,
@@ -513,16 +465,9 @@ mod tests {
             "",
         ] {
             let token = token_of(header, &claims, SECRET);
-            assert_eq!(
-                open(usual(), NOW, &token),
-                Err(Refusal::Malformed),
-                "{header}"
-            );
+            assert_eq!(open(usual(), NOW, &token), Err(Refusal::Malformed), "{header}");
         }
-        for header in [
-            r#"{"alg":"HS256"}"#,
-            r#" {"kid":"x","typ":7,"alg":"HS256"}"#,
-        ] {
+        for header in [r#"{"alg":"HS256"}"#, r#" {"kid":"x","typ":7,"alg":"HS256"}"#] {
             let token = token_of(header, &claims, SECRET);
             assert_eq!(open(usual(), NOW, &token), Ok(()), "{header}");
         }
@@ -553,10 +498,7 @@ mod tests {
             with(vec![ending])
         };
         assert_eq!(open(ending(), at(10), &good()), Ok(()));
-        assert_eq!(
-            open(ending(), at(11), &good()),
-            Err(Refusal::WrongSignature)
-        );
+        assert_eq!(open(ending(), at(11), &good()), Err(Refusal::WrongSignature));
         assert_eq!(ready(ending()).scheme.secret_ends(), [Some(at(10))]);
         assert_eq!(build(ending(), at(11)).ok().unwrap().warnings.len(), 1);
     }
@@ -570,12 +512,7 @@ mod tests {
             ("1795211416", "1795211116", 86_400, Err(Refusal::Expired)),
             ("1795211416", "1795211116", -60, Ok(())),
             ("1795211416", "1795211116", -61, Err(Refusal::NotYetValid)),
-            (
-                "1795211416.5",
-                "1795211116.5",
-                -60,
-                Err(Refusal::NotYetValid),
-            ),
+            ("1795211416.5", "1795211116.5", -60, Err(Refusal::NotYetValid)),
             ("1.795211416e9", "1.795211116e9", 0, Ok(())),
             ("18446744073709551615", "0", 0, Ok(())),
             ("1e300", "-1e300", 0, Ok(())),
@@ -621,11 +558,7 @@ mod tests {
             "null".to_owned(),
             String::new(),
         ] {
-            assert_eq!(
-                open(usual(), NOW, &token(&claims)),
-                Err(Refusal::Malformed),
-                "{claims}"
-            );
+            assert_eq!(open(usual(), NOW, &token(&claims)), Err(Refusal::Malformed), "{claims}");
         }
     }
 
@@ -688,14 +621,8 @@ mod tests {
         );
         let found = found.err().unwrap();
         let keys: Vec<&str> = found.iter().map(|mistake| mistake.key.as_str()).collect();
-        let expected = [
-            "secrets",
-            "scheme",
-            "awaiting_secret",
-            "signature_max_age",
-            "keys",
-            "keys",
-        ];
+        let expected =
+            ["secrets", "scheme", "awaiting_secret", "signature_max_age", "keys", "keys"];
         assert_eq!(keys, expected);
         assert!(!format!("{found:?}").contains("canary"), "{found:?}");
         let none = build(Credentials::default(), NOW).err().unwrap();

@@ -269,15 +269,10 @@ impl Verifier {
     /// Judges the whole delivery. Age is judged against the time the head was received, so that a
     /// kept delivery can be judged again later with the same result.
     pub fn verify(&self, claim: Claim, body: Body) -> Result<Authentic, Refusal> {
-        let signer = self
-            .scheme
-            .prove(&claim.claimed, claim.head.received(), body.bytes())?;
+        let signer = self.scheme.prove(&claim.claimed, claim.head.received(), body.bytes())?;
         if self.scheme.is_ping(body.bytes()) {
             return Ok(Authentic::Ping(signer));
         }
-        Ok(Authentic::Event(Verified {
-            delivery: Delivery::new(claim.head, body),
-            signer,
-        }))
+        Ok(Authentic::Event(Verified { delivery: Delivery::new(claim.head, body), signer }))
     }
 }

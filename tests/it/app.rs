@@ -13,25 +13,16 @@ async fn the_admin_door_shows_life_readiness_and_numbers_and_nothing_else() {
     let gate = Gate::start().await;
     assert_eq!(gate.ask("/livez").await.status, 200);
     let ready = gate.ask("/readyz").await;
-    assert_eq!(
-        (ready.status, ready.header("content-type")),
-        (200, Some("application/json"))
-    );
+    assert_eq!((ready.status, ready.header("content-type")), (200, Some("application/json")));
     assert_eq!(ready.json()["ready"], true);
     assert_eq!(ready.json()["status"], "ok");
     assert_eq!(ready.json()["checks"]["journal"]["status"], "ok");
     let metrics = gate.ask("/metrics").await;
-    assert_eq!(
-        metrics.header("content-type"),
-        Some("text/plain; version=0.0.4")
-    );
+    assert_eq!(metrics.header("content-type"), Some("text/plain; version=0.0.4"));
     for path in ["/", "/livez/", "/admin/v1/status", "/v1/webhooks/daily"] {
         let answer = gate.ask(path).await;
         assert_eq!(answer.status, 404);
-        assert_eq!(
-            answer.header("content-type"),
-            Some("application/problem+json")
-        );
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"));
         assert_eq!(answer.json()["status"], 404);
     }
 }
@@ -43,30 +34,13 @@ async fn every_series_is_there_before_the_first_delivery_and_counts_it() {
     let last = r#"hookgate_source_last_event_timestamp_seconds{source="daily"}"#;
     assert_eq!(gate.metric(accepted).await, 0.0);
     assert_eq!(gate.metric(last).await, 0.0);
-    gate.post(&gate.signed(DAILY, &event(DAILY, "a")))
-        .await
-        .is(200, "accepted");
+    gate.post(&gate.signed(DAILY, &event(DAILY, "a"))).await.is(200, "accepted");
     assert_eq!(gate.metric(accepted).await, 1.0);
     assert!(gate.metric(last).await > 1.7e9);
-    assert_eq!(
-        gate.metric(r#"hookgate_journal_unpublished{state="pending"}"#)
-            .await,
-        1.0
-    );
-    assert_eq!(
-        gate.metric(r#"hookgate_ledger_imbalance{source="daily"}"#)
-            .await,
-        0.0
-    );
-    assert_eq!(
-        gate.metric(r#"hookgate_delivery_seconds_count{source="daily"}"#)
-            .await,
-        1.0
-    );
-    assert_eq!(
-        gate.metric("hookgate_journal_append_seconds_count").await,
-        1.0
-    );
+    assert_eq!(gate.metric(r#"hookgate_journal_unpublished{state="pending"}"#).await, 1.0);
+    assert_eq!(gate.metric(r#"hookgate_ledger_imbalance{source="daily"}"#).await, 0.0);
+    assert_eq!(gate.metric(r#"hookgate_delivery_seconds_count{source="daily"}"#).await, 1.0);
+    assert_eq!(gate.metric("hookgate_journal_append_seconds_count").await, 1.0);
     assert!(gate.metric("hookgate_journal_bytes").await > 0.0);
     assert!(gate.metric("hookgate_disk_free_bytes").await > 0.0);
     let used = r#"hookgate_secret_last_used_timestamp_seconds{source="daily",secret="DAILY"}"#;
@@ -78,9 +52,7 @@ async fn deliveries_do_not_wait_for_kafka_and_its_absence_is_shown() {
     let mut plan = Plan::new();
     plan.parts.publish = true;
     let gate = plan.start().await;
-    gate.post(&gate.signed(DAILY, &event(DAILY, "a")))
-        .await
-        .is(200, "accepted");
+    gate.post(&gate.signed(DAILY, &event(DAILY, "a"))).await.is(200, "accepted");
     let ready = gate.ask("/readyz").await;
     assert_eq!(ready.status, 200);
     assert_eq!(ready.json()["status"], "degraded");
@@ -117,21 +89,13 @@ async fn a_second_gateway_on_one_journal_is_refused() {
 #[tokio::test]
 async fn last_event_times_are_restored_from_the_journal() {
     let gate = Gate::start().await;
-    gate.post(&gate.signed(LIVEKIT, &event(LIVEKIT, "a")))
-        .await
-        .is(200, "accepted");
+    gate.post(&gate.signed(LIVEKIT, &event(LIVEKIT, "a"))).await.is(200, "accepted");
     let last = r#"hookgate_source_last_event_timestamp_seconds{source="livekit"}"#;
     let before = gate.metric(last).await;
     let gate = gate.again().await;
     assert_eq!(gate.metric(last).await, before);
-    assert_eq!(
-        gate.metric(r#"hookgate_journal_unpublished{state="pending"}"#)
-            .await,
-        1.0
-    );
-    gate.post(&gate.signed(LIVEKIT, &event(LIVEKIT, "a")))
-        .await
-        .is(200, "duplicate");
+    assert_eq!(gate.metric(r#"hookgate_journal_unpublished{state="pending"}"#).await, 1.0);
+    gate.post(&gate.signed(LIVEKIT, &event(LIVEKIT, "a"))).await.is(200, "duplicate");
 }
 
 #[tokio::test]
@@ -159,11 +123,7 @@ async fn during_the_grace_deliveries_are_taken_with_readiness_red() {
     newcomer.ended().await;
     let stopped = stopped.await.unwrap();
     assert_eq!(stopped.exit_code(), 0);
-    let daily = stopped
-        .ledger
-        .iter()
-        .find(|row| row.source.as_str() == "daily")
-        .unwrap();
+    let daily = stopped.ledger.iter().find(|row| row.source.as_str() == "daily").unwrap();
     assert_eq!((daily.accepted, daily.pending, daily.published), (1, 1, 0));
     assert!(TcpStream::connect(public).await.is_err());
     drop(folder);

@@ -2,6 +2,8 @@
 //!
 //! On the embedded broker, or on the real one that the environment names where nothing is injected.
 
+#![cfg(test)]
+
 use std::time::Duration;
 
 use hookgate::courier::{Drained, Kafka};
@@ -63,11 +65,7 @@ async fn a_record_carries_key_time_and_headers_as_consumers_are_told() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_lies_in_the_partition_where_java_clients_put_it() {
     // From the tests of Apache Kafka's clients.
-    for (key, hash) in [
-        ("21", -973_932_308),
-        ("foobar", -790_332_482),
-        ("abc", 479_470_107),
-    ] {
+    for (key, hash) in [("21", -973_932_308), ("foobar", -790_332_482), ("abc", 479_470_107)] {
         assert_eq!(murmur2(key.as_bytes()), hash);
     }
     let broker = Broker::any();
@@ -111,12 +109,8 @@ async fn a_courier_that_is_dropped_loses_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn order_holds_while_brokers_refuse_for_a_while() {
     let (broker, depot) = embedded();
-    let refusals = [
-        Injected::NotLeader,
-        Injected::TimedOut,
-        Injected::NotEnoughReplicas,
-        Injected::NotLeader,
-    ];
+    let refusals =
+        [Injected::NotLeader, Injected::TimedOut, Injected::NotEnoughReplicas, Injected::NotLeader];
     broker.inject(&refusals);
     depot.keep(100).await;
     let courier = depot.courier();
@@ -150,22 +144,13 @@ async fn a_broker_that_goes_away_is_waited_for_and_nothing_is_lost() {
     let (broker, depot) = embedded();
     depot.keep(50).await;
     let courier = depot.courier();
-    until(&courier, |status| {
-        status.cursor == 50 && status.kafka == Kafka::Up
-    })
-    .await;
+    until(&courier, |status| status.cursor == 50 && status.kafka == Kafka::Up).await;
     broker.down();
     depot.keep(50).await;
-    until(&courier, |status| {
-        matches!(status.kafka, Kafka::Down { .. })
-    })
-    .await;
+    until(&courier, |status| matches!(status.kafka, Kafka::Down { .. })).await;
     assert!(depot.metric("hookgate_publish_lag_seconds") > 0.0);
     broker.up();
-    until(&courier, |status| {
-        status.cursor == 100 && status.kafka == Kafka::Up
-    })
-    .await;
+    until(&courier, |status| status.cursor == 100 && status.kafka == Kafka::Up).await;
     depot.drain(courier).await;
     assert_once_and_in_order(&read(&depot.settings, 100).await, 100);
 }
@@ -193,11 +178,7 @@ async fn a_batch_refused_for_its_size_is_sent_again_record_by_record() {
     depot.drain(depot.courier()).await;
     let records = read(&depot.settings, 100).await;
     assert_once_and_in_order(&records, 100);
-    assert!(
-        records
-            .iter()
-            .all(|record| record.family != Family::Quarantine)
-    );
+    assert!(records.iter().all(|record| record.family != Family::Quarantine));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -238,10 +219,7 @@ async fn a_drain_gives_up_at_its_deadline_and_says_so() {
     broker.down();
     depot.keep(3).await;
     let drained = depot.courier().drain(Duration::from_millis(200)).await;
-    let expected = Drained {
-        complete: false,
-        cursor: 0,
-    };
+    let expected = Drained { complete: false, cursor: 0 };
     assert_eq!(drained, expected);
 }
 

@@ -2,6 +2,9 @@
 //!
 //! Shared by the tests that take any broker and those that need a real one.
 
+#![cfg(test)]
+#![allow(dead_code, reason = "each of the two test binaries uses a part")]
+
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -54,10 +57,7 @@ impl Depot {
                 not_after: None,
             },
         };
-        let credentials = Credentials {
-            keys: vec![key],
-            ..Credentials::default()
-        };
+        let credentials = Credentials { keys: vec![key], ..Credentials::default() };
         let Ok(ready) = (provider.build)(credentials, now()) else {
             panic!("the depot's key is a good one");
         };
@@ -69,16 +69,10 @@ impl Depot {
             room_name: Some(Regex::new("^room-[0-9]+$").unwrap()),
             artifact_key: Some(Regex::new("^recordings/[0-9a-z]+$").unwrap()),
         };
-        let keys = Keys {
-            identity: Secret::new(vec![0x11; 32]),
-            pseudonym: Secret::new(vec![0x22; 32]),
-        };
+        let keys =
+            Keys { identity: Secret::new(vec![0x11; 32]), pseudonym: Secret::new(vec![0x22; 32]) };
         let dir = tempfile::tempdir().unwrap();
-        let lists = Lists {
-            refusals: &[],
-            rules: &[],
-            failures: FAILURES,
-        };
+        let lists = Lists { refusals: &[], rules: &[], failures: FAILURES };
         let topics = Family::ALL.map(|family| (family, settings.topic(family)));
         Self {
             journal: open(&dir),
@@ -100,12 +94,7 @@ impl Depot {
 
     pub(crate) fn courier(&self) -> Courier {
         let telemetry = Arc::clone(&self.telemetry);
-        Courier::start(
-            self.journal.clone(),
-            self.settings.clone(),
-            Clock::system(),
-            telemetry,
-        )
+        Courier::start(self.journal.clone(), self.settings.clone(), Clock::system(), telemetry)
     }
 
     /// Keeps so many small events of three families, spread over seven rooms.
@@ -189,10 +178,7 @@ impl Depot {
     pub(crate) async fn drain(&self, courier: Courier) {
         let head = self.head();
         let drained = courier.drain(PATIENCE).await;
-        let expected = Drained {
-            complete: true,
-            cursor: head,
-        };
+        let expected = Drained { complete: true, cursor: head };
         assert_eq!(drained, expected);
         self.journal.close();
         assert_eq!(self.journal.cursor(&Lane::Live).unwrap(), head);
@@ -244,10 +230,7 @@ impl Broker {
         let given = |address: &str| {
             let mut settings = settings(address);
             settings.topic_prefix = fresh_prefix();
-            settings.create_topics = Some(Creation {
-                partitions: 4,
-                replication_factor: 1,
-            });
+            settings.create_topics = Some(Creation { partitions: 4, replication_factor: 1 });
             settings
         };
         match self {
@@ -315,10 +298,7 @@ pub(crate) async fn read(settings: &Settings, count: usize) -> Vec<Received> {
 /// The sequences of records, as they came.
 pub(crate) fn sequences(records: &[Received]) -> Vec<u64> {
     let sequence = |record: &Received| record.header("hookgate-sequence")?.parse().ok();
-    records
-        .iter()
-        .map(|record| sequence(record).unwrap())
-        .collect()
+    records.iter().map(|record| sequence(record).unwrap()).collect()
 }
 
 /// Every sequence up to `head` came exactly once, and in order under its key in its topic.

@@ -11,11 +11,8 @@ use hookgate::verify::{Claimed, Credentials, Manners, Mistake, Ready, Refusal, S
 use sha2::{Digest, Sha256};
 
 /// Its line in the registry.
-pub(crate) const PROVIDER: Provider = Provider {
-    name: ProviderName::new("echo"),
-    build,
-    dialect: &Speech,
-};
+pub(crate) const PROVIDER: Provider =
+    Provider { name: ProviderName::new("echo"), build, dialect: &Speech };
 
 struct Seal(Vec<u8>);
 
@@ -23,19 +20,12 @@ struct Speech;
 
 fn build(credentials: Credentials, _now: Timestamp) -> Result<Ready, Vec<Mistake>> {
     let secret = credentials.secrets[0].secret.bytes().to_vec();
-    Ok(Ready {
-        scheme: Box::new(Seal(secret)),
-        warnings: Vec::new(),
-    })
+    Ok(Ready { scheme: Box::new(Seal(secret)), warnings: Vec::new() })
 }
 
 impl Seal {
     fn digest(&self, body: &[u8]) -> [u8; 32] {
-        Sha256::new()
-            .chain_update(&self.0)
-            .chain_update(body)
-            .finalize()
-            .into()
+        Sha256::new().chain_update(&self.0).chain_update(body).finalize().into()
     }
 }
 
@@ -51,17 +41,10 @@ impl Scheme for Seal {
         let seal = std::str::from_utf8(seal).map_err(|_| Refusal::Malformed)?;
         let mut digest = [0; 32];
         for (place, byte) in digest.iter_mut().enumerate() {
-            let hex = seal
-                .get(2 * place..2 * place + 2)
-                .ok_or(Refusal::Malformed)?;
+            let hex = seal.get(2 * place..2 * place + 2).ok_or(Refusal::Malformed)?;
             *byte = u8::from_str_radix(hex, 16).map_err(|_| Refusal::Malformed)?;
         }
-        Ok(Claimed {
-            digest,
-            prefix: Vec::new(),
-            signer: None,
-            signed_at: None,
-        })
+        Ok(Claimed { digest, prefix: Vec::new(), signer: None, signed_at: None })
     }
 
     fn prove(
@@ -88,19 +71,12 @@ impl Scheme for Seal {
     }
 
     fn sign(&self, body: &[u8], _now: Timestamp) -> Vec<(&'static str, String)> {
-        let seal = self
-            .digest(body)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let seal = self.digest(body).iter().map(|byte| format!("{byte:02x}")).collect();
         vec![("x-echo-seal", seal)]
     }
 
     fn manners(&self) -> Manners {
-        Manners {
-            client_errors_are_final: false,
-            refusals_silence: false,
-        }
+        Manners { client_errors_are_final: false, refusals_silence: false }
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use hookgate::bounds::{HEAD_BYTES_MAX, HEADER_LINES_MAX};
+use hookgate::bounds::{HEAD_BYTES_MAX, HEADER_LINES_MAX, REFUSAL_LINES_BURST};
 use hookgate::clock::{Clock, Timestamp};
 use hookgate::journal::Stored;
 
 use crate::gateway::{DAILY, ECHO, Gate, LIVEKIT, Plan, event};
+use crate::logged::Logged;
 
 const SHORT: Duration = Duration::from_millis(200);
 
@@ -44,20 +45,11 @@ async fn what_was_answered_200_is_on_disk() {
 #[tokio::test]
 async fn a_third_provider_goes_all_the_road() {
     let gate = Gate::start().await;
-    gate.post(&gate.signed(ECHO, &event(ECHO, "a")))
-        .await
-        .is(200, "accepted");
+    gate.post(&gate.signed(ECHO, &event(ECHO, "a"))).await.is(200, "accepted");
     gate.post(&gate.signed(ECHO, "ping")).await.is(200, "ping");
-    gate.post(&gate.signed(ECHO, r#"{"said":"hm"}"#))
-        .await
-        .is(200, "quarantined");
-    gate.post(&gate.signed(ECHO, "not json"))
-        .await
-        .is(200, "quarantined");
-    let kinds: Vec<_> = stored(&gate)
-        .iter()
-        .map(|stored| stored.kind.as_str())
-        .collect();
+    gate.post(&gate.signed(ECHO, r#"{"said":"hm"}"#)).await.is(200, "quarantined");
+    gate.post(&gate.signed(ECHO, "not json")).await.is(200, "quarantined");
+    let kinds: Vec<_> = stored(&gate).iter().map(|stored| stored.kind.as_str()).collect();
     assert_eq!(kinds, ["room.started", "quarantined", "quarantined"]);
 }
 
@@ -65,46 +57,27 @@ async fn a_third_provider_goes_all_the_road() {
 async fn an_alias_is_the_same_source() {
     let gate = Gate::start().await;
     let body = event(DAILY, "a");
-    gate.post(&gate.signed("/v1/daily_webhook", &body))
-        .await
-        .is(200, "accepted");
-    gate.post(&gate.signed("/v1/daily_webhook?a=b", &body))
-        .await
-        .is(200, "duplicate");
-    gate.post(&gate.signed(DAILY, &body))
-        .await
-        .is(200, "duplicate");
+    gate.post(&gate.signed("/v1/daily_webhook", &body)).await.is(200, "accepted");
+    gate.post(&gate.signed("/v1/daily_webhook?a=b", &body)).await.is(200, "duplicate");
+    gate.post(&gate.signed(DAILY, &body)).await.is(200, "duplicate");
 }
 
 #[tokio::test]
 async fn an_unknown_path_is_404_for_every_method_and_a_known_one_takes_post_alone() {
     let gate = Gate::start().await;
     let mut client = gate.connect().await;
-    for path in [
-        "/",
-        "/v1/webhooks/daily/",
-        "/v1/webhooks/Daily",
-        "/v1/webhooks/",
-        "*",
-        "//",
-    ] {
+    for path in ["/", "/v1/webhooks/daily/", "/v1/webhooks/Daily", "/v1/webhooks/", "*", "//"] {
         for method in ["GET", "POST", "PUT", "OPTIONS", "DELETE", "BREW"] {
-            client
-                .send(format!("{method} {path} HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes())
-                .await;
+            client.send(format!("{method} {path} HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes()).await;
             client.answer().await.is(404, "unknown_source");
         }
     }
     for method in ["GET", "PUT", "OPTIONS", "PATCH"] {
-        client
-            .send(format!("{method} {DAILY} HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes())
-            .await;
+        client.send(format!("{method} {DAILY} HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes()).await;
         client.answer().await.is(405, "method_not_allowed");
     }
     for (path, status) in [("/", 404), (DAILY, 405)] {
-        client
-            .send(format!("HEAD {path} HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes())
-            .await;
+        client.send(format!("HEAD {path} HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes()).await;
         assert_eq!(client.head_answer().await.status, status);
     }
     client.send(&gate.signed(DAILY, &event(DAILY, "a"))).await;
@@ -130,9 +103,7 @@ async fn a_head_with_an_ambiguous_length_is_400_and_the_end() {
         "Folded: a\r\n b\r\n".to_owned(),
     ] {
         let mut client = gate.connect().await;
-        client
-            .send(format!("{head}{lines}\r\n{body}").as_bytes())
-            .await;
+        client.send(format!("{head}{lines}\r\n{body}").as_bytes()).await;
         let answer = client.answer().await;
         answer.is(400, "bad_request");
         answer.closes();
@@ -146,11 +117,7 @@ async fn a_head_with_an_ambiguous_length_is_400_and_the_end() {
 #[tokio::test]
 async fn what_is_not_http_is_400_and_the_end() {
     let gate = Gate::start().await;
-    for text in [
-        "\x16\x03\x01\x02\r\n\r\n",
-        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        "GET /\n\n",
-    ] {
+    for text in ["\x16\x03\x01\x02\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "GET /\n\n"] {
         let mut client = gate.connect().await;
         client.send(text.as_bytes()).await;
         client.answer().await.is(400, "bad_request");
@@ -165,9 +132,7 @@ async fn a_head_over_its_cap_is_431_and_the_end() {
     let many = "X: a\r\n".repeat(HEADER_LINES_MAX + 1) + "\r\n";
     for lines in [long, many] {
         let mut client = gate.connect().await;
-        client
-            .send(format!("POST {DAILY} HTTP/1.1\r\n{lines}").as_bytes())
-            .await;
+        client.send(format!("POST {DAILY} HTTP/1.1\r\n{lines}").as_bytes()).await;
         let answer = client.answer().await;
         answer.is(431, "headers_too_large");
         answer.closes();
@@ -186,9 +151,7 @@ async fn what_cannot_be_authentic_by_its_head_is_refused_before_its_body() {
         "Content-Length: 100\r\nExpect: 100-continue\r\n",
     ] {
         let mut client = gate.connect().await;
-        client
-            .send(format!("POST {DAILY} HTTP/1.1\r\nHost: h\r\n{lines}\r\n").as_bytes())
-            .await;
+        client.send(format!("POST {DAILY} HTTP/1.1\r\nHost: h\r\n{lines}\r\n").as_bytes()).await;
         let answer = client.answer().await;
         answer.is(401, "bad_signature");
         answer.closes();
@@ -208,9 +171,7 @@ async fn a_forgery_that_came_whole_keeps_its_connection() {
         client.send(forged.as_bytes()).await;
         client.answer().await.is(401, "bad_signature");
         let changed = gate.signed(DAILY, &event(DAILY, "a"));
-        let changed = String::from_utf8(changed)
-            .unwrap()
-            .replace("1.0.0", "1.0.1");
+        let changed = String::from_utf8(changed).unwrap().replace("1.0.0", "1.0.1");
         client.send(changed.as_bytes()).await;
         client.answer().await.is(401, "bad_signature");
     }
@@ -225,9 +186,7 @@ async fn a_body_over_the_cap_is_413_whether_it_says_so_or_not() {
     for route in [DAILY, LIVEKIT] {
         let head = gate.head(route, &body);
         let mut client = gate.connect().await;
-        client
-            .send(format!("{head}Content-Length: {}\r\n\r\n", body.len()).as_bytes())
-            .await;
+        client.send(format!("{head}Content-Length: {}\r\n\r\n", body.len()).as_bytes()).await;
         let answer = client.answer().await;
         answer.is(413, "too_large");
         answer.closes();
@@ -235,9 +194,7 @@ async fn a_body_over_the_cap_is_413_whether_it_says_so_or_not() {
         client.ended().await;
         let mut client = gate.connect().await;
         let chunk = format!("{:x}\r\n{body}", body.len());
-        client
-            .send(format!("{head}Transfer-Encoding: chunked\r\n\r\n{chunk}").as_bytes())
-            .await;
+        client.send(format!("{head}Transfer-Encoding: chunked\r\n\r\n{chunk}").as_bytes()).await;
         client.answer().await.is(413, "too_large");
     }
 }
@@ -262,10 +219,7 @@ async fn a_chunked_body_is_a_body_and_a_broken_chunk_is_400() {
     let head = gate.head(DAILY, &body) + "Transfer-Encoding: chunked\r\n\r\n";
     let mut client = gate.connect().await;
     let (one, two) = body.split_at(7);
-    let chunks = format!(
-        "7\r\n{one}\r\n{:X};x=y\r\n{two}\r\n0\r\nT: t\r\n\r\n",
-        two.len()
-    );
+    let chunks = format!("7\r\n{one}\r\n{:X};x=y\r\n{two}\r\n0\r\nT: t\r\n\r\n", two.len());
     client.send(format!("{head}{chunks}").as_bytes()).await;
     client.answer().await.is(200, "accepted");
     client.send(format!("{head}5\r\nhelloX").as_bytes()).await;
@@ -283,10 +237,8 @@ async fn bytes_one_by_one_and_requests_on_top_of_each_other_are_the_same() {
         client.send(&[byte]).await;
     }
     client.answer().await.is(200, "accepted");
-    let both: Vec<_> = ["a", "b", "a"]
-        .iter()
-        .flat_map(|id| gate.signed(DAILY, &event(DAILY, id)))
-        .collect();
+    let both: Vec<_> =
+        ["a", "b", "a"].iter().flat_map(|id| gate.signed(DAILY, &event(DAILY, id))).collect();
     client.send(&both).await;
     for outcome in ["accepted", "accepted", "duplicate"] {
         client.answer().await.is(200, outcome);
@@ -299,9 +251,7 @@ async fn a_smuggled_head_behind_a_good_request_is_400_after_its_answer() {
     let mut client = gate.connect().await;
     let good = gate.signed(DAILY, &event(DAILY, "a"));
     let bad = format!("POST {DAILY} HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx");
-    client
-        .send(&[&good[..], bad.as_bytes(), &good[..]].concat())
-        .await;
+    client.send(&[&good[..], bad.as_bytes(), &good[..]].concat()).await;
     client.answer().await.is(200, "accepted");
     client.answer().await.is(400, "bad_request");
     client.ended().await;
@@ -311,9 +261,7 @@ async fn a_smuggled_head_behind_a_good_request_is_400_after_its_answer() {
 async fn http_1_0_is_answered_and_ended() {
     let gate = Gate::start().await;
     let request = gate.signed(DAILY, &event(DAILY, "a"));
-    let request = String::from_utf8(request)
-        .unwrap()
-        .replace("HTTP/1.1", "HTTP/1.0");
+    let request = String::from_utf8(request).unwrap().replace("HTTP/1.1", "HTTP/1.0");
     let mut client = gate.connect().await;
     client.send(request.as_bytes()).await;
     client.answer().await.is(200, "accepted");
@@ -351,11 +299,7 @@ async fn a_client_that_hangs_up_after_its_body_cancels_nothing() {
     client.send(&gate.signed(DAILY, &event(DAILY, "a"))).await;
     drop(client);
     head.wait_for(|head| *head == 1).await.unwrap();
-    gate.until(
-        r#"hookgate_deliveries_total{source="daily",outcome="accepted"}"#,
-        1.0,
-    )
-    .await;
+    gate.until(r#"hookgate_deliveries_total{source="daily",outcome="accepted"}"#, 1.0).await;
 }
 
 #[tokio::test]
@@ -369,12 +313,26 @@ async fn a_body_that_is_cut_off_is_counted_and_nothing_is_kept() {
     let mut client = gate.connect().await;
     client.send(&request[..request.len() - 1]).await;
     drop(client);
-    gate.until(
-        r#"hookgate_deliveries_total{source="daily",outcome="bad_request"}"#,
-        2.0,
-    )
-    .await;
+    gate.until(r#"hookgate_deliveries_total{source="daily",outcome="bad_request"}"#, 2.0).await;
     assert!(stored(&gate).is_empty());
+}
+
+#[tokio::test]
+async fn a_client_may_hang_up_after_any_byte() {
+    let gate = Gate::start().await;
+    let request = gate.signed(DAILY, &event(DAILY, "a"));
+    for cut in (0..request.len()).rev() {
+        let mut client = gate.connect().await;
+        client.send(&request[..cut]).await;
+    }
+    let mut client = gate.connect().await;
+    client.send(&request).await;
+    client.answer().await.is(200, "accepted");
+    // Each one whose head was whole has had its ending.
+    let cut_off = event(DAILY, "a").len() as f64;
+    let series = r#"hookgate_deliveries_total{source="daily",outcome="bad_request"}"#;
+    gate.until(series, cut_off).await;
+    assert_eq!(stored(&gate).len(), 1);
 }
 
 #[tokio::test]
@@ -385,13 +343,9 @@ async fn a_panic_is_one_requests_500_and_nothing_else() {
     client.answer().await.is(500, "internal_error");
     client.send(&gate.signed(ECHO, &event(ECHO, "a"))).await;
     client.answer().await.is(200, "accepted");
-    client
-        .send(format!("POST {ECHO} HTTP/1.1\r\nx-echo-seal: panic\r\n\r\n").as_bytes())
-        .await;
+    client.send(format!("POST {ECHO} HTTP/1.1\r\nx-echo-seal: panic\r\n\r\n").as_bytes()).await;
     client.answer().await.is(500, "internal_error");
-    gate.post(&gate.signed(ECHO, &event(ECHO, "a")))
-        .await
-        .is(200, "duplicate");
+    gate.post(&gate.signed(ECHO, &event(ECHO, "a"))).await.is(200, "duplicate");
     let counted = r#"hookgate_deliveries_total{source="echo",outcome="internal_error"}"#;
     assert_eq!(gate.metric(counted).await, 2.0);
 }
@@ -443,19 +397,14 @@ async fn a_slow_body_is_408_or_503_where_a_4xx_would_be_final() {
 
 #[tokio::test]
 async fn the_oldest_unproven_connection_makes_room_and_a_proven_one_stays() {
-    let gate = Plan::new()
-        .limits(|limits| limits.unproven_connections = 2)
-        .start()
-        .await;
+    let gate = Plan::new().limits(|limits| limits.unproven_connections = 2).start().await;
     let mut proven = gate.connect().await;
     proven.send(&gate.signed(DAILY, &event(DAILY, "a"))).await;
     proven.answer().await.is(200, "accepted");
     let mut idle = gate.connect().await;
     let mut slow = gate.connect().await;
     slow.send(b"POST / HTTP").await;
-    gate.post(&gate.signed(DAILY, &event(DAILY, "b")))
-        .await
-        .is(200, "accepted");
+    gate.post(&gate.signed(DAILY, &event(DAILY, "b"))).await.is(200, "accepted");
     idle.ended().await;
     let _another = gate.connect().await;
     let _one_more = gate.connect().await;
@@ -481,9 +430,7 @@ async fn a_crowd_at_one_source_leaves_room_for_another() {
     assert_eq!(crowd.answer().await.status, 100);
     let answer = gate.post(&request).await;
     answer.is(503, "overloaded");
-    gate.post(&gate.signed(LIVEKIT, &event(LIVEKIT, "a")))
-        .await
-        .is(200, "accepted");
+    gate.post(&gate.signed(LIVEKIT, &event(LIVEKIT, "a"))).await.is(200, "accepted");
     crowd.send(&expecting[head..]).await;
     crowd.answer().await.is(200, "accepted");
     gate.post(&request).await.is(200, "accepted");
@@ -506,20 +453,14 @@ async fn bytes_in_flight_are_bounded_for_bodies_that_name_no_length_too() {
     let mut first = gate.connect().await;
     first.send(&holding[..head]).await;
     assert_eq!(first.answer().await.status, 100);
-    gate.post(&gate.signed(DAILY, &large))
-        .await
-        .is(503, "overloaded");
+    gate.post(&gate.signed(DAILY, &large)).await.is(503, "overloaded");
     let chunked = gate.head(DAILY, &large) + "Transfer-Encoding: chunked\r\n\r\n";
     let mut second = gate.connect().await;
-    second
-        .send(format!("{chunked}{:x}\r\n{large}\r\n0\r\n\r\n", large.len()).as_bytes())
-        .await;
+    second.send(format!("{chunked}{:x}\r\n{large}\r\n0\r\n\r\n", large.len()).as_bytes()).await;
     second.answer().await.is(503, "overloaded");
     first.send(&holding[head..]).await;
     first.answer().await.is(200, "quarantined");
-    gate.post(&gate.signed(DAILY, &large))
-        .await
-        .is(200, "duplicate");
+    gate.post(&gate.signed(DAILY, &large)).await.is(200, "duplicate");
 }
 
 #[tokio::test]
@@ -535,28 +476,19 @@ async fn a_forger_on_the_same_address_does_not_silence_the_real_sender() {
     let large = format!(r#"{{"pad":"{}"}}"#, "x".repeat(100 * 1024));
     for id in ["a", "b", "c"] {
         forger.send(forged.as_bytes()).await;
-        gate.post(&gate.signed(DAILY, &event(DAILY, id)))
-            .await
-            .is(200, "accepted");
+        gate.post(&gate.signed(DAILY, &event(DAILY, id))).await.is(200, "accepted");
         forger.answer().await.is(401, "bad_signature");
     }
-    gate.post(&gate.signed(DAILY, &large))
-        .await
-        .is(200, "quarantined");
+    gate.post(&gate.signed(DAILY, &large)).await.is(200, "quarantined");
 }
 
 #[tokio::test]
 async fn a_narrowed_address_has_few_large_bodies_and_its_small_ones_pass_by() {
-    let gate = Plan::new()
-        .limits(|limits| limits.narrowed_wait = SHORT)
-        .start()
-        .await;
+    let gate = Plan::new().limits(|limits| limits.narrowed_wait = SHORT).start().await;
     let forged = String::from_utf8(gate.signed(DAILY, &event(DAILY, "x"))).unwrap();
     let mut forger = gate.connect().await;
     for _ in 0..200 {
-        forger
-            .send(forged.replace("1.0.0", "6.6.6").as_bytes())
-            .await;
+        forger.send(forged.replace("1.0.0", "6.6.6").as_bytes()).await;
         forger.answer().await.is(401, "bad_signature");
     }
     let large = format!(r#"{{"pad":"{}"}}"#, "x".repeat(100 * 1024));
@@ -590,12 +522,8 @@ async fn over_its_rate_livekit_is_told_to_come_again_and_daily_is_taken() {
     let plan = Plan::with("tenant = \"tenant-fixtures\"\n", slow);
     let gate = plan.clock(clock.clone()).start().await;
     for (route, second) in [(LIVEKIT, (429, "rate_limited")), (DAILY, (200, "accepted"))] {
-        gate.post(&gate.signed(route, &event(route, "EV_aaaaaaaaaaaa")))
-            .await
-            .is(200, "accepted");
-        let answer = gate
-            .post(&gate.signed(route, &event(route, "EV_bbbbbbbbbbbb")))
-            .await;
+        gate.post(&gate.signed(route, &event(route, "EV_aaaaaaaaaaaa"))).await.is(200, "accepted");
+        let answer = gate.post(&gate.signed(route, &event(route, "EV_bbbbbbbbbbbb"))).await;
         answer.is(second.0, second.1);
     }
     clock.advance(Duration::from_secs(1));
@@ -606,21 +534,15 @@ async fn over_its_rate_livekit_is_told_to_come_again_and_daily_is_taken() {
 #[tokio::test]
 async fn a_source_that_awaits_its_secret_answers_the_ping_alone() {
     let awaiting = "secrets = [ ]\nawaiting_secret = true";
-    let gate = Plan::with("secrets = [ { env = \"DAILY\" } ]", awaiting)
-        .start()
-        .await;
+    let gate = Plan::with("secrets = [ { env = \"DAILY\" } ]", awaiting).start().await;
     let ping = r#"{"test":"test"}"#;
     let post = |body: &str| {
         let length = body.len();
         format!("POST {DAILY} HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n{body}")
     };
     gate.post(post(ping).as_bytes()).await.is(200, "ping");
-    gate.post(post("{}").as_bytes())
-        .await
-        .is(503, "awaiting_secret");
-    gate.post(&gate.signed(DAILY, &event(DAILY, "a")))
-        .await
-        .is(503, "awaiting_secret");
+    gate.post(post("{}").as_bytes()).await.is(503, "awaiting_secret");
+    gate.post(&gate.signed(DAILY, &event(DAILY, "a"))).await.is(503, "awaiting_secret");
     assert!(stored(&gate).is_empty());
 }
 
@@ -631,18 +553,70 @@ async fn a_request_id_is_taken_from_a_trusted_proxy_alone() {
     let trusting = Plan::with("body_max = \"256KiB\"", trusting).start().await;
     let strict = Gate::start().await;
     for (gate, theirs) in [(&trusting, true), (&strict, false)] {
-        let answer = gate
-            .post(&gate.signed_with(DAILY, &event(DAILY, "a"), lines))
-            .await;
+        let answer = gate.post(&gate.signed_with(DAILY, &event(DAILY, "a"), lines)).await;
         answer.is(200, "accepted");
         let id = answer.header("x-request-id").unwrap();
         assert_eq!(id == "6497c79b-f326-4942-aef8-c36a29140ad1", theirs, "{id}");
     }
     let named = "X-Request-Id: zoe.canary@example.invalid\r\n";
-    let answer = trusting
-        .post(&trusting.signed_with(DAILY, &event(DAILY, "a"), named))
-        .await;
+    let answer = trusting.post(&trusting.signed_with(DAILY, &event(DAILY, "a"), named)).await;
     assert!(!answer.header("x-request-id").unwrap().contains("zoe"));
+}
+
+#[tokio::test]
+async fn an_upgrade_is_not_taken_up_and_the_connection_goes_on() {
+    let gate = Gate::start().await;
+    let mut client = gate.connect().await;
+    let lines = "Connection: Upgrade\r\nUpgrade: h2c\r\n";
+    client.send(&gate.signed_with(DAILY, &event(DAILY, "a"), lines)).await;
+    client.answer().await.is(200, "accepted");
+    client.send(format!("CONNECT {DAILY} HTTP/1.1\r\n\r\n").as_bytes()).await;
+    client.answer().await.is(405, "method_not_allowed");
+    client.send(&gate.signed(DAILY, &event(DAILY, "a"))).await;
+    client.answer().await.is(200, "duplicate");
+}
+
+#[tokio::test]
+async fn each_delivery_is_one_line_of_the_log_without_content() {
+    let log = Logged::here();
+    let gate = Gate::start().await;
+    let canary = "zoe-canary";
+    let good = gate.signed(DAILY, &event(DAILY, canary));
+    let id = gate.post(&good).await.header("x-request-id").unwrap().to_owned();
+    let line = log.line(&id);
+    for part in ["INFO", "accepted", "daily", "room.started", "ev1_", "sequence=1"] {
+        assert!(line.contains(part), "{part} is not in {line}");
+    }
+    assert!(!line.contains("127.0.0"), "{line}");
+    let forged = String::from_utf8(good).unwrap().replace("1.0.0", canary);
+    let id = gate.post(forged.as_bytes()).await.header("x-request-id").unwrap().to_owned();
+    let line = log.line(&id);
+    for part in ["WARN", "bad_signature", "wrong_signature", "daily", "127.0.0.0/24"] {
+        assert!(line.contains(part), "{part} is not in {line}");
+    }
+    let lost = gate.post(format!("GET /{canary} HTTP/1.1\r\n\r\n").as_bytes()).await;
+    assert!(log.line(lost.header("x-request-id").unwrap()).contains("unknown_source"));
+    let odd = gate.post(format!("GET /{canary}\r\n\r\n").as_bytes()).await;
+    assert!(log.line(odd.header("x-request-id").unwrap()).contains("bad_request"));
+    assert!(!log.text().contains(canary), "{}", log.text());
+}
+
+#[tokio::test]
+async fn a_flood_of_refusals_is_summed_up_in_the_log() {
+    let log = Logged::here();
+    let clock = Clock::manual(Timestamp::from_millis(1_795_168_800_000));
+    let gate = Plan::new().clock(clock.clone()).start().await;
+    let mut client = gate.connect().await;
+    let burst = usize::try_from(REFUSAL_LINES_BURST).unwrap();
+    for _ in 0..burst + 7 {
+        client.send(b"GET / HTTP/1.1\r\n\r\n").await;
+        client.answer().await.is(404, "unknown_source");
+    }
+    assert_eq!(log.text().matches("was turned away").count(), burst);
+    clock.advance(Duration::from_secs(1));
+    client.send(b"GET / HTTP/1.1\r\n\r\n").await;
+    let last = client.answer().await;
+    assert!(log.line(last.header("x-request-id").unwrap()).contains("unsaid=7"));
 }
 
 #[tokio::test]

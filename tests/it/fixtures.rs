@@ -38,22 +38,13 @@ struct Road {
 impl Road {
     fn daily() -> Self {
         let secret = signing("daily", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
-        let credentials = Credentials {
-            secrets: vec![secret],
-            ..Credentials::default()
-        };
+        let credentials = Credentials { secrets: vec![secret], ..Credentials::default() };
         Self::of("daily", credentials)
     }
 
     fn livekit(api_key: &str, secret: &str) -> Self {
-        let key = ApiKey {
-            api_key: api_key.to_owned(),
-            signing: signing(api_key, secret),
-        };
-        let credentials = Credentials {
-            keys: vec![key],
-            ..Credentials::default()
-        };
+        let key = ApiKey { api_key: api_key.to_owned(), signing: signing(api_key, secret) };
+        let credentials = Credentials { keys: vec![key], ..Credentials::default() };
         Self::of("livekit", credentials)
     }
 
@@ -66,16 +57,12 @@ impl Road {
             source: source.clone(),
             tenant: TenantName::new("tenant-fixtures"),
             provider: provider.name,
-            role_labels: ["Doctor", "Patient", "Companion"]
-                .map(str::to_owned)
-                .to_vec(),
+            role_labels: ["Doctor", "Patient", "Companion"].map(str::to_owned).to_vec(),
             room_name: Some(Regex::new("^(demo-room|consult-[0-9a-f]{8})$").unwrap()),
             artifact_key: Some(Regex::new("^recordings/[0-9a-f-]{36}/[A-Za-z0-9._-]+$").unwrap()),
         };
-        let keys = Keys {
-            identity: Secret::new(vec![0x11; 32]),
-            pseudonym: Secret::new(vec![0x22; 32]),
-        };
+        let keys =
+            Keys { identity: Secret::new(vec![0x11; 32]), pseudonym: Secret::new(vec![0x22; 32]) };
         Self {
             provider,
             source,
@@ -137,9 +124,7 @@ fn received(fixture: &Fixture) -> Timestamp {
         return Timestamp::from_millis(millis.parse().unwrap());
     }
     let token = fixture.header("authorization").unwrap();
-    let claims = URL_SAFE_NO_PAD
-        .decode(token.split('.').nth(1).unwrap())
-        .unwrap();
+    let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
     let claims: Value = serde_json::from_slice(&claims).unwrap();
     Timestamp::from_millis(claims["nbf"].as_i64().unwrap() * 1_000)
 }
@@ -149,17 +134,11 @@ fn stored() -> Vec<(Road, Vec<Fixture>)> {
     let read = |folder: &str| Fixture::read_all(&[fixtures(folder)]).unwrap();
     let own = Road::livekit("APIfixture", "fixture-secret-of-at-least-32-characters");
     let call = Road::livekit("holdoutkey", "holdout-secret-of-at-least-32-characters");
-    vec![
-        (Road::daily(), read("daily")),
-        (own, read("livekit")),
-        (call, read("livekit-call")),
-    ]
+    vec![(Road::daily(), read("daily")), (own, read("livekit")), (call, read("livekit-call"))]
 }
 
 fn fixtures(folder: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("fixtures")
-        .join(folder)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(folder)
 }
 
 #[test]
@@ -167,10 +146,7 @@ fn every_stored_request_leaves_as_its_stored_event() {
     let rewrite = std::env::var_os("HOOKGATE_REWRITE").is_some_and(|value| value == "1");
     let mut differing = Vec::new();
     for (road, requests) in stored() {
-        for request in requests
-            .iter()
-            .filter(|request| request.path.ends_with("request.http"))
-        {
+        for request in requests.iter().filter(|request| request.path.ends_with("request.http")) {
             let event = indented(road.take(request).value());
             let path = request.path.with_file_name("event.json");
             if rewrite {
@@ -299,13 +275,8 @@ fn no_name_in_any_key_of_any_body_leaves() {
     for (road, requests) in stored() {
         for (request, body) in bodies(&requests) {
             for pointer in places(&body, Value::is_object) {
-                let keys: Vec<_> = body
-                    .pointer(&pointer)
-                    .unwrap()
-                    .as_object()
-                    .unwrap()
-                    .keys()
-                    .collect();
+                let keys: Vec<_> =
+                    body.pointer(&pointer).unwrap().as_object().unwrap().keys().collect();
                 let renamed = keys.iter().map(|key| {
                     let mut body = body.clone();
                     let object = body.pointer_mut(&pointer).unwrap().as_object_mut().unwrap();
@@ -371,9 +342,7 @@ fn names(clean: &Clean, printed: &str) -> bool {
     let key = String::from_utf8_lossy(clean.key());
     let value = String::from_utf8_lossy(clean.value());
     let shown = format!("{clean:?} {:?} {}", clean.removed(), clean.id());
-    [&*key, &*value, &*shown, printed]
-        .iter()
-        .any(|text| text.to_lowercase().contains("canary"))
+    [&*key, &*value, &*shown, printed].iter().any(|text| text.to_lowercase().contains("canary"))
 }
 
 /// JSON pointers of every value of a sort.

@@ -91,29 +91,22 @@ impl Plan {
         Self::in_folder(text, tempfile::tempdir().unwrap())
     }
 
+    /// The text of its configuration and the environment that goes with it.
+    pub(crate) fn text(folder: &Path) -> (String, BTreeMap<String, String>) {
+        let text = TEXT.replace("DIR", folder.join("journal").to_str().unwrap());
+        (text, environment())
+    }
+
     fn in_folder(text: &str, folder: tempfile::TempDir) -> Self {
         let text = text.replace("DIR", folder.path().join("journal").to_str().unwrap());
-        let env = [
-            ("KEY", KEY),
-            ("OTHER_KEY", OTHER_KEY),
-            ("DAILY", DAILY_SECRET),
-            ("LIVEKIT", LIVEKIT_SECRET),
-        ];
-        let env: BTreeMap<_, _> = env.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+        let env = environment();
         let now = Clock::system().now();
         let parsed = config::parse(&text, Path::new("."), &env, &providers(), now);
         let mut config = parsed.unwrap_or_else(|mistakes| panic!("{mistakes}"));
         config.server.listen = any_port();
         config.admin.listen = any_port();
-        let parts = Parts {
-            publish: false,
-            ..Parts::default()
-        };
-        Self {
-            config,
-            parts,
-            folder,
-        }
+        let parts = Parts { publish: false, ..Parts::default() };
+        Self { config, parts, folder }
     }
 
     pub(crate) fn clock(mut self, clock: Clock) -> Self {
@@ -129,11 +122,7 @@ impl Plan {
     pub(crate) async fn start(self) -> Gate {
         let clock = self.parts.clock.clone();
         let app = App::start(self.config, self.parts).await;
-        Gate {
-            app: app.unwrap_or_else(|error| panic!("{error}")),
-            clock,
-            folder: self.folder,
-        }
+        Gate { app: app.unwrap_or_else(|error| panic!("{error}")), clock, folder: self.folder }
     }
 }
 
@@ -168,12 +157,8 @@ impl Gate {
     /// The value of one series.
     pub(crate) async fn metric(&self, series: &str) -> f64 {
         let text = self.ask("/metrics").await.body;
-        let line = text
-            .lines()
-            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
-        line.unwrap_or_else(|| panic!("{series} is not in:\n{text}"))
-            .parse()
-            .unwrap()
+        let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("{series} is not in:\n{text}")).parse().unwrap()
     }
 
     /// Waits until a series has a value.
@@ -183,9 +168,7 @@ impl Gate {
                 tokio::task::yield_now().await;
             }
         };
-        timeout(PATIENCE, waiting)
-            .await
-            .unwrap_or_else(|_| panic!("{series} never was {value}"));
+        timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("{series} never was {value}"));
     }
 
     /// A request signed by a source's scheme.
@@ -202,21 +185,14 @@ impl Gate {
 
     /// A signed head without length and end.
     pub(crate) fn head(&self, route: &str, body: &str) -> String {
-        let scheme = scheme(route);
-        let mut head = format!("POST {route} HTTP/1.1\r\nHost: h\r\n");
-        for (name, value) in scheme.sign(body.as_bytes(), self.clock.now()) {
-            head += &format!("{name}: {value}\r\n");
-        }
-        head
+        head(route, body, self.clock.now())
     }
 }
 
 /// Asks an admin door.
 pub(crate) async fn ask(admin: SocketAddr, path: &str) -> Answer {
     let mut client = Client::connect(admin).await;
-    client
-        .send(format!("GET {path} HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes())
-        .await;
+    client.send(format!("GET {path} HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes()).await;
     client.answer().await
 }
 
@@ -227,9 +203,7 @@ pub(crate) async fn until_stopping(admin: SocketAddr, reason: &str) {
             tokio::task::yield_now().await;
         }
     };
-    timeout(PATIENCE, waiting)
-        .await
-        .unwrap_or_else(|_| panic!("never said {reason}"));
+    timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("never said {reason}"));
 }
 
 /// A body of each provider about one room.
@@ -245,6 +219,25 @@ pub(crate) fn event(route: &str, id: &str) -> String {
     }
 }
 
+/// A head signed at a time, without length and end.
+pub(crate) fn head(route: &str, body: &str, now: Timestamp) -> String {
+    let mut head = format!("POST {route} HTTP/1.1\r\nHost: h\r\n");
+    for (name, value) in scheme(route).sign(body.as_bytes(), now) {
+        head += &format!("{name}: {value}\r\n");
+    }
+    head
+}
+
+fn environment() -> BTreeMap<String, String> {
+    let variables = [
+        ("KEY", KEY),
+        ("OTHER_KEY", OTHER_KEY),
+        ("DAILY", DAILY_SECRET),
+        ("LIVEKIT", LIVEKIT_SECRET),
+    ];
+    variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+}
+
 pub(crate) fn providers() -> Providers {
     Providers::standard().with(echo::PROVIDER)
 }
@@ -258,44 +251,21 @@ fn scheme(route: &str) -> Box<dyn Scheme> {
     let (provider, credentials) = match route {
         LIVEKIT => {
             let signing = secret(LIVEKIT_SECRET);
-            let keys = vec![ApiKey {
-                api_key: "APIfixture".to_owned(),
-                signing,
-            }];
-            (
-                "livekit",
-                Credentials {
-                    keys,
-                    ..Credentials::default()
-                },
-            )
+            let keys = vec![ApiKey { api_key: "APIfixture".to_owned(), signing }];
+            ("livekit", Credentials { keys, ..Credentials::default() })
         }
         ECHO => {
             let secrets = vec![secret(LIVEKIT_SECRET)];
-            (
-                "echo",
-                Credentials {
-                    secrets,
-                    ..Credentials::default()
-                },
-            )
+            ("echo", Credentials { secrets, ..Credentials::default() })
         }
         _ => {
             let secrets = vec![secret(DAILY_SECRET)];
-            (
-                "daily",
-                Credentials {
-                    secrets,
-                    ..Credentials::default()
-                },
-            )
+            ("daily", Credentials { secrets, ..Credentials::default() })
         }
     };
     let build = providers().get(provider).unwrap().build;
     let ready = build(credentials, Timestamp::from_millis(0));
-    ready
-        .unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
-        .scheme
+    ready.unwrap_or_else(|mistakes| panic!("{mistakes:?}")).scheme
 }
 
 fn any_port() -> SocketAddr {
@@ -326,31 +296,12 @@ impl Answer {
     /// Status and outcome together, as the table of the contract has them.
     #[track_caller]
     pub(crate) fn is(&self, status: u16, outcome: &str) {
-        assert_eq!(
-            (self.status, self.outcome().as_str()),
-            (status, outcome),
-            "{self:?}"
-        );
+        assert_eq!((self.status, self.outcome().as_str()), (status, outcome), "{self:?}");
         let retries = matches!(status, 429 | 503);
-        assert_eq!(
-            self.header("retry-after"),
-            retries.then_some("2"),
-            "{self:?}"
-        );
-        assert_eq!(
-            self.header("allow"),
-            (status == 405).then_some("POST"),
-            "{self:?}"
-        );
-        assert!(
-            self.header("x-request-id").is_some_and(|id| !id.is_empty()),
-            "{self:?}"
-        );
-        assert_eq!(
-            self.header("content-type"),
-            Some("application/json"),
-            "{self:?}"
-        );
+        assert_eq!(self.header("retry-after"), retries.then_some("2"), "{self:?}");
+        assert_eq!(self.header("allow"), (status == 405).then_some("POST"), "{self:?}");
+        assert!(self.header("x-request-id").is_some_and(|id| !id.is_empty()), "{self:?}");
+        assert_eq!(self.header("content-type"), Some("application/json"), "{self:?}");
     }
 
     #[track_caller]
@@ -369,10 +320,7 @@ impl Client {
     pub(crate) async fn connect(to: SocketAddr) -> Self {
         let stream = TcpStream::connect(to).await.unwrap();
         stream.set_nodelay(true).unwrap();
-        Self {
-            stream,
-            read: Vec::new(),
-        }
+        Self { stream, read: Vec::new() }
     }
 
     pub(crate) async fn send(&mut self, bytes: &[u8]) {
@@ -386,21 +334,13 @@ impl Client {
 
     /// The next answer; interim ones too.
     pub(crate) async fn answer(&mut self) -> Answer {
-        timeout(PATIENCE, self.read_answer())
-            .await
-            .expect("an answer")
+        timeout(PATIENCE, self.read_answer()).await.expect("an answer")
     }
 
     /// The next answer to `HEAD`, which has no body.
     pub(crate) async fn head_answer(&mut self) -> Answer {
-        let (status, headers) = timeout(PATIENCE, self.read_head())
-            .await
-            .expect("an answer");
-        Answer {
-            status,
-            headers,
-            body: String::new(),
-        }
+        let (status, headers) = timeout(PATIENCE, self.read_head()).await.expect("an answer");
+        Answer { status, headers, body: String::new() }
     }
 
     /// Waits until the gateway has ended the connection, saying nothing more.
@@ -410,11 +350,7 @@ impl Client {
             while self.more().await {}
         });
         rest.await.expect("the end of the connection");
-        assert!(
-            self.read.is_empty(),
-            "{}",
-            String::from_utf8_lossy(&self.read)
-        );
+        assert!(self.read.is_empty(), "{}", String::from_utf8_lossy(&self.read));
     }
 
     async fn more(&mut self) -> bool {
@@ -434,14 +370,7 @@ impl Client {
         let head: Vec<_> = self.read.drain(..end).collect();
         let head = String::from_utf8(head).unwrap();
         let mut lines = head.trim_end().split("\r\n");
-        let status = lines
-            .next()
-            .unwrap()
-            .split(' ')
-            .nth(1)
-            .unwrap()
-            .parse()
-            .unwrap();
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
         let headers = lines.map(|line| {
             let (name, value) = line.split_once(": ").unwrap();
             (name.to_ascii_lowercase(), value.to_owned())
@@ -451,18 +380,12 @@ impl Client {
 
     async fn read_answer(&mut self) -> Answer {
         let (status, headers) = self.read_head().await;
-        let length = headers
-            .get("content-length")
-            .map_or(0, |length| length.parse().unwrap());
+        let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
         while self.read.len() < length {
             assert!(self.more().await, "the connection ended within an answer");
         }
         let body: Vec<_> = self.read.drain(..length).collect();
         let body = String::from_utf8(body).unwrap();
-        Answer {
-            status,
-            headers,
-            body,
-        }
+        Answer { status, headers, body }
     }
 }

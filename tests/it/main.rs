@@ -3,10 +3,12 @@
 mod app;
 mod cli;
 mod config;
-mod echo;
-mod edge;
 mod courier;
 mod depot;
+mod echo;
+mod edge;
 mod fixtures;
 mod gateway;
+mod logged;
+mod process;
 mod verify;

@@ -27,9 +27,7 @@ const DAILY_SECRET: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const LIVEKIT_SECRET: &str = "fixture-secret-of-at-least-32-characters";
 
 fn fixtures(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("fixtures")
-        .join(path)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(path)
 }
 
 fn signing(label: &str, secret: &str) -> SigningSecret {
@@ -42,10 +40,7 @@ fn signing(label: &str, secret: &str) -> SigningSecret {
 
 fn livekit_key(api_key: &str, secret: &str) -> Credentials {
     Credentials {
-        keys: vec![ApiKey {
-            api_key: api_key.to_owned(),
-            signing: signing(api_key, secret),
-        }],
+        keys: vec![ApiKey { api_key: api_key.to_owned(), signing: signing(api_key, secret) }],
         ..Credentials::default()
     }
 }
@@ -65,12 +60,7 @@ fn judge<'a>(
     received: Timestamp,
 ) -> Result<Authentic, Refusal> {
     let peer = Peer::new(IpAddr::from([192, 0, 2, 1]));
-    let mut head = Head::new(
-        SourceName::new("fixture"),
-        received,
-        peer,
-        RequestId::fresh(1),
-    );
+    let mut head = Head::new(SourceName::new("fixture"), received, peer, RequestId::fresh(1));
     for wanted in verifier.scheme().headers() {
         for (_, value) in headers.clone().filter(|(name, _)| name == wanted) {
             head = head.with(wanted, value.as_bytes());
@@ -86,10 +76,7 @@ fn judge_fixture(
     fixture: &Fixture,
     received: Timestamp,
 ) -> Result<Authentic, Refusal> {
-    let headers = fixture
-        .headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()));
+    let headers = fixture.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     judge(verifier, headers, &fixture.body, received)
 }
 
@@ -105,10 +92,8 @@ fn judge_signed_anew(
 
 #[test]
 fn every_request_of_a_real_livekit_call_verifies_in_its_time_and_not_a_day_later() {
-    let verifier = verifier(
-        "livekit",
-        livekit_key("holdoutkey", "holdout-secret-of-at-least-32-characters"),
-    );
+    let verifier =
+        verifier("livekit", livekit_key("holdoutkey", "holdout-secret-of-at-least-32-characters"));
     let call = Fixture::read_all(&[fixtures("livekit-call")]).unwrap();
     assert_eq!(call.len(), 13);
     for request in call {
@@ -134,10 +119,8 @@ fn every_request_of_a_real_livekit_call_verifies_in_its_time_and_not_a_day_later
 
 #[test]
 fn every_forgery_is_refused_for_its_own_reason() {
-    let daily = Credentials {
-        secrets: vec![signing("DAILY", DAILY_SECRET)],
-        ..Credentials::default()
-    };
+    let daily =
+        Credentials { secrets: vec![signing("DAILY", DAILY_SECRET)], ..Credentials::default() };
     let livekit = livekit_key("APIfixture", LIVEKIT_SECRET);
     for (provider, credentials, at_least) in [("daily", daily, 33), ("livekit", livekit, 48)] {
         let verifier = verifier(provider, credentials);

@@ -4,11 +4,13 @@
 //! terminals get plain text).
 
 use std::io::Write;
-use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
+use super::sender::Posted;
+use super::story::Twist;
+use crate::event::Family;
 use crate::publish::Received;
 
 const POSTED: Style = AnsiColor::Cyan.on_default();
@@ -21,24 +23,6 @@ const FAINT: Style = Style::new().dimmed();
 /// Standard output, in columns.
 pub(super) struct Screen {
     out: anstream::AutoStream<std::io::Stdout>,
-}
-
-/// One delivery and its answer.
-pub(super) struct Posted<'a> {
-    /// Where to.
-    pub(super) source: &'a str,
-    /// What the provider calls it.
-    pub(super) event: &'a str,
-    /// What is special about it.
-    pub(super) remark: &'a str,
-    /// The name that the provider sent along.
-    pub(super) person: Option<&'a str>,
-    /// The answer's status.
-    pub(super) status: u16,
-    /// The answer's outcome.
-    pub(super) outcome: &'a str,
-    /// From the first byte sent to the last byte read.
-    pub(super) took: Duration,
 }
 
 impl Screen {
@@ -62,18 +46,25 @@ impl Screen {
     }
 
     /// A delivery and its answer.
-    pub(super) fn posted(&mut self, posted: &Posted<'_>) {
-        let Posted { source, event, remark, person, status, outcome, took } = posted;
-        let style = match (*status, *outcome) {
-            (200, "accepted" | "ping") => POSTED,
-            (200, _) => ODD,
+    pub(super) fn posted(&mut self, posted: &Posted) {
+        let Posted { scene, person, took, .. } = posted;
+        let answer = posted.answer();
+        let style = match answer.as_str() {
+            "200 accepted" | "200 ping" => POSTED,
+            other if other.starts_with("200") => ODD,
             _ => REFUSED,
         };
-        let event = format!("{event} {remark}");
-        let person = person.map(|name| format!("says {name:?}")).unwrap_or_default();
+        let remark = match scene.twist {
+            Twist::Plain => "",
+            Twist::Again => " (again)",
+            Twist::Forged => " (forged)",
+        };
+        let event = format!("{}{remark}", scene.name);
+        let person = person.as_ref().map(|name| format!("says {name:?}")).unwrap_or_default();
         self.line(&format!(
-            "{style}POST{style:#}  {source:<8}{event:<38}{person:<26}{style}{status} \
-             {outcome:<14}{style:#}{FAINT}{:>6.1} ms{FAINT:#}",
+            "{style}POST{style:#}  {:<9}{event:<34}{person:<27}{style}{answer:<19}{style:#}\
+             {FAINT}{:>6.1} ms{FAINT:#}",
+            scene.source,
             took.as_secs_f64() * 1e3
         ));
     }
@@ -88,9 +79,9 @@ impl Screen {
             (role, reference) => format!("{role} {}", short(reference)),
         };
         let removed = event.pointer("/data/removed").and_then(Value::as_array).map_or(0, Vec::len);
-        let style = if record.family == crate::event::Family::Quarantine { ODD } else { READ };
+        let style = if record.family == Family::Quarantine { ODD } else { READ };
         self.line(&format!(
-            "{style}READ{style:#}  {:<8}{:<38}{:<26}{style}{:<19}{style:#}{FAINT}{place}, {removed} \
+            "{style}READ{style:#}  {:<9}{:<34}{:<27}{style}{:<19}{style:#}{FAINT}{place}, {removed} \
              removed{FAINT:#}",
             text("/provider"),
             text("/type"),

@@ -19,15 +19,15 @@ const UNITS: [(usize, i64); 4] = [(10, 1), (13, 1_000), (16, 1_000_000), (19, 1_
 
 /// How one repetition differs from what is stored.
 #[derive(Clone, Debug)]
-pub(super) struct Freshness {
+pub(in crate::cli) struct Freshness {
     /// Makes new ids; the same salt makes the same ones.
-    pub(super) salt: [u8; 16],
+    pub(in crate::cli) salt: [u8; 16],
     /// How far moments move, in seconds.
-    pub(super) seconds: i64,
+    pub(in crate::cli) seconds: i64,
 }
 
 /// The body with fresh ids and times.
-pub(super) fn freshen(body: &[u8], freshness: &Freshness) -> Vec<u8> {
+pub(in crate::cli) fn freshen(body: &[u8], freshness: &Freshness) -> Vec<u8> {
     let mut fresh = Vec::with_capacity(body.len() + 8);
     walk(body, |piece| match piece {
         Piece::Other(byte) => fresh.push(byte),
@@ -51,7 +51,7 @@ pub(super) fn freshen(body: &[u8], freshness: &Freshness) -> Vec<u8> {
 }
 
 /// The newest moment in a body, in whole seconds.
-pub(super) fn newest(body: &[u8]) -> Option<i64> {
+pub(in crate::cli) fn newest(body: &[u8]) -> Option<i64> {
     let mut newest = None;
     walk(body, |piece| {
         if let Piece::Moment { value, unit } = piece {

@@ -21,10 +21,10 @@ use crate::bounds::SEND_CONCURRENCY_MAX;
 use crate::clock::Clock;
 use crate::config::Source;
 
-mod fresh;
+pub(super) mod fresh;
 mod plan;
-mod post;
-mod tally;
+pub(super) mod post;
+pub(super) mod tally;
 
 use fresh::{Freshness, freshen, newest};
 use plan::{Plan, Turn};

@@ -14,7 +14,7 @@ use crate::clock::Clock;
 
 /// Posts to one address over kept connections.
 #[derive(Clone)]
-pub(super) struct Post {
+pub(in crate::cli) struct Post {
     client: Client,
     url: Url,
     clock: Clock,
@@ -22,14 +22,14 @@ pub(super) struct Post {
 
 /// A request as it goes out, ready to go twice.
 #[derive(Clone)]
-pub(super) struct Letter {
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+pub(in crate::cli) struct Letter {
+    pub(in crate::cli) headers: HeaderMap,
+    pub(in crate::cli) body: Bytes,
 }
 
 impl Letter {
     /// A body with its headers; those that cannot stand in a request are named.
-    pub(super) fn new<'a>(
+    pub(in crate::cli) fn new<'a>(
         body: Vec<u8>,
         headers: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> anyhow::Result<Self> {
@@ -45,7 +45,7 @@ impl Letter {
 
 impl Post {
     /// A sender that keeps up to `connections` open.
-    pub(super) fn new(url: Url, connections: usize, clock: Clock) -> anyhow::Result<Self> {
+    pub(in crate::cli) fn new(url: Url, connections: usize, clock: Clock) -> anyhow::Result<Self> {
         let client = Client::builder()
             .pool_max_idle_per_host(connections)
             .connect_timeout(SEND_CONNECT)
@@ -59,12 +59,12 @@ impl Post {
     }
 
     /// Where it posts to.
-    pub(super) fn address(&self) -> &Url {
+    pub(in crate::cli) fn address(&self) -> &Url {
         &self.url
     }
 
     /// Sends it and waits for the whole answer.
-    pub(super) async fn send(&self, letter: &Letter) -> (Got, Duration) {
+    pub(in crate::cli) async fn send(&self, letter: &Letter) -> (Got, Duration) {
         let begun = self.clock.steady();
         let got = self.answer(letter).await.unwrap_or(Got::Silence);
         (got, self.clock.steady().saturating_sub(begun))

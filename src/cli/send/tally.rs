@@ -24,7 +24,7 @@ pub(super) enum Sent {
 
 /// What came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Got {
+pub(in crate::cli) enum Got {
     /// An answer that names one of our outcomes.
     Outcome(&'static str),
     /// An answer that names none; its status.

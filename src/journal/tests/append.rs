@@ -26,10 +26,7 @@ fn whoever_queued_during_a_commit_shares_the_next() {
     let told = Arc::clone(&commits);
     let mut settings = settings(dir.path());
     settings.on_commit = Arc::new(move |commit| told.lock().unwrap().push(commit.events));
-    let tuning = Tuning {
-        batch_events: 20,
-        ..disk.tuning()
-    };
+    let tuning = Tuning { batch_events: 20, ..disk.tuning() };
     let journal = open::open(settings, Clock::system(), tuning).unwrap();
     disk.close_gate();
     let first = queue(&journal, event(0));
@@ -47,10 +44,7 @@ fn whoever_queued_during_a_commit_shares_the_next() {
 #[test]
 fn a_batch_is_bounded_in_bytes() {
     let (dir, disk) = (folder(), Handles::default());
-    let tuning = Tuning {
-        batch_bytes: 1_000,
-        ..disk.tuning()
-    };
+    let tuning = Tuning { batch_bytes: 1_000, ..disk.tuning() };
     let journal = open(dir.path(), tuning);
     disk.close_gate();
     let first = queue(&journal, event(0));
@@ -69,10 +63,7 @@ fn a_batch_is_bounded_in_bytes() {
 #[test]
 fn a_full_queue_refuses_at_once() {
     let (dir, disk) = (folder(), Handles::default());
-    let tuning = Tuning {
-        queue_events: 2,
-        ..disk.tuning()
-    };
+    let tuning = Tuning { queue_events: 2, ..disk.tuning() };
     let journal = open(dir.path(), tuning);
     disk.close_gate();
     let taken = queue(&journal, event(0));
@@ -118,10 +109,7 @@ fn a_duplicate_inside_one_batch_is_found() {
     disk.close_gate();
     let first = queue(&journal, event(0));
     disk.wait_at_gate();
-    let batch: Vec<_> = [1, 1, 2, 1, 0]
-        .map(|n| queue(&journal, event(n)))
-        .into_iter()
-        .collect();
+    let batch: Vec<_> = [1, 1, 2, 1, 0].map(|n| queue(&journal, event(n))).into_iter().collect();
     disk.open_gate();
     wait(first).unwrap();
     let answers: Vec<_> = batch.into_iter().map(wait).collect();
@@ -143,10 +131,7 @@ fn a_batch_of_duplicates_costs_no_commit() {
 fn of_one_event_on_many_tasks_exactly_one_is_fresh() {
     let dir = folder();
     let journal = open(dir.path(), Tuning::default());
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(4)
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).build().unwrap();
     let answers: Vec<_> = runtime.block_on(async {
         let tasks: Vec<_> = (0..256)
             .map(|n| {

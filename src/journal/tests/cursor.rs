@@ -20,10 +20,7 @@ fn to(through: u64, published: &[(&str, u64)]) -> Advance {
 #[test]
 fn a_cursor_is_on_disk_though_no_event_comes() {
     let (dir, disk) = (folder(), Handles::default());
-    let tuning = Tuning {
-        cursor_within: Duration::from_millis(1),
-        ..disk.tuning()
-    };
+    let tuning = Tuning { cursor_within: Duration::from_millis(1), ..disk.tuning() };
     let journal = open(dir.path(), tuning);
     append(&journal, event(1)).unwrap();
     assert_eq!(journal.cursor(&Lane::Live), Ok(0));
@@ -35,10 +32,7 @@ fn a_cursor_is_on_disk_though_no_event_comes() {
 #[test]
 fn a_cursor_rides_in_the_next_commit() {
     let (dir, disk) = (folder(), Handles::default());
-    let tuning = Tuning {
-        cursor_within: Duration::from_secs(3_600),
-        ..disk.tuning()
-    };
+    let tuning = Tuning { cursor_within: Duration::from_secs(3_600), ..disk.tuning() };
     let journal = open(dir.path(), tuning);
     append(&journal, event(1)).unwrap();
     journal.advance(to(1, &[("a", 1)]));
@@ -72,10 +66,7 @@ fn a_cursor_never_moves_backwards_nor_past_the_head() {
 #[test]
 fn a_cursor_is_on_disk_after_closing() {
     let dir = folder();
-    let tuning = Tuning {
-        cursor_within: Duration::from_secs(3_600),
-        ..Tuning::default()
-    };
+    let tuning = Tuning { cursor_within: Duration::from_secs(3_600), ..Tuning::default() };
     let journal = open(dir.path(), tuning);
     append(&journal, event(1)).unwrap();
     journal.advance(to(1, &[("a", 1)]));
@@ -158,9 +149,7 @@ impl Model {
             return Journaled::Duplicate;
         }
         self.rows.push((number, quarantined));
-        Journaled::Fresh {
-            sequence: self.rows.len() as u64,
-        }
+        Journaled::Fresh { sequence: self.rows.len() as u64 }
     }
 
     fn advance(&mut self, by: u64) -> Advance {
@@ -203,11 +192,7 @@ impl Model {
 }
 
 fn small() -> Tuning {
-    Tuning {
-        generation_events: 5,
-        tail_events: 3,
-        ..Tuning::default()
-    }
+    Tuning { generation_events: 5, tail_events: 3, ..Tuning::default() }
 }
 
 proptest! {

@@ -18,10 +18,7 @@ fn fill(journal: &Journal) -> u64 {
 }
 
 fn full(dir: &Path, disk: &Handles) -> (Journal, u64) {
-    let tuning = Tuning {
-        probe_every: Duration::from_millis(2),
-        ..disk.tuning()
-    };
+    let tuning = Tuning { probe_every: Duration::from_millis(2), ..disk.tuning() };
     let journal = open(dir, tuning);
     append(&journal, event(0)).unwrap();
     disk.fill();
@@ -83,11 +80,7 @@ fn a_full_journal_closes_and_opens_again() {
 
 #[test]
 fn a_failed_commit_poisons_for_good() {
-    for code in [
-        ffi::SQLITE_IOERR_FSYNC,
-        ffi::SQLITE_IOERR_WRITE,
-        ffi::SQLITE_CORRUPT,
-    ] {
+    for code in [ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_CORRUPT] {
         let (dir, disk) = (folder(), Handles::default());
         let journal = open(dir.path(), disk.tuning());
         append(&journal, event(1)).unwrap();
@@ -96,11 +89,7 @@ fn a_failed_commit_poisons_for_good() {
         assert_eq!(*journal.health().borrow(), Health::Poisoned);
         // The disk would work again; nobody asks it.
         assert_eq!(append(&journal, event(3)), Err(AppendError::Poisoned));
-        journal.advance(Advance {
-            lane: Lane::Live,
-            through: 1,
-            published: vec![],
-        });
+        journal.advance(Advance { lane: Lane::Live, through: 1, published: vec![] });
         journal.close();
         assert_eq!(disk.commits(), 1);
         assert_eq!(journal.cursor(&Lane::Live), Ok(0));
@@ -132,10 +121,7 @@ fn everybody_in_a_failed_commit_and_in_the_queue_is_told() {
 #[test]
 fn a_poisoned_journal_copies_nothing_into_the_database() {
     let (dir, disk) = (folder(), Handles::default());
-    let tuning = Tuning {
-        checkpoint_every: Duration::from_secs(3_600),
-        ..disk.tuning()
-    };
+    let tuning = Tuning { checkpoint_every: Duration::from_secs(3_600), ..disk.tuning() };
     let journal = open(dir.path(), tuning);
     append(&journal, event(1)).unwrap();
     let database = dir.path().join("journal.db");
@@ -176,11 +162,8 @@ fn a_writer_that_ends_by_a_defect_does_not_look_alive() {
 #[test]
 fn the_log_starts_again_under_load_without_the_checkpointer() {
     let dir = folder();
-    let tuning = Tuning {
-        checkpoint_every: Duration::from_secs(3_600),
-        log_pages: 50,
-        ..Tuning::default()
-    };
+    let tuning =
+        Tuning { checkpoint_every: Duration::from_secs(3_600), log_pages: 50, ..Tuning::default() };
     let journal = open(dir.path(), tuning);
     for number in 0..500 {
         append(&journal, event_from(number, "a", Kind::RoomStarted, 2_000)).unwrap();

@@ -3,10 +3,7 @@
 use super::*;
 
 fn small() -> Tuning {
-    Tuning {
-        generation_events: 10,
-        ..Tuning::default()
-    }
+    Tuning { generation_events: 10, ..Tuning::default() }
 }
 
 fn fill(journal: &Journal, numbers: std::ops::Range<u64>) {
@@ -28,9 +25,7 @@ fn generations(dir: &Path) -> Vec<(i64, i64, bool)> {
     let mut statement = connection
         .prepare("SELECT number, filter IS NOT NULL AND sealed_at IS NOT NULL FROM generation")
         .unwrap();
-    let rows = statement
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
-        .unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
     rows.map(|row| {
         let (number, sealed): (i64, bool) = row.unwrap();
         (number, count(dir, &format!("identity_{number}")), sealed)
@@ -58,9 +53,7 @@ fn an_identity_outlives_its_row_and_a_sequence_is_never_given_again() {
     let dir = folder();
     let journal = open(dir.path(), small());
     fill(&journal, 0..3);
-    inspect(dir.path())
-        .execute("DELETE FROM event WHERE sequence >= 2", [])
-        .unwrap();
+    inspect(dir.path()).execute("DELETE FROM event WHERE sequence >= 2", []).unwrap();
     assert_eq!(append(&journal, event(2)), Ok(Journaled::Duplicate));
     journal.close();
     let journal = open(dir.path(), small());
@@ -72,45 +65,59 @@ fn an_identity_outlives_its_row_and_a_sequence_is_never_given_again() {
     assert_eq!(sequences, [1, 4]);
 }
 
-/// Sealed filters after some hand was laid on them while the journal was closed.
-fn with_filters_changed(change: &str) {
+fn filters(dir: &Path) -> Vec<Vec<u8>> {
+    let connection = inspect(dir);
+    let mut statement = connection
+        .prepare("SELECT filter FROM generation WHERE filter IS NOT NULL ORDER BY number")
+        .unwrap();
+    let filters = statement.query_map([], |row| row.get(0)).unwrap();
+    filters.map(Result::unwrap).collect()
+}
+
+/// Changes the first sealed filter while the journal is closed: everything is still known, and the
+/// filter is stored again as it was.
+fn is_built_again(change: impl Fn(&mut Vec<u8>)) {
     let dir = folder();
     let journal = open(dir.path(), small());
     fill(&journal, 0..25);
     journal.close();
-    let changed = inspect(dir.path()).execute(change, []).unwrap();
-    assert!(changed > 0);
+    let whole = filters(dir.path());
+    let mut changed = whole[0].clone();
+    change(&mut changed);
+    assert_ne!(changed, whole[0]);
+    inspect(dir.path())
+        .execute("UPDATE generation SET filter = ?1 WHERE number = 1", [changed])
+        .unwrap();
     let journal = open(dir.path(), small());
     all_are_known(&journal, 0..25);
     journal.close();
-    // And it was stored again: whole, and knowing what it must.
-    let healthy: i64 = inspect(dir.path())
-        .query_row(
-            "SELECT count(*) FROM generation WHERE filter != zeroblob(length(filter))",
-            [],
-            |row| row.get(0),
-        )
-        .unwrap();
-    assert_eq!(healthy, 2);
+    assert_eq!(filters(dir.path()), whole);
 }
 
 #[test]
 fn a_damaged_filter_is_built_again_from_its_table() {
-    with_filters_changed(
-        "UPDATE generation SET filter = zeroblob(length(filter)) WHERE filter IS NOT NULL",
-    );
+    is_built_again(|filter| filter.fill(0));
+    is_built_again(|filter| filter.truncate(12));
+    is_built_again(Vec::clear);
+    // A bit too many: no identity is forgotten, only the checksum tells.
+    is_built_again(|filter| {
+        let byte = filter.iter_mut().find(|byte| **byte != 0xff).unwrap();
+        *byte |= byte.wrapping_add(1);
+    });
 }
 
 #[test]
 fn a_missing_filter_is_built_again_from_its_table() {
-    with_filters_changed("UPDATE generation SET filter = NULL WHERE number = 1");
-}
-
-#[test]
-fn a_filter_cut_short_is_built_again_from_its_table() {
-    with_filters_changed(
-        "UPDATE generation SET filter = substr(filter, 1, 12) WHERE filter IS NOT NULL",
-    );
+    let dir = folder();
+    let journal = open(dir.path(), small());
+    fill(&journal, 0..25);
+    journal.close();
+    let whole = filters(dir.path());
+    inspect(dir.path()).execute("UPDATE generation SET filter = NULL", []).unwrap();
+    let journal = open(dir.path(), small());
+    all_are_known(&journal, 0..25);
+    journal.close();
+    assert_eq!(filters(dir.path()), whole);
 }
 
 #[test]
@@ -145,10 +152,7 @@ fn a_filter_that_does_not_know_its_table_is_not_believed_though_its_checksum_hol
 #[test]
 fn a_generation_that_was_full_when_the_process_ended_is_sealed_later() {
     let (dir, disk) = (folder(), Handles::default());
-    let tuning = Tuning {
-        generation_events: 1_000,
-        ..disk.tuning()
-    };
+    let tuning = Tuning { generation_events: 1_000, ..disk.tuning() };
     let journal = open(dir.path(), tuning);
     fill(&journal, 0..12);
     journal.close();

@@ -75,10 +75,7 @@ fn folder() -> TempDir {
 }
 
 fn wait<F: Future>(future: F) -> F::Output {
-    tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap()
-        .block_on(future)
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 
 fn append(journal: &Journal, event: Clean) -> Result<Journaled, AppendError> {
@@ -138,10 +135,7 @@ struct Gate {
 
 impl Handles {
     fn tuning(&self) -> Tuning {
-        Tuning {
-            disk: Box::new(self.clone()),
-            ..Tuning::default()
-        }
+        Tuning { disk: Box::new(self.clone()), ..Tuning::default() }
     }
 
     /// The next commit fails with this code.

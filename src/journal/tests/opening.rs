@@ -118,12 +118,7 @@ fn folder_and_files_are_for_their_owner_alone() {
         names.push(entry.file_name().into_string().unwrap());
     }
     names.sort();
-    let expected = [
-        "journal.db",
-        "journal.db-shm",
-        "journal.db-wal",
-        "journal.lock",
-    ];
+    let expected = ["journal.db", "journal.db-shm", "journal.db-wal", "journal.lock"];
     assert_eq!(names, expected);
 }
 
@@ -157,9 +152,7 @@ fn somebody_elses_database_is_refused_unchanged() {
     other.execute_batch("CREATE TABLE theirs(a)").unwrap();
     let error = refusal(dir.path());
     assert!(matches!(error.obstacle(), Obstacle::NotAJournal), "{error}");
-    let mode: String = other
-        .pragma_query_value(None, "journal_mode", |row| row.get(0))
-        .unwrap();
+    let mode: String = other.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
     assert_eq!(mode, "delete");
 }
 
@@ -230,8 +223,8 @@ fn every_acknowledged_event_is_in_a_crash_image_taken_under_load() {
                         return;
                     }
                     let number = number * 4 + sender;
-                    append(&journal, event(number)).unwrap();
-                    acknowledged.lock().unwrap().push(number);
+                    let answer = append(&journal, event(number));
+                    acknowledged.lock().unwrap().push((number, answer));
                     grown.notify_all();
                 }
             })
@@ -239,14 +232,17 @@ fn every_acknowledged_event_is_in_a_crash_image_taken_under_load() {
         .collect();
     for rounds in 1..=5 {
         let known = grown
-            .wait_while(acknowledged.lock().unwrap(), |all| all.len() < rounds * 60)
+            .wait_while(acknowledged.lock().unwrap(), |all| {
+                all.len() < rounds * 60 && all.iter().all(|(_, answer)| answer.is_ok())
+            })
             .unwrap()
             .clone();
         let image = crash_image(dir.path());
         let reopened = open(image.path(), tuning());
         let head = *reopened.head().borrow();
         assert_eq!(reopened.ledger().unwrap()[0].accepted, head);
-        for number in known {
+        for (number, answer) in known {
+            assert!(matches!(answer, Ok(Journaled::Fresh { .. })), "{answer:?}");
             let answer = append(&reopened, event(number));
             assert_eq!(answer, Ok(Journaled::Duplicate), "{number}");
         }

@@ -5,10 +5,7 @@ use crate::bounds;
 
 /// A tail that keeps nothing, so that every read is of the disk.
 fn from_disk() -> Tuning {
-    Tuning {
-        tail_events: 0,
-        ..Tuning::default()
-    }
+    Tuning { tail_events: 0, ..Tuning::default() }
 }
 
 fn sequences(rows: &[Stored]) -> Vec<u64> {
@@ -43,9 +40,7 @@ fn a_page_is_bounded_in_rows() {
     for tuning in [Tuning::default(), from_disk()] {
         let dir = folder();
         let journal = open(dir.path(), tuning);
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let total = bounds::JOURNAL_READ_EVENTS as u64 + 10;
         runtime.block_on(async {
             let mut appending = tokio::task::JoinSet::new();
@@ -98,9 +93,7 @@ fn a_damaged_row_is_named_and_holds_up_nothing_before_it() {
             append(&journal, event(number)).unwrap();
         }
         let by_hand = inspect(dir.path());
-        by_hand
-            .execute_batch("PRAGMA writable_schema = ON")
-            .unwrap();
+        by_hand.execute_batch("PRAGMA writable_schema = ON").unwrap();
         let sql = format!("UPDATE OR IGNORE event SET {damage} WHERE sequence = 3");
         if by_hand.execute(&sql, []).unwrap() == 0 {
             continue; // The table's own rules forbid it.
@@ -138,10 +131,7 @@ fn a_kind_of_a_newer_version_is_named() {
 #[test]
 fn a_reader_that_falls_behind_the_tail_misses_nothing() {
     let dir = folder();
-    let tuning = Tuning {
-        tail_events: 4,
-        ..Tuning::default()
-    };
+    let tuning = Tuning { tail_events: 4, ..Tuning::default() };
     let journal = open(dir.path(), tuning);
     for number in 0..20 {
         append(&journal, event(number)).unwrap();

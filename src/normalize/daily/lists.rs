@@ -8,17 +8,10 @@ use crate::normalize::At;
 /// A closed list: Daily's word, and ours.
 pub(super) type Closed = &'static [(&'static str, &'static str)];
 
-pub(super) const NETWORKS: Closed = &[
-    ("unknown", "unknown"),
-    ("good", "good"),
-    ("warning", "warning"),
-    ("bad", "bad"),
-];
-pub(super) const RECORDING_TYPES: Closed = &[
-    ("cloud", "cloud"),
-    ("cloud-audio-only", "cloud_audio_only"),
-    ("raw-tracks", "raw_tracks"),
-];
+pub(super) const NETWORKS: Closed =
+    &[("unknown", "unknown"), ("good", "good"), ("warning", "warning"), ("bad", "bad")];
+pub(super) const RECORDING_TYPES: Closed =
+    &[("cloud", "cloud"), ("cloud-audio-only", "cloud_audio_only"), ("raw-tracks", "raw_tracks")];
 /// Of recordings, transcripts and jobs: their words differ, but never for one meaning.
 pub(super) const STATUSES: Closed = &[
     ("in-progress", "in_progress"),
@@ -42,11 +35,8 @@ pub(super) const LAYOUTS: Closed = &[
     ("custom", "custom"),
 ];
 pub(super) const PRESETS: Closed = &[("transcript", "transcript"), ("summarize", "summarize")];
-pub(super) const INPUTS: Closed = &[
-    ("recordingId", "recording"),
-    ("uri", "uri"),
-    ("transcriptUri", "transcript_uri"),
-];
+pub(super) const INPUTS: Closed =
+    &[("recordingId", "recording"), ("uri", "uri"), ("transcriptUri", "transcript_uri")];
 /// Tracks of a recording by their medium, outputs of a job by their format.
 pub(super) const FILES: Closed = &[
     ("audio", "audio"),

@@ -129,12 +129,7 @@ pub(super) fn job(payload: At<'_, '_>, draft: &mut Draft) -> Option<Timestamp> {
     let (preset, status) = (payload.get("preset"), payload.get("status"));
     closed(draft, Word::JobPreset, lists::PRESETS, preset);
     closed(draft, Word::JobStatus, lists::STATUSES, status);
-    closed(
-        draft,
-        Word::JobInputType,
-        lists::INPUTS,
-        input.get("sourceType"),
-    );
+    closed(draft, Word::JobInputType, lists::INPUTS, input.get("sourceType"));
     let output = payload.get("output");
     let single = ["summary", "soap", "concept"].map(|key| output.get(key));
     let files = output.get("transcription").children().map(|(_, at)| at);

@@ -207,11 +207,8 @@ fn files(info: At<'_, '_>, draft: &mut Draft) {
 
 fn outputs(info: At<'_, '_>, draft: &mut Draft) {
     let listed = field(info, "streamResults");
-    let listed = if listed.children().next().is_some() {
-        listed
-    } else {
-        info.get("stream").get("info")
-    };
+    let listed =
+        if listed.children().next().is_some() { listed } else { info.get("stream").get("info") };
     let outputs = listed.children().filter(|(_, at)| at.is_map());
     for (item, (_, output)) in outputs.take(ITEMS_PER_EVENT_MAX).enumerate() {
         let status = output.get("status");
@@ -247,66 +244,29 @@ mod tests {
         let cases = [
             ("{}", Kind::RecordingStarted),
             ("null", Kind::RecordingStarted),
-            (
-                r#"{"fileResults":[],"streamResults":[]}"#,
-                Kind::RecordingStarted,
-            ),
+            (r#"{"fileResults":[],"streamResults":[]}"#, Kind::RecordingStarted),
             (r#"{"fileResults":[{}]}"#, Kind::RecordingStarted),
-            (
-                r#"{"segmentResults":[{}],"streamResults":[{}]}"#,
-                Kind::RecordingStarted,
-            ),
+            (r#"{"segmentResults":[{}],"streamResults":[{}]}"#, Kind::RecordingStarted),
             (r#"{"imageResults":[{}]}"#, Kind::RecordingStarted),
             (r#"{"file":{}}"#, Kind::RecordingStarted),
             (r#"{"streamResults":[{}]}"#, Kind::StreamStarted),
             (r#"{"stream_results":[{}]}"#, Kind::StreamStarted),
             (r#"{"stream":{"info":[]}}"#, Kind::StreamStarted),
-            (
-                r#"{"roomComposite":{"streamOutputs":[{}]}}"#,
-                Kind::StreamStarted,
-            ),
+            (r#"{"roomComposite":{"streamOutputs":[{}]}}"#, Kind::StreamStarted),
             (r#"{"roomComposite":{"stream":{}}}"#, Kind::StreamStarted),
-            (
-                r#"{"web":{"streamOutputs":[{}],"imageOutputs":[{}]}}"#,
-                Kind::RecordingStarted,
-            ),
-            (
-                r#"{"participant":{"segmentOutputs":[{}]}}"#,
-                Kind::RecordingStarted,
-            ),
+            (r#"{"web":{"streamOutputs":[{}],"imageOutputs":[{}]}}"#, Kind::RecordingStarted),
+            (r#"{"participant":{"segmentOutputs":[{}]}}"#, Kind::RecordingStarted),
             (r#"{"trackComposite":{"stream":{}}}"#, Kind::StreamStarted),
-            (
-                r#"{"track":{"websocketUrl":"wss://x"}}"#,
-                Kind::StreamStarted,
-            ),
+            (r#"{"track":{"websocketUrl":"wss://x"}}"#, Kind::StreamStarted),
             (r#"{"track":{"file":{}}}"#, Kind::RecordingStarted),
-            (
-                r#"{"egress":{"outputs":[{"stream":{}}]}}"#,
-                Kind::StreamStarted,
-            ),
-            (
-                r#"{"egress":{"outputs":[{"stream":{}},{"images":{}}]}}"#,
-                Kind::RecordingStarted,
-            ),
-            (
-                r#"{"replay":{"outputs":[{"file":{}}]}}"#,
-                Kind::RecordingStarted,
-            ),
-            (
-                r#"{"replay":{"outputs":[{"stream":{}}]}}"#,
-                Kind::StreamStarted,
-            ),
-            (
-                r#"{"streamResults":[{}],"web":{"fileOutputs":[{}]}}"#,
-                Kind::RecordingStarted,
-            ),
+            (r#"{"egress":{"outputs":[{"stream":{}}]}}"#, Kind::StreamStarted),
+            (r#"{"egress":{"outputs":[{"stream":{}},{"images":{}}]}}"#, Kind::RecordingStarted),
+            (r#"{"replay":{"outputs":[{"file":{}}]}}"#, Kind::RecordingStarted),
+            (r#"{"replay":{"outputs":[{"stream":{}}]}}"#, Kind::StreamStarted),
+            (r#"{"streamResults":[{}],"web":{"fileOutputs":[{}]}}"#, Kind::RecordingStarted),
         ];
         for (info, kind) in cases {
-            assert_eq!(
-                egress("egress_started", info),
-                Reading::Event(kind),
-                "{info}"
-            );
+            assert_eq!(egress("egress_started", info), Reading::Event(kind), "{info}");
         }
         let updated = egress("egress_updated", r#"{"streamResults":[{}]}"#);
         assert_eq!(updated, Reading::Event(Kind::StreamUpdated));
@@ -319,27 +279,11 @@ mod tests {
         };
         let streams = r#","streamResults":[{}]"#;
         let cases = [
-            (
-                r#""EGRESS_COMPLETE""#,
-                Kind::RecordingReady,
-                Kind::StreamEnded,
-            ),
-            (
-                r#""EGRESS_LIMIT_REACHED""#,
-                Kind::RecordingReady,
-                Kind::StreamEnded,
-            ),
+            (r#""EGRESS_COMPLETE""#, Kind::RecordingReady, Kind::StreamEnded),
+            (r#""EGRESS_LIMIT_REACHED""#, Kind::RecordingReady, Kind::StreamEnded),
             ("3", Kind::RecordingReady, Kind::StreamEnded),
-            (
-                r#""EGRESS_FAILED""#,
-                Kind::RecordingFailed,
-                Kind::StreamFailed,
-            ),
-            (
-                r#""EGRESS_ABORTED""#,
-                Kind::RecordingFailed,
-                Kind::StreamFailed,
-            ),
+            (r#""EGRESS_FAILED""#, Kind::RecordingFailed, Kind::StreamFailed),
+            (r#""EGRESS_ABORTED""#, Kind::RecordingFailed, Kind::StreamFailed),
             ("5", Kind::RecordingFailed, Kind::StreamFailed),
         ];
         for (status, recording, stream) in cases {
@@ -459,16 +403,8 @@ mod tests {
         assert_eq!(heard.get(Word::RecordingType), Some("room_composite"));
         assert_eq!(heard.get(Word::RecordingDuration), Some("60"));
         assert!(heard.get(Word::EventSentAt).is_some());
-        assert!(
-            heard.identity.starts_with("id=none egress=EG_"),
-            "{}",
-            heard.identity
-        );
-        assert!(
-            heard.identity.contains(" status=complete ended="),
-            "{}",
-            heard.identity
-        );
+        assert!(heard.identity.starts_with("id=none egress=EG_"), "{}", heard.identity);
+        assert!(heard.identity.contains(" status=complete ended="), "{}", heard.identity);
     }
 
     #[test]
@@ -476,10 +412,7 @@ mod tests {
         let info =
             r#"{"egressId":"EG_1","status":"EGRESS_COMPLETE","endedAt":"1795169223000000000"}"#;
         let first = ended("EV_1", info);
-        assert_eq!(
-            first,
-            "id=none egress=EG_1 status=complete ended=1795169223000000000"
-        );
+        assert_eq!(first, "id=none egress=EG_1 status=complete ended=1795169223000000000");
         assert_eq!(first, ended("EV_2", info));
         let by_number = r#"{"egress_id":"EG_1","status":3,"ended_at":1795169223000000000}"#;
         assert_eq!(first, ended("EV_3", by_number));
@@ -492,10 +425,7 @@ mod tests {
     fn starts_and_updates_of_an_egress_keep_their_own_ids() {
         for name in ["egress_started", "egress_updated"] {
             let identity = fixture(name).identity;
-            assert!(
-                identity.starts_with("id=EV_") && !identity.contains(' '),
-                "{identity}"
-            );
+            assert!(identity.starts_with("id=EV_") && !identity.contains(' '), "{identity}");
         }
     }
 
@@ -503,10 +433,7 @@ mod tests {
     fn an_egress_that_never_got_an_id_is_known_by_its_room_and_request() {
         let info = r#"{"egressId":"","status":"EGRESS_FAILED","participant":{"identity":"x"}}"#;
         let first = ended("EV_1", info);
-        assert_eq!(
-            first,
-            "id=none room=RM_1 request=participant participant=x status=failed"
-        );
+        assert_eq!(first, "id=none room=RM_1 request=participant participant=x status=failed");
         assert_eq!(first, ended("EV_2", info));
         assert_ne!(first, ended("EV_1", &info.replace("\"x\"", "\"y\"")));
         assert_ne!(first, ended("EV_1", &info.replace("participant", "track")));
@@ -516,11 +443,7 @@ mod tests {
         let stored = fixture("egress_ended-without-egress-id");
         assert_eq!(stored.kind(), Kind::RecordingFailed);
         assert_eq!(stored.get(Word::RecordingId), None);
-        assert!(
-            stored.identity.contains("request=participant"),
-            "{}",
-            stored.identity
-        );
+        assert!(stored.identity.contains("request=participant"), "{}", stored.identity);
     }
 
     #[test]

@@ -13,10 +13,7 @@ pub(super) fn field<'t, 'b>(message: At<'t, 'b>, name: &str) -> At<'t, 'b> {
         return found;
     }
     let is_it = |key: &str, at: At<'t, 'b>| keys::is_snake_of(key, name) && at.is_there();
-    let snake = message
-        .children()
-        .filter(|(key, at)| is_it(key, *at))
-        .last();
+    let snake = message.children().filter(|(key, at)| is_it(key, *at)).last();
     snake.map_or(found, |(_, at)| at)
 }
 

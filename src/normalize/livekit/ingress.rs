@@ -26,9 +26,5 @@ pub(super) fn read(kind: Kind, info: At<'_, '_>, draft: &mut Draft) -> Option<Ti
     let (started, ended) = (field(state, "startedAt"), field(state, "endedAt"));
     draft.moment(Word::IngressStartedAt, started);
     draft.moment(Word::IngressEndedAt, ended);
-    if kind == Kind::IngressEnded {
-        ended.time()
-    } else {
-        started.time()
-    }
+    if kind == Kind::IngressEnded { ended.time() } else { started.time() }
 }

@@ -90,25 +90,10 @@ mod tests {
 
     #[test]
     fn a_key_is_known_in_camel_and_in_snake_case_and_in_no_other() {
-        for known in [
-            "egressInfo",
-            "egress_info",
-            "sid",
-            "s3",
-            "aliOSS",
-            "ended_at",
-        ] {
+        for known in ["egressInfo", "egress_info", "sid", "s3", "aliOSS", "ended_at"] {
             assert!(knows(known), "{known}");
         }
-        for unknown in [
-            "egressinfo",
-            "_sid",
-            "sid_",
-            "egress__info",
-            "zoe_canary",
-            "role",
-            "",
-        ] {
+        for unknown in ["egressinfo", "_sid", "sid_", "egress__info", "zoe_canary", "role", ""] {
             assert!(!knows(unknown), "{unknown}");
         }
     }

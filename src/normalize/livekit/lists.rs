@@ -127,14 +127,8 @@ pub(super) const DISCONNECT_REASON: Names = Names::new(
 );
 
 /// `TrackType`
-pub(super) const TRACK_TYPE: Names = Names::new(
-    "audio",
-    &[
-        (0, "AUDIO", "audio"),
-        (1, "VIDEO", "video"),
-        (2, "DATA", "data"),
-    ],
-);
+pub(super) const TRACK_TYPE: Names =
+    Names::new("audio", &[(0, "AUDIO", "audio"), (1, "VIDEO", "video"), (2, "DATA", "data")]);
 
 /// `TrackSource`
 pub(super) const TRACK_SOURCE: Names = Names::new(
@@ -165,21 +159,13 @@ pub(super) const EGRESS_STATUS: Names = Names::new(
 /// `StreamInfo.Status`
 pub(super) const STREAM_STATUS: Names = Names::new(
     "active",
-    &[
-        (0, "ACTIVE", "active"),
-        (1, "FINISHED", "finished"),
-        (2, "FAILED", "failed"),
-    ],
+    &[(0, "ACTIVE", "active"), (1, "FINISHED", "finished"), (2, "FAILED", "failed")],
 );
 
 /// `IngressInput`
 pub(super) const INGRESS_TYPE: Names = Names::new(
     "rtmp",
-    &[
-        (0, "RTMP_INPUT", "rtmp"),
-        (1, "WHIP_INPUT", "whip"),
-        (2, "URL_INPUT", "url"),
-    ],
+    &[(0, "RTMP_INPUT", "rtmp"), (1, "WHIP_INPUT", "whip"), (2, "URL_INPUT", "url")],
 );
 
 /// `IngressState.Status`

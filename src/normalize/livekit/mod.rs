@@ -77,15 +77,9 @@ enum Told {
 const EVENTS: [(&str, Told); 15] = [
     ("room_started", Told::Room(Kind::RoomStarted)),
     ("room_finished", Told::Room(Kind::RoomEnded)),
-    (
-        "participant_joined",
-        Told::Participant(Kind::ParticipantJoined),
-    ),
+    ("participant_joined", Told::Participant(Kind::ParticipantJoined)),
     ("participant_left", Told::Participant(Kind::ParticipantLeft)),
-    (
-        "participant_connection_aborted",
-        Told::Participant(Kind::ParticipantAborted),
-    ),
+    ("participant_connection_aborted", Told::Participant(Kind::ParticipantAborted)),
     ("track_published", Told::Track(Kind::TrackPublished)),
     ("track_unpublished", Told::Track(Kind::TrackUnpublished)),
     ("egress_started", Told::Egress(egress::Phase::Started)),
@@ -137,10 +131,7 @@ impl<'t, 'b> Place<'t, 'b> {
         let egress = field(document, "egressInfo");
         let ingress = field(document, "ingressInfo");
         let room = or(document.get("room"), document.get("job").get("room"));
-        let sids = [
-            field(egress, "roomId"),
-            field(ingress.get("state"), "roomId"),
-        ];
+        let sids = [field(egress, "roomId"), field(ingress.get("state"), "roomId")];
         let names = [
             field(egress, "roomName"),
             field(egress::request(egress).1, "roomName"),
@@ -157,12 +148,7 @@ impl<'t, 'b> Place<'t, 'b> {
     fn read(&self, draft: &mut Draft) {
         draft.text(Word::RoomSession, self.sid);
         draft.text(Word::RoomName, self.name);
-        moment(
-            Word::RoomStartedAt,
-            self.started,
-            self.started_in_seconds,
-            draft,
-        );
+        moment(Word::RoomStartedAt, self.started, self.started_in_seconds, draft);
     }
 
     /// The room for an identity: this session of it, or at least its name.
@@ -432,9 +418,7 @@ mod tests {
     #[test]
     fn every_documented_key_stands_in_some_fixture() {
         let bodies: String = fixtures().into_iter().map(|(_, body)| body).collect();
-        let missing = keys::KEYS
-            .iter()
-            .filter(|key| !bodies.contains(&format!("\"{key}\":")));
+        let missing = keys::KEYS.iter().filter(|key| !bodies.contains(&format!("\"{key}\":")));
         assert_eq!(missing.collect::<Vec<_>>(), Vec::<&&str>::new());
     }
 
@@ -570,12 +554,7 @@ mod tests {
         assert!(heard.get(Word::AgentId).unwrap().starts_with("AJ_"));
         assert!(heard.get(Word::AgentDispatch).unwrap().starts_with("AD_"));
         assert!(heard.get(Word::AgentWorker).unwrap().starts_with("AW_"));
-        assert!(
-            heard
-                .get(Word::ParticipantId)
-                .unwrap()
-                .starts_with("agent-AJ_")
-        );
+        assert!(heard.get(Word::ParticipantId).unwrap().starts_with("agent-AJ_"));
         assert_eq!(heard.get(Word::ParticipantSession), None);
         assert!(heard.time.unwrap().ends_with(".875Z"));
         let started = fixture("agent_job_started");
@@ -607,10 +586,7 @@ mod tests {
             "numParticipants",
             "studio\"",
         ];
-        for (folder, body) in fixtures()
-            .iter()
-            .filter(|(folder, _)| folder != "malformed")
-        {
+        for (folder, body) in fixtures().iter().filter(|(folder, _)| folder != "malformed") {
             for (word, _, value) in hear(body).facts {
                 let leaks = words.iter().find(|secret| value.contains(**secret));
                 assert_eq!(leaks, None, "{folder}: {word:?}");
@@ -621,9 +597,8 @@ mod tests {
     #[test]
     fn an_enum_is_read_by_name_by_number_and_by_its_absence() {
         let left = |participant: &str| {
-            let heard = hear(&format!(
-                r#"{{"event":"participant_left","participant":{participant}}}"#
-            ));
+            let heard =
+                hear(&format!(r#"{{"event":"participant_left","participant":{participant}}}"#));
             heard.get(Word::ParticipantReason).map(str::to_owned)
         };
         let cases = [
@@ -643,10 +618,7 @@ mod tests {
         let numbers = fixture("participant_left-enums-as-numbers");
         assert_eq!(numbers.get(Word::ParticipantState), Some("disconnected"));
         assert_eq!(numbers.get(Word::ParticipantKind), Some("connector"));
-        assert_eq!(
-            numbers.get(Word::ParticipantReason),
-            Some("connection_timeout")
-        );
+        assert_eq!(numbers.get(Word::ParticipantReason), Some("connection_timeout"));
     }
 
     #[test]
@@ -685,15 +657,7 @@ mod tests {
 
     #[test]
     fn what_has_no_event_name_is_malformed() {
-        for body in [
-            "[]",
-            "7",
-            "null",
-            "\"x\"",
-            "{}",
-            r#"{"event":7}"#,
-            r#"{"event":""}"#,
-        ] {
+        for body in ["[]", "7", "null", "\"x\"", "{}", r#"{"event":7}"#, r#"{"event":""}"#] {
             let tree = Tree::parse(body.as_bytes()).unwrap();
             let reading = LiveKit.read(tree.root(), &mut Draft::default());
             assert_eq!(reading, Reading::Malformed, "{body}");
@@ -703,10 +667,7 @@ mod tests {
     #[test]
     fn events_differ_by_their_own_id_or_else_by_what_they_are_about() {
         let joined = fixture("participant_joined").identity;
-        assert!(
-            joined.starts_with("id=EV_") && !joined.contains(' '),
-            "{joined}"
-        );
+        assert!(joined.starts_with("id=EV_") && !joined.contains(' '), "{joined}");
         let without = |person: &str, millis: u64| {
             hear(&format!(
                 r#"{{"event":"participant_joined","room":{{"sid":"RM_1","name":"n"}},
@@ -715,10 +676,7 @@ mod tests {
             .identity
         };
         let first = without("PA_1", 1_795_168_800_001);
-        assert_eq!(
-            first,
-            "id=none room=RM_1 participant=PA_1 time=1795168800001"
-        );
+        assert_eq!(first, "id=none room=RM_1 participant=PA_1 time=1795168800001");
         assert_ne!(first, without("PA_2", 1_795_168_800_001));
         assert_ne!(first, without("PA_1", 1_795_168_800_002));
         let named = fixture("without-id").identity;
@@ -728,11 +686,7 @@ mod tests {
     #[test]
     fn what_is_removed_is_listed_without_keys_that_users_chose() {
         let all = fixtures();
-        let body = &all
-            .iter()
-            .find(|(folder, _)| folder == "participant_joined-sip")
-            .unwrap()
-            .1;
+        let body = &all.iter().find(|(folder, _)| folder == "participant_joined-sip").unwrap().1;
         let mut tree = Tree::parse(body.as_bytes()).unwrap();
         let mut draft = Draft::default();
         LiveKit.read(tree.root(), &mut draft);
@@ -781,22 +735,12 @@ mod tests {
                 prop::collection::vec(inner, 0..4)
                     .prop_map(|items| format!("[{}]", items.join(","))),
                 prop::collection::vec(field, 0..6).prop_map(|fields| {
-                    let fields = fields
-                        .iter()
-                        .map(|(key, value)| format!("\"{key}\":{value}"));
+                    let fields = fields.iter().map(|(key, value)| format!("\"{key}\":{value}"));
                     format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
                 }),
             ]
         });
-        let parts = [
-            "room",
-            "participant",
-            "track",
-            "egressInfo",
-            "ingressInfo",
-            "job",
-            "id",
-        ];
+        let parts = ["room", "participant", "track", "egressInfo", "ingressInfo", "job", "id"];
         (event, prop::collection::vec(value, parts.len())).prop_map(move |(event, values)| {
             let fields = parts.iter().zip(values);
             let fields = fields.map(|(key, value)| format!(",\"{key}\":{value}"));

@@ -29,9 +29,7 @@ pub fn check(settings: &Settings) -> Vec<SettingsError> {
         mistakes.extend(config.create_native_config().err().map(refused));
     }
     if mistakes.is_empty() {
-        let together = Batching::Together {
-            bytes: bounds::BATCH_BYTES_DEFAULT,
-        };
+        let together = Batching::Together { bytes: bounds::BATCH_BYTES_DEFAULT };
         let config = producer(settings, together);
         let tried = config.and_then(|config| {
             let client = config.create_with_context::<_, rdkafka::producer::BaseProducer<_>>(Quiet);
@@ -57,9 +55,7 @@ pub(super) fn base(settings: &Settings) -> ClientConfig {
     if config.get("client.id").is_none() {
         config.set("client.id", format!("hookgate-{}", settings.instance));
     }
-    config
-        .set("bootstrap.servers", &settings.brokers)
-        .set_log_level(RDKafkaLogLevel::Info);
+    config.set("bootstrap.servers", &settings.brokers).set_log_level(RDKafkaLogLevel::Info);
     config
 }
 
@@ -79,16 +75,12 @@ pub(super) fn producer(
         .set("compression.type", &settings.compression);
     let records = bounds::CLIENT_QUEUE_RECORDS.to_string();
     let kib = bounds::CLIENT_QUEUE_KIB.to_string();
-    config
-        .set("queue.buffering.max.messages", records)
-        .set("queue.buffering.max.kbytes", kib);
+    config.set("queue.buffering.max.messages", records).set("queue.buffering.max.kbytes", kib);
     at_most(&mut config, "message.max.bytes", bounds::RECORD_BYTES_MAX);
     match batching {
         Batching::Together { bytes } => {
             at_most(&mut config, "batch.size", bytes);
-            let linger = config
-                .get("linger.ms")
-                .or(config.get("queue.buffering.max.ms"));
+            let linger = config.get("linger.ms").or(config.get("queue.buffering.max.ms"));
             if linger.is_none() {
                 config.set("linger.ms", bounds::LINGER.as_millis().to_string());
             }
@@ -119,11 +111,7 @@ fn read_back(config: &ClientConfig) -> Result<(), SettingsError> {
     for (property, promised) in PROMISES {
         let found = native.get(property).map_err(refused)?;
         if found != promised {
-            return Err(SettingsError::Promise {
-                property,
-                promised: promised.to_owned(),
-                found,
-            });
+            return Err(SettingsError::Promise { property, promised: promised.to_owned(), found });
         }
     }
     Ok(())
@@ -131,14 +119,18 @@ fn read_back(config: &ClientConfig) -> Result<(), SettingsError> {
 
 /// A client's refusal, without the value that it quotes.
 pub(super) fn refused(error: KafkaError) -> SettingsError {
-    match error {
-        KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, _, name, _) => {
-            SettingsError::UnknownProperty(name)
-        }
-        KafkaError::ClientConfig(_, _, name, _) => SettingsError::BadValue(name),
-        KafkaError::ClientCreation(text) => SettingsError::Contradiction(text),
-        other => SettingsError::Contradiction(other.to_string()),
+    if let KafkaError::ClientConfig(why, _, name, _) = error {
+        return match why {
+            RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN => SettingsError::UnknownProperty(name),
+            RDKafkaConfRes::RD_KAFKA_CONF_INVALID | RDKafkaConfRes::RD_KAFKA_CONF_OK => {
+                SettingsError::BadValue(name)
+            }
+        };
     }
+    if let KafkaError::ClientCreation(text) = error {
+        return SettingsError::Contradiction(text);
+    }
+    SettingsError::Contradiction(error.to_string())
 }
 
 /// What an error code means to us; `None` for a record that was withdrawn.
@@ -176,10 +168,7 @@ pub(super) fn trouble(code: Code) -> Option<Trouble> {
 /// An error as a failure; `None` for a record that was withdrawn.
 pub(super) fn failure(error: &KafkaError) -> Option<Failure> {
     let code = error.rdkafka_error_code().unwrap_or(Code::Fail);
-    trouble(code).map(|trouble| Failure {
-        trouble,
-        detail: code.to_string(),
-    })
+    trouble(code).map(|trouble| Failure { trouble, detail: code.to_string() })
 }
 
 /// A client whose own lines go to the log as details, and nowhere else.

@@ -75,11 +75,7 @@ impl Embedded {
         let thread = thread.map_err(|error| EmbeddedError(error.to_string()))?;
         let ended = |_| EmbeddedError("its thread ended".to_owned());
         let brokers = started.recv().map_err(ended)??;
-        Ok(Self {
-            brokers,
-            orders: Some(orders),
-            thread: Some(thread),
-        })
+        Ok(Self { brokers, orders: Some(orders), thread: Some(thread) })
     }
 
     /// `host:port`, to be used as `kafka.brokers`.

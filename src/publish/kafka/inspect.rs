@@ -5,7 +5,6 @@
 
 use std::sync::mpsc as line;
 use std::thread;
-use std::time::Duration;
 
 use rdkafka::admin::{
     AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication,
@@ -26,9 +25,7 @@ pub struct Inspector {
 impl Inspector {
     /// Starts looking. What is found comes through the channel.
     pub fn start(settings: &Settings) -> Result<(Self, mpsc::Receiver<Inspection>), SettingsError> {
-        let admin = client::base(settings)
-            .create_with_context(Quiet)
-            .map_err(client::refused)?;
+        let admin = client::base(settings).create_with_context(Quiet).map_err(client::refused)?;
         let runtime = tokio::runtime::Builder::new_current_thread().build();
         let runtime = runtime.map_err(|error| SettingsError::Contradiction(error.to_string()))?;
         let (found_in, found) = mpsc::channel(1);
@@ -79,11 +76,7 @@ impl Look {
                 }
             }
             let well = self.last.unreachable.is_none() && self.last.blocked.is_empty();
-            let pause = if well {
-                bounds::BROKER_FRESH / 2
-            } else {
-                bounds::BROKER_PROBE
-            };
+            let pause = if well { bounds::BROKER_FRESH / 2 } else { bounds::BROKER_PROBE };
             match woken.recv_timeout(pause) {
                 Ok(()) => self.settled = false,
                 Err(line::RecvTimeoutError::Timeout) => {}
@@ -128,10 +121,7 @@ impl Look {
                 (Some(Err(why)), _) => format!("topic {topic} is missing and not made: {why}"),
                 (None, _) | (_, None) => format!("topic {topic} is missing"),
             };
-            let failure = Failure {
-                trouble: Trouble::UnknownTopic,
-                detail,
-            };
+            let failure = Failure { trouble: Trouble::UnknownTopic, detail };
             self.last.blocked.push((family, failure));
         }
         there
@@ -139,10 +129,7 @@ impl Look {
 
     /// The number of a topic's partitions; `None` if there is no such topic.
     fn partitions(&self, topic: &str) -> Result<Option<i32>, Failure> {
-        let answer = self
-            .admin
-            .inner()
-            .fetch_metadata(Some(topic), bounds::BROKER_REQUEST);
+        let answer = self.admin.inner().fetch_metadata(Some(topic), bounds::BROKER_REQUEST);
         let metadata = answer.map_err(|error| reworded(&error))?;
         let Some(topic) = metadata.topics().first() else {
             return Ok(None);
@@ -151,9 +138,9 @@ impl Look {
         match error {
             Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => Ok(None),
             // Just made: its partitions have no leader yet.
-            Some(Code::LeaderNotAvailable) | None => Ok(Some(
-                i32::try_from(topic.partitions().len()).unwrap_or(i32::MAX),
-            )),
+            Some(Code::LeaderNotAvailable) | None => {
+                Ok(Some(i32::try_from(topic.partitions().len()).unwrap_or(i32::MAX)))
+            }
             Some(code) => Err(reworded(&KafkaError::MetadataFetch(code))),
         }
     }
@@ -162,9 +149,7 @@ impl Look {
         let replication = TopicReplication::Fixed(creation.replication_factor);
         let new = NewTopic::new(topic, creation.partitions, replication);
         let options = options().operation_timeout(Some(bounds::BROKER_REQUEST));
-        let answer = self
-            .runtime
-            .block_on(self.admin.create_topics([&new], &options));
+        let answer = self.runtime.block_on(self.admin.create_topics([&new], &options));
         match answer.map(|topics| topics.into_iter().next()) {
             Ok(Some(Ok(_)) | Some(Err((_, Code::TopicAlreadyExists)))) => Ok(()),
             Ok(Some(Err((_, code)))) => Err(code.to_string()),
@@ -177,9 +162,7 @@ impl Look {
     fn settings(&mut self, partitions: &[(Family, i32)]) {
         let names = partitions.iter().map(|(family, _)| self.name(*family));
         let topics: Vec<_> = names.map(ResourceSpecifier::Topic).collect();
-        let answer = self
-            .runtime
-            .block_on(self.admin.describe_configs(&topics, &options()));
+        let answer = self.runtime.block_on(self.admin.describe_configs(&topics, &options()));
         self.settled = true;
         let mut warnings = uneven(partitions);
         let mut limits = Vec::new();
@@ -207,7 +190,7 @@ impl Look {
 }
 
 fn options() -> AdminOptions {
-    AdminOptions::new().request_timeout(Some(Duration::from(bounds::BROKER_REQUEST)))
+    AdminOptions::new().request_timeout(Some(bounds::BROKER_REQUEST))
 }
 
 fn number(resource: &ConfigResource, name: &str) -> Option<i64> {
@@ -224,17 +207,13 @@ fn topic(resource: &ConfigResource) -> Option<&str> {
 
 /// Consumers that join topics need equal partition counts.
 fn uneven(partitions: &[(Family, i32)]) -> Vec<String> {
-    let joined = partitions
-        .iter()
-        .filter(|(family, _)| *family != Family::Quarantine);
+    let joined = partitions.iter().filter(|(family, _)| *family != Family::Quarantine);
     let mut counts = joined.clone().map(|(_, count)| count);
     let first = counts.next();
     if counts.all(|count| Some(count) == first) {
         return Vec::new();
     }
-    let list: Vec<_> = joined
-        .map(|(family, n)| format!("{} {n}", family.as_str()))
-        .collect();
+    let list: Vec<_> = joined.map(|(family, n)| format!("{} {n}", family.as_str())).collect();
     vec![format!(
         "the topics have unequal partition counts ({}): consumers cannot join them by key",
         list.join(", ")
@@ -242,10 +221,8 @@ fn uneven(partitions: &[(Family, i32)]) -> Vec<String> {
 }
 
 fn reworded(error: &KafkaError) -> Failure {
-    client::failure(error).unwrap_or_else(|| Failure {
-        trouble: Trouble::Refused,
-        detail: error.to_string(),
-    })
+    client::failure(error)
+        .unwrap_or_else(|| Failure { trouble: Trouble::Refused, detail: error.to_string() })
 }
 
 #[cfg(test)]

@@ -38,18 +38,9 @@ impl Publisher {
         let (fates_in, fates) = mpsc::channel(bounds::CLIENT_QUEUE_RECORDS);
         let (ailment_in, ailment) = watch::channel(None);
         let topics = Family::ALL.map(|family| (family, settings.topic(family)));
-        let reporter = Reporter {
-            topics: topics.clone(),
-            fates: fates_in,
-            ailment: ailment_in,
-        };
-        let producer = config
-            .create_with_context(reporter)
-            .map_err(client::refused)?;
-        let text = |key, value| Header {
-            key,
-            value: Some(value),
-        };
+        let reporter = Reporter { topics: topics.clone(), fates: fates_in, ailment: ailment_in };
+        let producer = config.create_with_context(reporter).map_err(client::refused)?;
+        let text = |key, value| Header { key, value: Some(value) };
         let headers = OwnedHeaders::new_with_capacity(3)
             .insert(text("content-type", "application/cloudevents+json"))
             .insert(text("hookgate-instance", settings.instance.as_str()));
@@ -58,26 +49,19 @@ impl Publisher {
             ?batching,
             "publishing with acks=all, idempotence and murmur2, as read back from the client"
         );
-        let publisher = Self {
-            producer,
-            topics,
-            headers,
-        };
+        let publisher = Self { producer, topics, headers };
         Ok((publisher, Reports { fates, ailment }))
     }
 
     /// Hands a record over. Never waits; its fate comes through [`Reports::fates`].
     pub fn send(&self, slot: usize, record: Record<'_>) -> Result<(), NotTaken> {
-        let topic = self
-            .topics
-            .iter()
-            .find(|(family, _)| *family == record.family);
+        let topic = self.topics.iter().find(|(family, _)| *family == record.family);
         let topic = topic.map_or("", |(_, topic)| topic.as_str());
         let sequence = record.sequence.to_string();
-        let headers = self.headers.clone().insert(Header {
-            key: "hookgate-sequence",
-            value: Some(sequence.as_str()),
-        });
+        let headers = self
+            .headers
+            .clone()
+            .insert(Header { key: "hookgate-sequence", value: Some(sequence.as_str()) });
         let record = BaseRecord::with_opaque_to(topic, slot)
             .key(record.key)
             .payload(record.value)
@@ -109,18 +93,10 @@ impl Reporter {
     fn failure(&self, producer: &ThreadedProducer<Self>, error: &KafkaError) -> Failure {
         let fatal = || {
             let (code, _) = producer.client().fatal_error()?;
-            Some(Failure {
-                trouble: Trouble::Fatal,
-                detail: code.to_string(),
-            })
+            Some(Failure { trouble: Trouble::Fatal, detail: code.to_string() })
         };
-        let withdrawn = || Failure {
-            trouble: Trouble::Refused,
-            detail: error.to_string(),
-        };
-        fatal()
-            .or_else(|| client::failure(error))
-            .unwrap_or_else(withdrawn)
+        let withdrawn = || Failure { trouble: Trouble::Refused, detail: error.to_string() };
+        fatal().or_else(|| client::failure(error)).unwrap_or_else(withdrawn)
     }
 
     fn family(&self, topic: &str) -> Option<Family> {
@@ -142,11 +118,9 @@ impl ClientContext for Reporter {
             return;
         }
         if let Some(trouble) = client::trouble(code) {
-            let detail = match trouble {
-                // The reason tells what was fatal, or which mechanism or certificate was refused.
-                Trouble::Fatal | Trouble::Authentication => reason.to_owned(),
-                _ => code.to_string(),
-            };
+            // The reason tells what was fatal, or which mechanism or certificate was refused.
+            let telling = matches!(trouble, Trouble::Fatal | Trouble::Authentication);
+            let detail = if telling { reason.to_owned() } else { code.to_string() };
             self.ailment.send_replace(Some(Failure { trouble, detail }));
         }
     }

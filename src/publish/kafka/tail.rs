@@ -78,10 +78,7 @@ impl Tail {
         let mut partitions = TopicPartitionList::new();
         for (_, topic) in &topics {
             let metadata = consumer.fetch_metadata(Some(topic), bounds::BROKER_REQUEST)?;
-            let found = metadata
-                .topics()
-                .iter()
-                .flat_map(|topic| topic.partitions());
+            let found = metadata.topics().iter().flat_map(|topic| topic.partitions());
             for partition in found {
                 partitions.add_partition_offset(topic, partition.id(), Offset::Beginning)?;
             }
@@ -102,15 +99,9 @@ impl Tail {
                 }
                 Err(error) => return Err(error.into()),
             };
-            let topic = self
-                .topics
-                .iter()
-                .find(|(_, topic)| topic == message.topic());
+            let topic = self.topics.iter().find(|(_, topic)| topic == message.topic());
             let Some((family, _)) = topic else { continue };
-            let headers = message
-                .headers()
-                .into_iter()
-                .flat_map(|headers| headers.iter());
+            let headers = message.headers().into_iter().flat_map(|headers| headers.iter());
             return Ok(Received {
                 family: *family,
                 partition: message.partition(),

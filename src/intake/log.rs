@@ -1,0 +1,101 @@
+//! One line for each delivery, with its ending and never with content.
+//!
+//! Which source, which request, how it ended and why; the network it came from only when it was
+//! turned away. A flood of refusals is summed up: so many lines each second, and the next line says
+//! how many were left out.
+
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::Caller;
+use crate::bounds::{REFUSAL_LINES_BURST, REFUSAL_LINES_PER_SECOND};
+use crate::clock::Clock;
+use crate::event::{Kind, QuarantineReason, SourceName};
+use crate::outcome::{Level, Outcome};
+use crate::telemetry::UNKNOWN_SOURCE;
+use crate::throttle::SourceRate;
+
+/// The log of deliveries.
+pub(super) struct Log {
+    clock: Clock,
+    lines: SourceRate,
+    unsaid: AtomicU64,
+}
+
+/// What is known of a delivery that is on disk.
+pub(super) struct Taken {
+    pub(super) kind: Kind,
+    pub(super) reason: Option<QuarantineReason>,
+    pub(super) sequence: Option<u64>,
+}
+
+impl Log {
+    pub(super) fn new(clock: Clock) -> Self {
+        let number = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+        let (per_second, burst) = (number(REFUSAL_LINES_PER_SECOND), number(REFUSAL_LINES_BURST));
+        Self {
+            lines: SourceRate::new(per_second, burst, clock.clone()),
+            unsaid: AtomicU64::new(0),
+            clock,
+        }
+    }
+
+    /// A delivery was turned away, and why.
+    pub(super) fn turned_away(
+        &self,
+        source: Option<&SourceName>,
+        outcome: &Outcome,
+        reason: Option<&'static str>,
+        caller: &Caller,
+    ) {
+        if self.lines.admit().is_err() {
+            self.unsaid.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let unsaid = self.unsaid.swap(0, Ordering::Relaxed);
+        let unsaid = (unsaid > 0).then_some(unsaid);
+        let source = source.map_or(UNKNOWN_SOURCE, SourceName::as_str);
+        let (label, request_id, peer) = (outcome.label(), &caller.request_id, caller.peer);
+        match outcome.level() {
+            Level::Info | Level::Warn => tracing::warn!(
+                outcome = label, reason, source, %request_id, %peer, unsaid,
+                "a delivery was turned away",
+            ),
+            Level::Error => tracing::error!(
+                outcome = label, reason, source, %request_id, %peer, unsaid,
+                "a delivery could not be taken",
+            ),
+        }
+    }
+
+    /// A sender tested its URL.
+    pub(super) fn ping(&self, source: &SourceName, caller: &Caller) {
+        let request_id = &caller.request_id;
+        tracing::info!(outcome = "ping", %source, %request_id, "a sender tested its URL");
+    }
+
+    /// A delivery is on disk.
+    pub(super) fn taken(
+        &self,
+        source: &SourceName,
+        outcome: &Outcome,
+        taken: &Taken,
+        caller: &Caller,
+    ) {
+        let took = self.clock.steady().saturating_sub(caller.since);
+        let (label, event_id) = (outcome.label(), outcome.event_id().map(tracing::field::display));
+        let (request_id, kind) = (&caller.request_id, taken.kind.as_str());
+        let (sequence, ms) = (taken.sequence, took.as_secs_f64() * 1e3);
+        match taken.reason {
+            None => tracing::info!(
+                outcome = label, %source, %request_id, kind, event_id, sequence, ms,
+                "a delivery was taken",
+            ),
+            Some(reason) => tracing::warn!(
+                outcome = label, %source, %request_id, kind, event_id, sequence, ms,
+                reason = reason.as_str(),
+                "a delivery was taken into quarantine",
+            ),
+        }
+    }
+}
