@@ -17,6 +17,9 @@ use hookgate::verify::{ApiKey, Authentic, Credentials, SigningSecret, Verified, 
 
 /// The secret of both lanes, as configured.
 pub(crate) const SECRET: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+/// Another of the same form.
+#[allow(dead_code, reason = "only the whole road is configured as an operator would")]
+pub(crate) const OTHER_SECRET: &str = "Hx4dHBsaGRgXFhUUExIREA8ODQwLCgkIBwYFBAMCAQA=";
 /// The api key of the LiveKit lane.
 pub(crate) const API_KEY: &str = "APIbench";
 

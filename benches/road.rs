@@ -99,24 +99,25 @@ impl Bench {
             brokers = "{brokers}"
             [keys]
             identity = {{ env = "KEY" }}
-            pseudonym = {{ env = "KEY" }}
+            pseudonym = {{ env = "OTHER_KEY" }}
             [[source]]
             name = "daily"
             provider = "daily"
             tenant = "bench"
             secrets = [ {{ env = "SECRET" }} ]
-            rate = {{ per_second = 10000000, burst = 10000000 }}
+            rate = {{ per_second = 1000000, burst = 1000000 }}
             [[source]]
             name = "livekit"
             provider = "livekit"
             tenant = "bench"
             keys = [ {{ api_key = "{}", secret = {{ env = "SECRET" }} }} ]
-            rate = {{ per_second = 10000000, burst = 10000000 }}
+            rate = {{ per_second = 1000000, burst = 1000000 }}
             "#,
             lane::API_KEY
         );
-        let secret = |name: &str| (name.to_owned(), lane::SECRET.to_owned());
-        let env = ["KEY", "SECRET"].map(secret).into();
+        let (one, other) = (lane::SECRET.to_owned(), lane::OTHER_SECRET.to_owned());
+        let env = [("KEY", one.clone()), ("OTHER_KEY", other), ("SECRET", one)];
+        let env = env.map(|(name, value)| (name.to_owned(), value)).into();
         let now = Clock::system().now();
         let config = config::parse(&text, folder, &env, &Providers::standard(), now);
         let config = config.unwrap_or_else(|mistakes| panic!("{mistakes}"));
