@@ -8,6 +8,7 @@
 
 pub(crate) mod consumer;
 pub(crate) mod gate;
+pub(crate) mod recorder;
 pub(crate) mod road;
 pub(crate) mod wire;
 
