@@ -58,6 +58,7 @@ const PARTITIONS: i32 = 4;
 /// # Errors
 /// 1 where the port is taken or the broker cannot be started.
 pub fn run(args: &Dev) -> Result<(), Failure> {
+    crate::app::silence_panics();
     let folder = tempfile::tempdir().context("no temporary folder can be made")?;
     let broker = Embedded::start("video", PARTITIONS).context("the road cannot be shown")?;
     let keys = Keys::generate();
