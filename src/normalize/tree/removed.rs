@@ -43,7 +43,11 @@ impl<'t, 'b, K: Fn(&str) -> bool, O: Fn(&str) -> bool> Walk<'t, 'b, K, O> {
                 self.path.push_str(if shown { &next.key } else { "*" });
                 match next.leaf {
                     Leaf::List | Leaf::Map => self.below(child, inside_open),
-                    _ => self.note(),
+                    Leaf::Null
+                    | Leaf::Flag(_)
+                    | Leaf::Integer(_)
+                    | Leaf::Number(_)
+                    | Leaf::Text(_) => self.note(),
                 }
                 self.path.truncate(length);
             }
