@@ -4,6 +4,16 @@
 //! that the disk, not the rules, decides how many deliveries a second are taken. `append` is one
 //! event through the writer and its fsync with 64 callers at a time, per event.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a bench that cannot go on says so and stops"
+)]
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -46,26 +46,34 @@
 //!
 //! # Invariants
 //!
-//! Each is tested under its name.
+//! Each with a test that breaks when it is broken.
 //!
-//! - **200 means on disk**: committed to the journal with fsync; not in memory, not in Kafka.
+//! - **200 means on disk**: committed to the journal with fsync; not in memory, not in Kafka
+//!   (`an_answer_comes_only_after_the_commit`, `every_acknowledged_event_is_in_a_crash_image_…`).
 //! - **Identity and event are one transaction**: an append and its duplicate check are one atomic
-//!   act, so a failed write never burns an id.
+//!   act, so a failed write never burns an id (`of_one_event_on_many_tasks_exactly_one_is_fresh`,
+//!   `an_event_refused_by_a_full_disk_is_no_duplicate_afterwards`).
 //! - **What a sender cannot help gets 200 and quarantine**: after a good signature no unknown type,
-//!   odd field or broken JSON is refused.
+//!   odd field or broken JSON is refused (`every_stored_request_leaves_as_its_stored_event`).
 //! - **Nothing that names a person is written anywhere**: not to the journal, Kafka, a log, a
-//!   metric label or an error text. An allow-list, never a deny-list.
+//!   metric label or an error text. An allow-list, never a deny-list
+//!   (`no_name_in_any_text_of_any_body_leaves`, `no_name_in_any_key_of_any_body_leaves`).
 //! - **A half-taken delivery finishes**: once the body is read, a client that hangs up cancels
-//!   nothing.
+//!   nothing (`a_client_that_hangs_up_after_its_body_cancels_nothing`).
 //! - **The road survives its end**: Kafka may be gone for days; deliveries are taken as long as
-//!   there is disk, then shed with 503, never silently.
+//!   there is disk, then shed with 503, never silently
+//!   (`a_broker_that_goes_away_is_waited_for_and_nothing_is_lost`,
+//!   `a_full_disk_sheds_at_once_and_recovers_by_itself`).
 //! - **Order per key**: published in journal order; sequences have no gaps when given and are never
-//!   used again.
-//! - **Deliveries never wait for Kafka**, not at start either.
+//!   used again (`order_holds_while_brokers_refuse_for_a_while`,
+//!   `an_identity_outlives_its_row_and_a_sequence_is_never_given_again`).
+//! - **Deliveries never wait for Kafka**, not at start either
+//!   (`deliveries_do_not_wait_for_kafka_and_its_absence_is_shown`).
 //! - **Every queue, map, body, header, wait and retry has a number** in [`bounds`].
-//! - **A failed fsync poisons the journal for good; a full disk does not.**
-//! - **Only `edge` knows HTTP, only `publish` Kafka, only `journal` SQLite, only `clock` the
-//!   time.**
+//! - **A failed fsync poisons the journal for good; a full disk does not**
+//!   (`a_failed_commit_poisons_for_good`, `tests/disk_faults.rs`).
+//! - **Only `edge` knows HTTP, only `publish` Kafka, only `journal` SQLite, only `clock` the time**
+//!   (`each_piece_of_the_outside_is_named_in_one_place`).
 
 pub mod bounds;
 pub mod clock;

@@ -255,7 +255,12 @@ mod tests {
             facts,
             identity,
             time: draft.time.map(Timestamp::millis),
-            removed: tree.removed(|k| Daily.knows(k), |k| Daily.is_open(k)).paths,
+            removed: tree
+                .removed(|k| Daily.knows(k), |k| Daily.is_open(k))
+                .paths
+                .iter()
+                .map(str::to_owned)
+                .collect(),
         }
     }
 

@@ -18,7 +18,7 @@ mod tree;
 mod words;
 
 pub use personal::Personal;
-pub use tree::{At, NodeId, Removed, Tree, Unreadable};
+pub use tree::{At, NodeId, Paths, Removed, Tree, Unreadable};
 pub use words::Word;
 
 /// How one provider speaks. Pure.
@@ -106,6 +106,12 @@ pub struct Draft {
 }
 
 impl Draft {
+    /// An empty one, with room for a usual event.
+    fn roomy() -> Self {
+        let identity = Identity { provider_id: None, parts: Vec::with_capacity(8) };
+        Self { facts: Vec::with_capacity(48), used: Vec::with_capacity(24), identity, time: None }
+    }
+
     /// Text under a word.
     pub fn text(&mut self, word: Word, at: At<'_, '_>) {
         self.text_of(word, 0, at);
@@ -268,7 +274,7 @@ pub fn normalize<'v>(
     let parsed = Tree::parse(verified.delivery().body());
     let unreadable = parsed.as_ref().err().copied();
     let mut tree = parsed.unwrap_or_else(|_| Tree::empty());
-    let mut draft = Draft::default();
+    let mut draft = Draft::roomy();
     let reading = match unreadable {
         Some(_) => Reading::Malformed,
         None => dialect.read(tree.root(), &mut draft),

@@ -14,6 +14,7 @@ mod grow;
 mod removed;
 
 use grow::Grow;
+pub use removed::Paths;
 use removed::Walk;
 
 /// The place of a value in its tree.
@@ -123,8 +124,8 @@ impl<'b> Tree<'b> {
 /// The paths that did not pass.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Removed {
-    /// JSON pointers, in document order, each once.
-    pub paths: Vec<String>,
+    /// In document order, each once.
+    pub paths: Paths,
     /// Values removed beyond the listed ones.
     pub more: u64,
 }
@@ -281,7 +282,11 @@ mod tests {
             let id = tree.root().get(key).id().unwrap();
             tree.mark_used(id);
         }
-        tree.removed(|key| key.len() == 1, |key| key == "o").paths
+        tree.removed(|key| key.len() == 1, |key| key == "o")
+            .paths
+            .iter()
+            .map(str::to_owned)
+            .collect()
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::sections::{
 };
 use crate::clock::Timestamp;
 use crate::event::{Digest128, Family, QuarantineReason};
-use crate::normalize::Removed;
+use crate::normalize::{Paths, Removed};
 
 /// A recording, a transcript or the processing of one.
 #[derive(Serialize, JsonSchema)]
@@ -44,7 +44,8 @@ pub struct RecordingData<'a> {
     pub provider_event: Option<ProviderEvent<'a>>,
     /// JSON pointers into the provider's body: what did not pass, neither as itself nor as a
     /// pseudonym. `*` stands for an index and for a key that may name a person.
-    pub removed: Vec<String>,
+    #[schemars(with = "Vec<String>")]
+    pub removed: Paths,
     /// How many more values were removed than are listed.
     #[serde(skip_serializing_if = "is_zero")]
     pub removed_more: u64,
@@ -71,7 +72,8 @@ pub struct ParticipantData<'a> {
     pub provider_event: Option<ProviderEvent<'a>>,
     /// JSON pointers into the provider's body: what did not pass, neither as itself nor as a
     /// pseudonym. `*` stands for an index and for a key that may name a person.
-    pub removed: Vec<String>,
+    #[schemars(with = "Vec<String>")]
+    pub removed: Paths,
     /// How many more values were removed than are listed.
     #[serde(skip_serializing_if = "is_zero")]
     pub removed_more: u64,
@@ -101,7 +103,8 @@ pub struct LifecycleData<'a> {
     pub provider_event: Option<ProviderEvent<'a>>,
     /// JSON pointers into the provider's body: what did not pass, neither as itself nor as a
     /// pseudonym. `*` stands for an index and for a key that may name a person.
-    pub removed: Vec<String>,
+    #[schemars(with = "Vec<String>")]
+    pub removed: Paths,
     /// How many more values were removed than are listed.
     #[serde(skip_serializing_if = "is_zero")]
     pub removed_more: u64,
@@ -130,7 +133,8 @@ pub struct QuarantineData<'a> {
     /// pseudonym. `*` stands for an index and for a key that may name a person. Absent where
     /// nothing of the event was kept.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub removed: Option<Vec<String>>,
+    #[schemars(with = "Option<Vec<String>>")]
+    pub removed: Option<Paths>,
     /// How many more values were removed than are listed.
     #[serde(skip_serializing_if = "is_zero")]
     pub removed_more: u64,

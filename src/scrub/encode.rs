@@ -66,7 +66,7 @@ pub(super) struct Attributes<'a> {
 }
 
 /// Bytes of a typical event.
-const BYTES_USUAL: usize = 1_024;
+const BYTES_USUAL: usize = 2_048;
 
 /// Writes an event. The subject and every text of `data` have been judged before.
 pub(super) fn encode<D: Serialize>(attributes: &Attributes<'_>, data: &D) -> Bytes {

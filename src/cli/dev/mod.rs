@@ -58,6 +58,7 @@ const PARTITIONS: i32 = 4;
 /// # Errors
 /// 1 where the port is taken or the broker cannot be started.
 pub fn run(args: &Dev) -> Result<(), Failure> {
+    crate::app::silence_panics();
     let folder = tempfile::tempdir().context("no temporary folder can be made")?;
     let broker = Embedded::start("video", PARTITIONS).context("the road cannot be shown")?;
     let keys = Keys::generate();
@@ -172,15 +173,12 @@ fn read(kafka: publish::Settings) -> anyhow::Result<mpsc::Receiver<Received>> {
 
 /// A port that is taken is the one thing that goes wrong on a good machine.
 fn plainly(error: StartError, args: &Dev) -> anyhow::Error {
-    match error {
-        StartError::Port { listen, error, .. } => anyhow::anyhow!(
-            "port {} cannot be opened ({error}): stop what listens there, or take another with \
-             --port {}",
-            listen.port(),
-            args.port.saturating_add(1),
-        ),
-        other => other.into(),
-    }
+    let StartError::Port { listen, error, .. } = error else { return error.into() };
+    let (port, next) = (listen.port(), args.port.saturating_add(1));
+    anyhow::anyhow!(
+        "port {port} cannot be opened ({error}): stop what listens there, or take another with \
+         --port {next}"
+    )
 }
 
 fn rate(text: &str) -> Result<f64, String> {
