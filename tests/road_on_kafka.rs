@@ -165,19 +165,15 @@ impl Stand {
         for road in &self.roads {
             let source = road.source.as_str();
             // A source that never took anything has no line.
-            let nothing = Value::Null;
-            let row = ledger.iter().find(|row| row["source"] == source).unwrap_or(&nothing);
-            let count = |what: &str| match row {
-                Value::Null => 0,
-                row => row[what].as_u64().unwrap(),
-            };
+            let row = ledger.iter().find(|row| row["source"] == source);
+            let count = |what: &str| row.map_or(0, |row| row[what].as_u64().unwrap());
             let taken = count("accepted") + count("quarantined");
             let kept = count("pending") + count("held") + count("erased_unpublished");
-            assert_eq!(taken, count("published") + kept, "the ledger balances: {row}");
+            assert_eq!(taken, count("published") + kept, "the ledger balances: {row:?}");
             let names = format!("/sources/{source}");
             let firsts = firsts(&records).into_values();
             let on_kafka = firsts.filter(|record| record.event["source"] == *names).count() as u64;
-            assert_eq!((count("published"), kept), (on_kafka, 0), "{row}");
+            assert_eq!((count("published"), kept), (on_kafka, 0), "{row:?}");
         }
         records
     }
