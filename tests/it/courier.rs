@@ -9,6 +9,7 @@ use std::time::Duration;
 use hookgate::courier::{Drained, Kafka};
 use hookgate::event::Family;
 use hookgate::publish::{Embedded, Injected, Received};
+use hookgate::secret::Secret;
 
 use crate::depot::{
     Broker, Depot, assert_in_order, assert_once_and_in_order, read, settings, until, waits_for,
@@ -120,6 +121,23 @@ async fn order_holds_while_brokers_refuse_for_a_while() {
     depot.drain(courier).await;
     let records = read(&depot.settings, 300).await;
     assert_once_and_in_order(&records, 300);
+}
+
+/// The brokers take any first sequence of a new client. A request that is refused for a while and
+/// overtaken by the next one would look delivered to the client, and be lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_brokers_refuse_first_of_a_new_client_is_neither_lost_nor_overtaken() {
+    for refusal in [Injected::NotLeader, Injected::TimedOut, Injected::NotEnoughReplicas] {
+        let broker = Embedded::start("video", 1).unwrap();
+        let mut settings = settings(broker.brokers());
+        // A request for each record: many to a partition wait to be sent.
+        settings.properties = vec![("batch.num.messages".to_owned(), Secret::new(b"1".to_vec()))];
+        let depot = Depot::new(settings);
+        depot.keep(60).await;
+        broker.inject(&[refusal]);
+        depot.drain(depot.courier()).await;
+        assert_once_and_in_order(&read(&depot.settings, 60).await, 60);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

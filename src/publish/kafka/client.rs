@@ -15,7 +15,7 @@ use crate::publish::{Batching, Failure, RESERVED, Settings, SettingsError, Troub
 const PROMISES: [(&str, &str); 5] = [
     ("acks", "-1"),
     ("enable.idempotence", "true"),
-    ("max.in.flight.requests.per.connection", "5"),
+    ("max.in.flight.requests.per.connection", "1"),
     ("message.timeout.ms", "0"),
     ("partitioner", "murmur2_random"),
 ];
@@ -68,7 +68,10 @@ pub(super) fn producer(
     config
         .set("acks", "all")
         .set("enable.idempotence", "true")
-        .set("max.in.flight.requests.per.connection", "5")
+        // The brokers take any first sequence of a client that is new to a partition. Were two
+        // requests under way, a first one refused for a while (a topic just made, a leader that
+        // moves) would be overtaken by the second, and librdkafka would then call it delivered.
+        .set("max.in.flight.requests.per.connection", "1")
         .set("message.timeout.ms", "0")
         // What Java's default partitioner does with a record that has a key.
         .set("partitioner", "murmur2_random")

@@ -131,6 +131,11 @@ impl ProducerContext for Reporter {
 
     fn delivery(&self, result: &DeliveryResult<'_>, slot: usize) {
         let fate = match result {
+            // What the client concludes from a later acknowledgement is not the brokers' word.
+            Ok(message) if message.offset() < 0 => Fate::Failed(Failure {
+                trouble: Trouble::Fatal,
+                detail: "a record was called delivered without its offset".to_owned(),
+            }),
             Ok(message) => match self.family(message.topic()) {
                 Some(family) => Fate::Acknowledged(Published {
                     family,
