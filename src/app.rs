@@ -276,8 +276,8 @@ pub fn silence_panics() {
     }));
 }
 
-/// What a terminal or a supervisor ends a process with: SIGTERM and SIGINT. From the first of these on,
-/// neither ends the process by itself.
+/// What a terminal or a supervisor ends a process with: SIGINT and SIGTERM. Once they are listened
+/// for, neither ends the process by itself.
 pub struct Signals {
     terminate: Signal,
     interrupt: Signal,

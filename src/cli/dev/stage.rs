@@ -47,7 +47,7 @@ impl Stage {
         screen.line("");
     }
 
-    /// Shows deliveries and records until `end`. A story without an end is not followed by anything.
+    /// Shows deliveries and records until `end`.
     pub(super) async fn run(
         &mut self,
         args: &Dev,
