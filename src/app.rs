@@ -276,13 +276,19 @@ pub fn silence_panics() {
     }));
 }
 
-struct Signals {
+/// What a terminal or a supervisor ends a process with: SIGINT and SIGTERM. Once they are listened
+/// for, neither ends the process by itself.
+pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
-    fn new() -> Result<Self, StartError> {
+    /// Begins to listen. Needs a runtime.
+    ///
+    /// # Errors
+    /// Where the system does not let a process listen.
+    pub fn new() -> Result<Self, StartError> {
         let listen = |kind| signal(kind).map_err(|error| StartError::Defect(error.to_string()));
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
@@ -290,7 +296,8 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) {
+    /// The next signal; one that came before counts.
+    pub async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

@@ -274,5 +274,7 @@ pub const SEND_ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 // --- Dev -----------------------------------------------------------------------------------------
 
-/// How long `dev` waits, at its end, for what was accepted to arrive at its consumer.
+/// How long `dev` waits, before it prints totals, for what was accepted to arrive at its consumer.
 pub const DEV_READ_BEHIND: Duration = Duration::from_secs(5);
+/// How often `dev` looks into the ledger while it waits for that.
+pub const DEV_GLANCE: Duration = Duration::from_millis(20);

@@ -13,6 +13,7 @@ mod cli;
 mod config;
 mod courier;
 mod depot;
+mod dev;
 mod echo;
 mod edge;
 mod fixtures;
