@@ -181,8 +181,6 @@ pub const JOURNAL_CACHE_KIB: i64 = 32 * 1024;
 pub const JOURNAL_STATEMENTS: usize = 64;
 /// Bytes that must fit on a full disk before it is believed to have room again.
 pub const DISK_PROBE_BYTES: i64 = 256 * 1024;
-/// Identities are kept at least this long, whatever retention deletes.
-pub const IDENTITY_KEPT_MIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 // --- Kafka -------------------------------------------------------------------------------------
 

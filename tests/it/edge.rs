@@ -5,6 +5,8 @@ use std::time::Duration;
 use hookgate::bounds::{HEAD_BYTES_MAX, HEADER_LINES_MAX, REFUSAL_LINES_BURST};
 use hookgate::clock::{Clock, Timestamp};
 use hookgate::journal::Stored;
+use rusqlite::{Connection, OpenFlags, Row};
+use serde_json::Value;
 
 use crate::gateway::{DAILY, ECHO, Gate, LIVEKIT, Plan, event};
 use crate::logged::Logged;
@@ -37,9 +39,14 @@ async fn what_was_answered_200_is_on_disk() {
     let gate = Gate::start().await;
     let answer = gate.post(&gate.signed(DAILY, &event(DAILY, "a"))).await;
     answer.is(200, "accepted");
-    let stored = stored(&gate);
-    assert_eq!(stored[0].id.to_string(), answer.json()["event_id"]);
-    assert_eq!(stored[0].sequence, 1);
+    // Another connection sees what is committed, not what the gateway remembers.
+    let database = gate.folder.path().join("journal/journal.db");
+    let database = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+    let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let row: (i64, String) =
+        database.query_one("SELECT sequence, CAST(value AS TEXT) FROM event", [], row).unwrap();
+    let value: Value = serde_json::from_str(&row.1).unwrap();
+    assert_eq!((row.0, &value["id"]), (1, &answer.json()["event_id"]));
 }
 
 #[tokio::test]

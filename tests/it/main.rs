@@ -9,6 +9,7 @@
 )]
 
 mod app;
+mod canary;
 mod cli;
 mod config;
 mod courier;
