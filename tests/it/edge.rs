@@ -451,30 +451,41 @@ async fn a_crowd_at_one_source_leaves_room_for_another() {
 }
 
 #[tokio::test]
-async fn bytes_in_flight_are_bounded_for_bodies_that_name_no_length_too() {
-    let gate = Plan::new()
-        .limits(|limits| {
-            limits.body_bytes = 0;
-            limits.body_bytes_reserved = 0;
-        })
-        .start()
-        .await;
-    // One body of the largest size is kept back for each source: the first takes most of it.
-    let large = format!(r#"{{"pad":"{}"}}"#, "x".repeat(200 * 1024));
-    let lines = "Expect: 100-continue\r\n";
-    let holding = gate.signed_with(DAILY, &large, lines);
-    let head = holding.len() - large.len();
-    let mut first = gate.connect().await;
-    first.send(&holding[..head]).await;
-    assert_eq!(first.answer().await.status, 100);
-    gate.post(&gate.signed(DAILY, &large)).await.is(503, "overloaded");
-    let chunked = gate.head(DAILY, &large) + "Transfer-Encoding: chunked\r\n\r\n";
-    let mut second = gate.connect().await;
-    second.send(format!("{chunked}{:x}\r\n{large}\r\n0\r\n\r\n", large.len()).as_bytes()).await;
-    second.answer().await.is(503, "overloaded");
-    first.send(&holding[head..]).await;
-    first.answer().await.is(200, "quarantined");
-    gate.post(&gate.signed(DAILY, &large)).await.is(200, "duplicate");
+async fn a_length_that_is_only_said_takes_no_room() {
+    let gate = Plan::with("body_max = \"256KiB\"", "body_max = \"4MiB\"").start().await;
+    let request = gate.signed(DAILY, &event(DAILY, "a"));
+    let lines = "Content-Length: 4194304\r\nExpect: 100-continue\r\n\r\n";
+    let head = gate.head(DAILY, "forged") + lines;
+    let mut crowd = Vec::new();
+    for _ in 0..100 {
+        let mut client = gate.connect().await;
+        client.send(head.as_bytes()).await;
+        assert_eq!(client.answer().await.status, 100);
+        crowd.push(client);
+    }
+    gate.post(&request).await.is(200, "accepted");
+}
+
+#[tokio::test]
+async fn a_body_that_came_too_slowly_counts_against_its_address() {
+    // A body that has not come with its head is too slow, but for an address that is narrowed.
+    let clock = Clock::manual(Timestamp::from_millis(1_795_168_800_000));
+    let plan = Plan::new().limits(|limits| limits.body_read = Duration::ZERO);
+    let gate = plan.clock(clock).start().await;
+    let body = event(DAILY, "a");
+    let bare = gate.signed(DAILY, &body);
+    for _ in 0..=hookgate::bounds::PEER_FAILURES_BURST {
+        let mut client = gate.connect().await;
+        client.send(&bare[..bare.len() - body.len()]).await;
+        client.answer().await.is(408, "timeout");
+    }
+    let request = gate.signed_with(DAILY, &body, "Expect: 100-continue\r\n");
+    let (head, body) = request.split_at(request.len() - body.len());
+    let mut client = gate.connect().await;
+    client.send(head).await;
+    assert_eq!(client.answer().await.status, 100);
+    client.send(body).await;
+    client.answer().await.is(200, "accepted");
 }
 
 #[tokio::test]
@@ -523,10 +534,17 @@ async fn a_narrowed_address_has_few_large_bodies_and_its_small_ones_pass_by() {
     let mut small = gate.connect().await;
     small.send(&half[..half_head]).await;
     assert_eq!(small.answer().await.status, 100);
-    slow[0].send(&holding[head..]).await;
-    slow[0].answer().await.is(200, "quarantined");
     small.send(&half[half_head..]).await;
     small.answer().await.is(200, "accepted");
+    let body = event(DAILY, "c");
+    let chunked = gate.head(DAILY, &body) + "Transfer-Encoding: chunked\r\n\r\n";
+    let chunk = format!("{chunked}{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    gate.post(chunk.as_bytes()).await.is(200, "accepted");
+    let chunked = gate.head(DAILY, &large) + "Transfer-Encoding: chunked\r\n\r\n";
+    let chunk = format!("{chunked}{:x}\r\n{large}\r\n0\r\n\r\n", large.len());
+    gate.post(chunk.as_bytes()).await.is(503, "overloaded");
+    slow[0].send(&holding[head..]).await;
+    slow[0].answer().await.is(200, "quarantined");
 }
 
 #[tokio::test]
