@@ -278,7 +278,9 @@ impl Drop for Ending {
             self.told(&Outcome::InternalError);
         } else {
             // The client hung up before its body was whole.
-            self.told(&Outcome::BadRequest);
+            let outcome = Outcome::BadRequest;
+            self.door.intake.turned_away(self.source.as_deref(), &outcome, &self.caller);
+            self.told(&outcome);
         }
     }
 }

@@ -317,7 +317,8 @@ async fn a_client_that_hangs_up_after_its_body_cancels_nothing() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_cut_off_is_counted_and_nothing_is_kept() {
+async fn a_body_that_is_cut_off_is_counted_and_logged_and_nothing_is_kept() {
+    let log = Logged::here();
     let gate = Gate::start().await;
     let request = gate.signed(DAILY, &event(DAILY, "a"));
     let mut client = gate.connect().await;
@@ -328,6 +329,7 @@ async fn a_body_that_is_cut_off_is_counted_and_nothing_is_kept() {
     client.send(&request[..request.len() - 1]).await;
     drop(client);
     gate.until(r#"hookgate_deliveries_total{source="daily",outcome="bad_request"}"#, 2.0).await;
+    assert_eq!(log.text().matches("bad_request").count(), 2, "{}", log.text());
     assert!(stored(&gate).is_empty());
 }
 
@@ -425,6 +427,23 @@ async fn the_oldest_unproven_connection_makes_room_and_a_proven_one_stays() {
     slow.ended().await;
     proven.send(&gate.signed(DAILY, &event(DAILY, "a"))).await;
     proven.answer().await.is(200, "duplicate");
+}
+
+#[tokio::test]
+async fn a_connection_that_finds_no_room_is_counted_and_logged() {
+    let log = Logged::here();
+    let gate = Plan::new().limits(|limits| limits.unproven_connections = 1).start().await;
+    let request = gate.signed_with(DAILY, &event(DAILY, "a"), "Expect: 100-continue\r\n");
+    let head = request.len() - event(DAILY, "a").len();
+    let mut busy = gate.connect().await;
+    busy.send(&request[..head]).await;
+    assert_eq!(busy.answer().await.status, 100);
+    gate.connect().await.ended().await;
+    let counted = r#"hookgate_deliveries_total{source="unknown",outcome="overloaded"}"#;
+    assert_eq!(gate.metric(counted).await, 1.0);
+    assert_eq!(log.text().matches("overloaded").count(), 1, "{}", log.text());
+    busy.send(&request[head..]).await;
+    busy.answer().await.is(200, "accepted");
 }
 
 #[tokio::test]
