@@ -1,11 +1,14 @@
 //! The public door, from outside: every answer of the table, and odd HTTP byte by byte.
 
+use std::path::Path;
 use std::time::Duration;
 
 use hookgate::bounds::{HEAD_BYTES_MAX, HEADER_LINES_MAX, REFUSAL_LINES_BURST};
+use hookgate::cli::fixture::Fixture;
 use hookgate::clock::{Clock, Timestamp};
 use hookgate::journal::Stored;
 
+use crate::fixtures::received;
 use crate::gateway::{DAILY, ECHO, Gate, LIVEKIT, Plan, event};
 use crate::logged::Logged;
 
@@ -650,6 +653,55 @@ async fn each_delivery_is_one_line_of_the_log_without_content() {
     let odd = gate.post(format!("GET /{canary}\r\n\r\n").as_bytes()).await;
     assert!(log.line(odd.header("x-request-id").unwrap()).contains("bad_request"));
     assert!(!log.text().contains(canary), "{}", log.text());
+}
+
+#[tokio::test]
+async fn a_body_that_cannot_be_read_is_logged_by_category_and_place_alone() {
+    let log = Logged::here();
+    let gate = Gate::start().await;
+    let canary = "zoe-canary";
+    let answer = gate.post(&gate.signed(DAILY, &format!("{{\n\"{canary}\" {canary}"))).await;
+    answer.is(200, "quarantined");
+    assert!(!answer.body.contains("syntax"), "{answer:?}");
+    let line = log.line(answer.header("x-request-id").unwrap());
+    for part in ["reason=\"malformed\"", "category=\"syntax\"", "line=2", "column=14"] {
+        assert!(line.contains(part), "{part} is not in {line}");
+    }
+    assert!(!log.text().contains(canary), "{}", log.text());
+}
+
+#[tokio::test]
+async fn what_is_not_understood_is_answered_200_and_kept_as_quarantined() {
+    for provider in ["daily", "livekit"] {
+        for fixture in ["unknown-kind", "malformed"] {
+            let path = format!("fixtures/{provider}/{fixture}/request.http");
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+            let bytes = std::fs::read(&path).unwrap();
+            let clock = Clock::manual(received(&Fixture::parse(&path, &bytes).unwrap()));
+            let gate = Plan::new().clock(clock).start().await;
+            gate.post(&bytes).await.is(200, "quarantined");
+            gate.post(&bytes).await.is(200, "duplicate");
+            let stored = stored(&gate);
+            assert_eq!(stored.len(), 1);
+            assert_eq!(stored[0].kind.as_str(), "quarantined");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_duplicate_sets_no_time_and_counts_no_value_again() {
+    let clock = Clock::manual(Timestamp::from_millis(1_795_168_800_000));
+    let gate = Plan::new().clock(clock.clone()).start().await;
+    let unlisted = event(DAILY, "a").replace("\"payload\":{", "\"payload\":{\"other\":1,");
+    let last = r#"hookgate_source_last_event_timestamp_seconds{source="daily"}"#;
+    let removed = r#"hookgate_pii_removed_total{source="daily",rule="unlisted"}"#;
+    gate.post(&gate.signed(DAILY, &unlisted)).await.is(200, "accepted");
+    let count = gate.metric(removed).await;
+    assert!(count > 0.0);
+    clock.advance(Duration::from_secs(60));
+    gate.post(&gate.signed(DAILY, &unlisted)).await.is(200, "duplicate");
+    assert_eq!(gate.metric(removed).await, count);
+    assert_eq!(gate.metric(last).await, 1_795_168_800.0);
 }
 
 #[tokio::test]
