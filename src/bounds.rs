@@ -58,7 +58,8 @@ pub const BODIES_IN_FLIGHT_MAX: usize = 4_096;
 pub const BODIES_RESERVED_PER_SOURCE: usize = 32;
 /// Bytes of bodies being read or handled at one time, all sources together.
 pub const BODY_BYTES_IN_FLIGHT_MAX: usize = 256 * 1024 * 1024;
-/// Bytes of bodies kept back for each source; never less than one body of the largest size.
+/// Bytes of bodies kept back for each source's small ones; less where all sources' parts would be
+/// more than half of the whole.
 pub const BODY_BYTES_RESERVED_PER_SOURCE: usize = 8 * 1024 * 1024;
 
 // --- Rates -------------------------------------------------------------------------------------
@@ -69,10 +70,10 @@ pub const PEER_FAILURES_PER_SECOND: u32 = 5;
 pub const PEER_FAILURES_BURST: u32 = 20;
 /// How long an address stays narrowed after its last failure over the budget.
 pub const PEER_NARROWED_FOR: Duration = Duration::from_secs(60);
-/// Large bodies a narrowed address may have in flight.
+/// Large bodies a narrowed address may have on their way in, and bodies being verified.
 pub const NARROWED_BODIES: usize = 4;
-/// A body up to this many bytes takes no narrowed place while it is being read: it is read first
-/// and then waits for a place, so that slow small bodies cannot hold up an honest one.
+/// A body is small up to this many bytes. A small one takes no narrowed place while it is being
+/// read, so that slow ones hold up nobody, and draws on what is kept back for its source.
 pub const NARROWED_SMALL_BODY_BYTES: usize = 64 * 1024;
 /// How long a delivery of a narrowed address waits for its place before 503.
 pub const NARROWED_WAIT: Duration = Duration::from_secs(10);

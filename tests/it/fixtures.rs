@@ -119,7 +119,7 @@ fn signing(label: &str, secret: &str) -> SigningSecret {
 }
 
 /// When a stored request came: at the time it was signed.
-fn received(fixture: &Fixture) -> Timestamp {
+pub(crate) fn received(fixture: &Fixture) -> Timestamp {
     if let Some(millis) = fixture.header("x-webhook-timestamp") {
         return Timestamp::from_millis(millis.parse().unwrap());
     }
