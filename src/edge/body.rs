@@ -75,7 +75,7 @@ impl<B: Incoming<Data = Bytes> + Unpin> Reading<B> {
     }
 
     /// Reads the rest.
-    pub(super) async fn to_its_end(mut self) -> Result<(Body, Share), Outcome> {
+    pub(super) async fn whole(mut self) -> Result<(Body, Share), Outcome> {
         self.up_to(self.pace.cap).await?;
         let bytes = if self.all.is_empty() { self.first } else { self.all.freeze() };
         let body = Body::new(bytes, self.pace.cap).map_err(|_too_large| Outcome::TooLarge)?;
@@ -182,9 +182,9 @@ mod tests {
         let shares = Arc::new(Shares::new(100 * KIB, 0, 1));
         let mut first = reading(&[40 * KIB, 40 * KIB, 10 * KIB], &shares);
         assert_eq!(first.up_to(60 * KIB).await, Ok(false));
-        let second = reading(&[10 * KIB, 20 * KIB], &shares).to_its_end();
+        let second = reading(&[10 * KIB, 20 * KIB], &shares).whole();
         assert_eq!(second.await.err(), Some(Outcome::Overloaded));
-        let (_body, room) = first.to_its_end().await.unwrap();
+        let (_body, room) = first.whole().await.unwrap();
         assert!(shares.take(0, 11 * KIB).is_none());
         drop(room);
         assert!(shares.take(0, 100 * KIB).is_some());
@@ -193,21 +193,21 @@ mod tests {
     #[tokio::test]
     async fn large_bodies_leave_a_source_what_is_kept_for_its_small_ones() {
         let shares = Arc::new(Shares::new(200 * KIB, 100 * KIB, 1));
-        let large = reading(&[32 * KIB; 6], &shares).to_its_end();
+        let large = reading(&[32 * KIB; 6], &shares).whole();
         assert_eq!(large.await.err(), Some(Outcome::Overloaded));
         let held = shares.take(0, 100 * KIB).unwrap();
-        assert!(reading(&[64 * KIB], &shares).to_its_end().await.is_ok());
+        assert!(reading(&[64 * KIB], &shares).whole().await.is_ok());
         drop(held);
-        assert!(reading(&[100 * KIB, 50 * KIB], &shares).to_its_end().await.is_ok());
+        assert!(reading(&[100 * KIB, 50 * KIB], &shares).whole().await.is_ok());
     }
 
     #[tokio::test]
     async fn a_body_over_its_cap_ends_whatever_its_pieces() {
         let shares = Arc::new(Shares::new(KIB * KIB, 0, 1));
         for pieces in [&[256 * KIB + 1][..], &[1, 256 * KIB], &[200 * KIB, 56 * KIB, 1]] {
-            let read = reading(pieces, &shares).to_its_end().await;
+            let read = reading(pieces, &shares).whole().await;
             assert_eq!(read.err(), Some(Outcome::TooLarge));
         }
-        assert!(reading(&[200 * KIB, 56 * KIB], &shares).to_its_end().await.is_ok());
+        assert!(reading(&[200 * KIB, 56 * KIB], &shares).whole().await.is_ok());
     }
 }

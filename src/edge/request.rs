@@ -186,14 +186,14 @@ impl Post {
         let large = body.size_hint().lower() > NARROWED_SMALL_BODY_BYTES as u64;
         let mut reading = Reading::new(body, pace, bytes, door.clock().clone());
         let Some(places) = places else {
-            let (body, bytes) = reading.to_its_end().await?;
+            let (body, bytes) = reading.whole().await?;
             return Ok(Received { body, room: (count, bytes), narrowed: None });
         };
         let mut _to_read = None;
         if large || !reading.up_to(NARROWED_SMALL_BODY_BYTES).await? {
             _to_read = Some(self.wait_for(&places.reading).await?);
         }
-        let (body, bytes) = reading.to_its_end().await?;
+        let (body, bytes) = reading.whole().await?;
         let narrowed = Some(self.wait_for(&places.verifying).await?);
         Ok(Received { body, room: (count, bytes), narrowed })
     }
