@@ -281,6 +281,7 @@ pub fn silence_panics() {
 pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
 }
 
 impl Signals {
@@ -293,14 +294,29 @@ impl Signals {
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
+            hangup: listen(SignalKind::hangup())?,
         })
     }
 
+<<<<<<< HEAD
     /// The next signal; one that came before counts.
     pub async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+=======
+    /// The next signal to stop. A hangup is none, though it would end a process that does not
+    /// listen for it: by custom it asks a server to read its configuration again.
+    async fn next(&mut self) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hangup.recv() => tracing::warn!(
+                    "reload is not built yet; restart to change the configuration"
+                ),
+            }
+>>>>>>> publish
         }
     }
 }
