@@ -276,8 +276,8 @@ pub fn silence_panics() {
     }));
 }
 
-/// What a terminal or a supervisor ends a process with: SIGINT and SIGTERM. Once they are listened
-/// for, neither ends the process by itself.
+/// What a terminal or a supervisor ends a process with: SIGINT, SIGTERM, SIGHUP. Once they are
+/// listened for, none ends the process by itself.
 pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -298,16 +298,9 @@ impl Signals {
         })
     }
 
-<<<<<<< HEAD
-    /// The next signal; one that came before counts.
+    /// The next signal that asks a server to stop. A hangup does not: by custom it asks one to read
+    /// its configuration again.
     pub async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-=======
-    /// The next signal to stop. A hangup is none, though it would end a process that does not
-    /// listen for it: by custom it asks a server to read its configuration again.
-    async fn next(&mut self) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
@@ -316,7 +309,15 @@ impl Signals {
                     "reload is not built yet; restart to change the configuration"
                 ),
             }
->>>>>>> publish
+        }
+    }
+
+    /// The next signal of any kind: for what lives and ends with its terminal.
+    pub async fn any(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+            _ = self.hangup.recv() => {}
         }
     }
 }

@@ -116,7 +116,7 @@ async fn end(seconds: Option<u64>, signals: &mut Signals) {
     };
     tokio::select! {
         () = time => {}
-        () = signals.next() => {}
+        () = signals.any() => {}
     }
 }
 
