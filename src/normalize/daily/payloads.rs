@@ -196,8 +196,8 @@ fn closed(draft: &mut Draft, word: Word, list: Closed, at: At<'_, '_>) {
     draft.word(word, ours(list, at), at);
 }
 
-/// Takes a duration, and gives the moment it leads to where its start is known. One that is negative
-/// or leads beyond the years we can write is nobody's, and is not taken.
+/// Takes a duration, and gives the moment it leads to where its start is known. One that is
+/// negative or leads beyond the years we can write is nobody's, and is not taken.
 fn lasted(
     word: Word,
     start: At<'_, '_>,
