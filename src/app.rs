@@ -276,24 +276,48 @@ pub fn silence_panics() {
     }));
 }
 
-struct Signals {
+/// What a terminal or a supervisor ends a process with: SIGINT, SIGTERM, SIGHUP. Once they are
+/// listened for, none ends the process by itself.
+pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
 }
 
 impl Signals {
-    fn new() -> Result<Self, StartError> {
+    /// Begins to listen. Needs a runtime.
+    ///
+    /// # Errors
+    /// Where the system does not let a process listen.
+    pub fn new() -> Result<Self, StartError> {
         let listen = |kind| signal(kind).map_err(|error| StartError::Defect(error.to_string()));
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
+            hangup: listen(SignalKind::hangup())?,
         })
     }
 
-    async fn next(&mut self) {
+    /// The next signal that asks a server to stop. A hangup does not: by custom it asks one to read
+    /// its configuration again.
+    pub async fn next(&mut self) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hangup.recv() => tracing::warn!(
+                    "reload is not built yet; restart to change the configuration"
+                ),
+            }
+        }
+    }
+
+    /// The next signal of any kind: for what lives and ends with its terminal.
+    pub async fn any(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            _ = self.hangup.recv() => {}
         }
     }
 }

@@ -58,7 +58,8 @@ pub const BODIES_IN_FLIGHT_MAX: usize = 4_096;
 pub const BODIES_RESERVED_PER_SOURCE: usize = 32;
 /// Bytes of bodies being read or handled at one time, all sources together.
 pub const BODY_BYTES_IN_FLIGHT_MAX: usize = 256 * 1024 * 1024;
-/// Bytes of bodies kept back for each source; never less than one body of the largest size.
+/// Bytes of bodies kept back for each source's small ones; less where all sources' parts would be
+/// more than half of the whole.
 pub const BODY_BYTES_RESERVED_PER_SOURCE: usize = 8 * 1024 * 1024;
 
 // --- Rates -------------------------------------------------------------------------------------
@@ -69,10 +70,10 @@ pub const PEER_FAILURES_PER_SECOND: u32 = 5;
 pub const PEER_FAILURES_BURST: u32 = 20;
 /// How long an address stays narrowed after its last failure over the budget.
 pub const PEER_NARROWED_FOR: Duration = Duration::from_secs(60);
-/// Large bodies a narrowed address may have in flight.
+/// Large bodies a narrowed address may have on their way in, and bodies being verified.
 pub const NARROWED_BODIES: usize = 4;
-/// A body up to this many bytes takes no narrowed place while it is being read: it is read first
-/// and then waits for a place, so that slow small bodies cannot hold up an honest one.
+/// A body is small up to this many bytes. A small one takes no narrowed place while it is being
+/// read, so that slow ones hold up nobody, and draws on what is kept back for its source.
 pub const NARROWED_SMALL_BODY_BYTES: usize = 64 * 1024;
 /// How long a delivery of a narrowed address waits for its place before 503.
 pub const NARROWED_WAIT: Duration = Duration::from_secs(10);
@@ -181,8 +182,6 @@ pub const JOURNAL_CACHE_KIB: i64 = 32 * 1024;
 pub const JOURNAL_STATEMENTS: usize = 64;
 /// Bytes that must fit on a full disk before it is believed to have room again.
 pub const DISK_PROBE_BYTES: i64 = 256 * 1024;
-/// Identities are kept at least this long, whatever retention deletes.
-pub const IDENTITY_KEPT_MIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 // --- Kafka -------------------------------------------------------------------------------------
 
@@ -274,5 +273,7 @@ pub const SEND_ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 // --- Dev -----------------------------------------------------------------------------------------
 
-/// How long `dev` waits, at its end, for what was accepted to arrive at its consumer.
+/// How long `dev` waits, before it prints totals, for what was accepted to arrive at its consumer.
 pub const DEV_READ_BEHIND: Duration = Duration::from_secs(5);
+/// How often `dev` looks into the ledger while it waits for that.
+pub const DEV_GLANCE: Duration = Duration::from_millis(20);

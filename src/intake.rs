@@ -16,13 +16,13 @@ use crate::clock::Clock;
 use crate::delivery::{Body, Head, Peer, RequestId};
 use crate::event::SourceName;
 use crate::journal::{AppendError, Journal, Journaled};
-use crate::normalize::normalize;
+use crate::normalize::{Unreadable, normalize};
 use crate::outcome::Outcome;
 use crate::providers::Provider;
 use crate::scrub::{Boundary, Clean};
 use crate::telemetry::SourceMeters;
 use crate::throttle::{Rate, SourceRate};
-use crate::verify::{Authentic, Claim, Refusal, Scheme, Verified, Verifier};
+use crate::verify::{Authentic, Claim, Refusal, Scheme, Verifier};
 
 mod log;
 
@@ -134,8 +134,10 @@ impl Intake {
             Ok(room) => room,
             Err(outcome) => return self.end(source, outcome, None, caller),
         };
-        let clean = self.clean(source, &verified);
-        self.keep(source, clean, caller).await
+        let normalized = normalize(&verified, source.provider.name, source.provider.dialect);
+        let unreadable = normalized.unreadable();
+        let clean = source.boundary.scrub(normalized);
+        self.keep(source, clean, unreadable, caller).await
     }
 
     /// Says that a delivery was turned away before it came here.
@@ -172,31 +174,32 @@ impl Intake {
         }
     }
 
-    fn clean(&self, source: &Source, verified: &Verified) -> Clean {
-        let normalized = normalize(verified, source.provider.name, source.provider.dialect);
-        let clean = source.boundary.scrub(normalized);
-        for (rule, count) in clean.removed() {
-            source.meters.removed(rule, *count);
-        }
-        clean
-    }
-
-    async fn keep(&self, source: &Source, clean: Clean, caller: &Caller) -> Outcome {
+    async fn keep(
+        &self,
+        source: &Source,
+        clean: Clean,
+        unreadable: Option<Unreadable>,
+        caller: &Caller,
+    ) -> Outcome {
         let (id, kind, reason, received) =
             (clean.id(), clean.kind(), clean.reason(), clean.received());
+        let removed = clean.removed().to_vec();
         let (outcome, sequence) = match self.journal.append(clean).await {
-            Ok(Journaled::Fresh { sequence }) if reason.is_some() => {
-                (Outcome::Quarantined(id), Some(sequence))
+            Ok(Journaled::Fresh { sequence }) => {
+                source.meters.last_event.set(received.seconds());
+                for (rule, count) in removed {
+                    source.meters.removed(rule, count);
+                }
+                let quarantined = reason.map(|_| Outcome::Quarantined(id));
+                (quarantined.unwrap_or(Outcome::Accepted(id)), Some(sequence))
             }
-            Ok(Journaled::Fresh { sequence }) => (Outcome::Accepted(id), Some(sequence)),
             Ok(Journaled::Duplicate) => (Outcome::Duplicate(id), None),
             Err(error) => {
                 let outcome = not_kept(error);
                 return self.end(source, outcome, Some(why(error)), caller);
             }
         };
-        source.meters.last_event.set(received.seconds());
-        let taken = Taken { kind, reason, sequence };
+        let taken = Taken { kind, reason, unreadable, sequence };
         self.log.taken(&source.name, &outcome, &taken, caller);
         outcome
     }

@@ -88,7 +88,17 @@ struct Failures {
     budget: Bucket,
     last: Duration,
     narrowed_until: Duration,
-    places: Option<Arc<Semaphore>>,
+    places: Option<Places>,
+}
+
+/// The places that the bodies of a narrowed address share. Two sets, so that large bodies that come
+/// slowly hold up no small one that is whole.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// For a large body while it is read.
+    pub reading: Arc<Semaphore>,
+    /// For a body that is whole, until its signature is judged.
+    pub verifying: Arc<Semaphore>,
 }
 
 impl Peers {
@@ -117,7 +127,7 @@ impl Peers {
     }
 
     /// The places that the bodies of a narrowed address share; `None` while it is not narrowed.
-    pub fn narrowed(&self, peer: Peer) -> Option<Arc<Semaphore>> {
+    pub fn narrowed(&self, peer: Peer) -> Option<Places> {
         let now = self.clock.steady();
         if nanos(now) >= self.narrowed_until.load(Ordering::Relaxed) {
             return None;
@@ -191,17 +201,26 @@ impl Failures {
 
     /// The same places for as long as the address is known, so that a second narrowing does not
     /// add to bodies that still hold places of the first.
-    fn places(&mut self) -> Arc<Semaphore> {
-        let places = self.places.get_or_insert_with(|| Arc::new(Semaphore::new(NARROWED_BODIES)));
-        Arc::clone(places)
+    fn places(&mut self) -> Places {
+        self.places.get_or_insert_with(Places::new).clone()
     }
 
     /// Whether a new record would be the same: budget whole, not narrowed, no place held.
     fn forgotten(&self, now: Duration) -> bool {
-        let held = |places: &Arc<Semaphore>| Arc::strong_count(places) > 1;
         now.saturating_sub(self.last) >= RECOVERY
             && now >= self.narrowed_until
-            && !self.places.as_ref().is_some_and(held)
+            && !self.places.as_ref().is_some_and(Places::held)
+    }
+}
+
+impl Places {
+    fn new() -> Self {
+        let places = || Arc::new(Semaphore::new(NARROWED_BODIES));
+        Self { reading: places(), verifying: places() }
+    }
+
+    fn held(&self) -> bool {
+        [&self.reading, &self.verifying].iter().any(|places| Arc::strong_count(places) > 1)
     }
 }
 
@@ -269,7 +288,8 @@ mod tests {
         assert!(peers.narrowed(peer(1)).is_none());
         fail(&peers, peer(1), 1);
         let places = peers.narrowed(peer(1)).unwrap();
-        assert_eq!(places.available_permits(), NARROWED_BODIES);
+        assert_eq!(places.reading.available_permits(), NARROWED_BODIES);
+        assert_eq!(places.verifying.available_permits(), NARROWED_BODIES);
         assert!(peers.narrowed(peer(2)).is_none());
     }
 
@@ -314,13 +334,14 @@ mod tests {
         let peers = Peers::new(clock.clone());
         fail(&peers, peer(1), PEER_FAILURES_BURST + 1);
         let places = peers.narrowed(peer(1)).unwrap();
-        let held = Arc::clone(&places).try_acquire_many_owned(3).unwrap();
+        let held = Arc::clone(&places.verifying).try_acquire_many_owned(3).unwrap();
         drop(places);
         clock.advance(PEER_NARROWED_FOR);
         peers.sweep();
         fail(&peers, peer(1), PEER_FAILURES_BURST + 1);
         let places = peers.narrowed(peer(1)).unwrap();
-        assert_eq!(places.available_permits(), NARROWED_BODIES - 3);
+        assert_eq!(places.verifying.available_permits(), NARROWED_BODIES - 3);
+        assert_eq!(places.reading.available_permits(), NARROWED_BODIES);
         drop((held, places));
         clock.advance(PEER_NARROWED_FOR);
         peers.sweep();
@@ -374,7 +395,8 @@ mod tests {
         // Beyond: one set of places for all.
         let one = peers.narrowed(peer(199_998)).unwrap();
         let other = peers.narrowed(peer(199_999)).unwrap();
-        assert!(Arc::ptr_eq(&one, &other) && !Arc::ptr_eq(&one, &alone));
+        assert!(Arc::ptr_eq(&one.reading, &other.reading));
+        assert!(!Arc::ptr_eq(&one.reading, &alone.reading));
 
         clock.advance(PEER_NARROWED_FOR);
         peers.sweep();

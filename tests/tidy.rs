@@ -120,8 +120,8 @@ fn rooms_import_only_rooms_before_them_on_the_road() {
             broken.push(format!("{}: room `{room}` is not in the import table", file.shown()));
             continue;
         };
-        for (number, line) in file.code_lines() {
-            for target in crate_paths(line) {
+        for (number, statement) in file.statements() {
+            for target in crate_paths(&statement) {
                 let known = MAY_IMPORT.iter().any(|(name, _)| *name == target);
                 if known && target != room && !allowed.contains(&target) {
                     broken.push(format!("{}:{number}: `{room}` imports `{target}`", file.shown()));
@@ -162,6 +162,48 @@ fn files_are_short_before_their_tests() {
         }
     }
     report(broken, "a file that does not fit in a head holds two ideas: part them");
+}
+
+#[test]
+fn nothing_stands_behind_the_tests() {
+    let files = source_files("src");
+    let broken = files.iter().filter_map(|file| {
+        let lines: Vec<_> = file.text.lines().collect();
+        let start = lines.iter().position(|line| *line == "#[cfg(test)]")?;
+        (!is_test_module(&lines[start + 1..])).then(|| format!("{}:{}", file.shown(), start + 1))
+    });
+    report(broken.collect(), "rules and readers stop where the tests begin: they come last");
+}
+
+/// Whether lines are one module and nothing else: `mod tests;`, or from `mod … {` to its `}`.
+fn is_test_module(lines: &[&str]) -> bool {
+    let ends = |line: &&str| !line.is_empty() && !line.starts_with([' ', '#', ')']);
+    let Some(at) = lines.iter().position(ends) else {
+        return false;
+    };
+    let (first, behind) = (lines[at].trim_start_matches("pub(super) "), &lines[at + 1..]);
+    let rest = match first.starts_with("mod ") && first.ends_with(" {") {
+        true => behind.iter().position(|line| *line == "}").map(|end| &behind[end + 1..]),
+        false => (first.starts_with("mod ") && first.ends_with(';')).then_some(behind),
+    };
+    rest.is_some_and(<[_]>::is_empty)
+}
+
+#[test]
+fn the_rules_see_what_they_should() {
+    assert_eq!(crate_paths("use crate::{a::B, c::{D, e}, f};"), ["a", "c", "f"]);
+    assert_eq!(crate_paths("crate::a::b(crate::c::D)"), ["a", "c"]);
+    let text = "use crate::{\n    // why\n    a::B,\n    c,\n};\nfn f() {}\n".to_owned();
+    let file = Source { path: root().join("src/x.rs"), text };
+    let statements: Vec<_> = file.statements().collect();
+    assert_eq!(crate_paths(&statements[0].1), ["a", "c"]);
+    assert_eq!(statements[1], (6, "fn f() {}".to_owned()));
+    assert!(is_test_module(&["mod tests;"]));
+    assert!(is_test_module(&["pub(super) mod tests {", "}"]));
+    assert!(is_test_module(&["#[allow(", "    x", ")]", "mod tests {", "    use x;", "}"]));
+    assert!(!is_test_module(&["mod tests;", "", "pub use x;"]));
+    assert!(!is_test_module(&["mod tests {", "}", "fn f() {}"]));
+    assert!(!is_test_module(&["use x;", "mod tests;"]));
 }
 
 #[test]
@@ -280,6 +322,20 @@ impl Source {
         let lines = (1..).zip(self.text.lines()).take_while(move |(number, _)| *number < end);
         lines.filter(|(_, line)| !line.trim_start().starts_with("//"))
     }
+
+    /// Lines of code, where a list of imports that is broken over several is one.
+    fn statements(&self) -> impl Iterator<Item = (usize, String)> {
+        let mut lines = self.code_lines();
+        std::iter::from_fn(move || {
+            let (number, line) = lines.next()?;
+            let mut statement = line.to_owned();
+            while line.contains("crate::{") && !statement.contains(';') {
+                let Some((_, more)) = lines.next() else { break };
+                statement += more;
+            }
+            Some((number, statement))
+        })
+    }
 }
 
 fn root() -> PathBuf {
@@ -314,18 +370,34 @@ fn room_of(path: &Path) -> Option<String> {
     (!matches!(first, "lib" | "main")).then(|| first.to_owned())
 }
 
-/// Every `room` of `crate::room` in a line, and of `crate::{room::…, room}`.
-fn crate_paths(line: &str) -> Vec<&str> {
+/// Every `room` of `crate::room` in a statement, and of `crate::{room::…, room}`.
+fn crate_paths(statement: &str) -> Vec<&str> {
     let mut found = Vec::new();
-    for (at, _) in line.match_indices("crate::") {
-        let rest = &line[at + "crate::".len()..];
-        if let Some(list) = rest.strip_prefix('{') {
-            found.extend(list.split(',').map(|part| identifier(part.trim_start())));
-        } else {
-            found.push(identifier(rest));
+    for (at, _) in statement.match_indices("crate::") {
+        let rest = &statement[at + "crate::".len()..];
+        match rest.strip_prefix('{') {
+            Some(list) => found.extend(items(list).map(identifier)),
+            None => found.push(identifier(rest)),
         }
     }
     found
+}
+
+/// The items of a list up to its closing brace; lists within it belong to their items.
+fn items(list: &str) -> impl Iterator<Item = &str> {
+    let mut depth = 1;
+    let end = list.find(|c| {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        depth == 0
+    });
+    let mut within = 0;
+    list[..end.unwrap_or(list.len())]
+        .split(move |c| {
+            within += i32::from(c == '{') - i32::from(c == '}');
+            c == ',' && within == 0
+        })
+        .map(str::trim_start)
+        .filter(|item| !item.is_empty())
 }
 
 fn identifier(text: &str) -> &str {

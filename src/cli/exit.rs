@@ -44,7 +44,9 @@ impl Failure {
             Self::Usage(text) | Self::ConfigurationShown(text) => {
                 writeln!(err, "hookgate: {text}")
             }
-            Self::Unreachable(error) | Self::Other(error) => writeln!(err, "hookgate: {error:#}"),
+            Self::Unreachable(error) | Self::Other(error) => {
+                writeln!(err, "hookgate: {}", told(error))
+            }
             Self::Configuration(path, mistakes) => {
                 let count = mistakes.each().len();
                 let plural = if count == 1 { "" } else { "s" };
@@ -65,5 +67,31 @@ impl From<clap::Error> for Failure {
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
         Self::Other(error)
+    }
+}
+
+/// The chain of causes, but none that has been said: most errors of ours hold their cause's text.
+fn told(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |said, cause| {
+        match (said.is_empty(), said.contains(&cause)) {
+            (true, _) => cause,
+            (false, true) => said,
+            (false, false) => format!("{said}: {cause}"),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::{Context, anyhow};
+
+    use super::*;
+
+    #[test]
+    fn a_cause_that_has_been_said_is_not_said_again() {
+        let error = Err::<(), _>(anyhow!("is in use"));
+        let error = error.context("the journal in j is in use").context("it does not run");
+        let told = told(&error.unwrap_err());
+        assert_eq!(told, "it does not run: the journal in j is in use");
     }
 }

@@ -110,6 +110,8 @@ fn gather(path: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
         }
     } else if path.is_file() {
         files.push(path.to_owned());
+    } else if path.try_exists().with_context(|| format!("cannot read {shown}"))? {
+        bail!("{shown} is not a file or folder");
     } else {
         bail!("{shown} does not exist");
     }
@@ -134,5 +136,12 @@ mod tests {
     fn a_file_without_an_empty_line_is_named() {
         let error = Fixture::parse(Path::new("x.http"), b"POST / HTTP/1.1\n").unwrap_err();
         assert!(error.to_string().contains("x.http"));
+    }
+
+    #[test]
+    fn what_is_no_file_or_folder_is_told_from_what_does_not_exist() {
+        let told = |path: &str| Fixture::read_all(&[path.into()]).unwrap_err().to_string();
+        assert_eq!(told("/dev/null"), "/dev/null is not a file or folder");
+        assert_eq!(told("/gone.http"), "/gone.http does not exist");
     }
 }

@@ -5,7 +5,6 @@
 //! reader who has gone away is no failure. A verb or option of a later version is known and says
 //! so, whatever stands behind it; its arguments are never repeated, for they may name a person.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -14,7 +13,7 @@ use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::clock::Clock;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Environment};
 use crate::providers::Providers;
 
 pub mod check_config;
@@ -166,15 +165,9 @@ fn later(what: &str) -> Failure {
 /// Reads a configuration with the environment laid over it.
 fn configured(path: &Path) -> Result<Config, Failure> {
     let now = Clock::system().now();
-    config::load(path, &environment(), &Providers::standard(), now)
+    let env = Environment::new(std::env::vars_os());
+    config::load(path, &env, &Providers::standard(), now)
         .map_err(|mistakes| Failure::Configuration(path.to_owned(), mistakes))
-}
-
-/// The environment, as far as it is text.
-fn environment() -> BTreeMap<String, String> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect()
 }
 
 /// A runtime for the verbs that speak over the network.

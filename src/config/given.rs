@@ -4,12 +4,12 @@
 //! inline is refused without being shown. Line breaks at its end are not part of a secret. Paths
 //! are below the configuration's folder unless absolute. These files are the only ones read here.
 
-use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use toml::Value;
 
+use super::Environment;
 use super::read::{Section, article};
 use crate::bounds::SECRET_FILE_BYTES_MAX;
 use crate::clock::Timestamp;
@@ -22,7 +22,7 @@ const FORM: &str = "write { env = \"VARIABLE\" } or { file = \"path\" }";
 /// Where secrets come from.
 pub(super) struct Givers<'a> {
     /// The environment.
-    pub(super) env: &'a BTreeMap<String, String>,
+    pub(super) env: &'a Environment,
     /// The configuration's folder.
     pub(super) folder: &'a Path,
 }
@@ -74,8 +74,11 @@ impl Givers<'_> {
             // Not shown: it may be the secret itself.
             return Err("env must be the name of a variable: letters, digits, _".to_owned());
         }
-        let text = self.env.get(name).map(|text| without_line_end(text));
+        let text = self.env.texts().get(name).map(|text| without_line_end(text));
         match text {
+            None if self.env.unreadable().contains(name) => {
+                Err(format!("the environment variable {name} is not UTF-8 text"))
+            }
             None => Err(format!("the environment variable {name} is not set")),
             Some("") => Err(format!("the environment variable {name} is empty")),
             Some(text) => Ok((name.to_owned(), Secret::new(text.as_bytes().to_vec()))),
@@ -169,11 +172,11 @@ mod tests {
         let path = folder.path().join("hookgate.toml");
         std::fs::write(&path, format!("{KAFKA}{keys}{secrets}[journal]\ndir = \"j\"\n")).unwrap();
         let now = Timestamp::from_millis(0);
-        let config = load(&path, &env(), &providers(), now).unwrap();
+        let config = load(&path, &env().into(), &providers(), now).unwrap();
         assert_eq!(config.keys.identity, crate::secret::Secret::new(vec![7; 32]));
         assert_eq!(config.sources[0].scheme.secret_labels(), ["old-secret"]);
         assert_eq!(config.journal.dir, folder.path().join("j"));
-        let gone = load(Path::new("/gone.toml"), &env(), &providers(), now).unwrap_err();
+        let gone = load(Path::new("/gone.toml"), &env().into(), &providers(), now).unwrap_err();
         assert_eq!(gone.to_string(), "/gone.toml: cannot be read: entity not found");
     }
 }

@@ -42,22 +42,20 @@ pub(super) fn kafka(
     let compression = section.choice("compression", &COMPRESSIONS);
     let create_topics = creation(&mut section);
     let report = section.report();
-    let before = report.count();
     let path = section.key("properties");
     let properties = properties(section.table("properties"), givers, tls);
     section.finish();
     let settings = Settings {
-        brokers: brokers?,
+        // Whether properties exist has nothing to do with where the brokers are.
+        brokers: brokers.clone().unwrap_or_else(|| "127.0.0.1:1".to_owned()),
         topic_prefix: prefix.unwrap_or("video").to_owned(),
         create_topics,
         compression: compression.unwrap_or("zstd").to_owned(),
         properties,
-        instance: instance?.clone(),
+        instance: instance.cloned().unwrap_or_else(|| InstanceName::new("unknown")),
     };
-    if report.count() == before {
-        tried(&settings, report, &path);
-    }
-    Some(settings)
+    tried(&settings, report, &path);
+    (brokers.is_some() && instance.is_some()).then_some(settings)
 }
 
 fn brokers(section: &mut Section<'_>) -> Option<String> {
@@ -210,16 +208,23 @@ fn tried(settings: &Settings, report: &Report, path: &str) {
     if settings.properties.is_empty() {
         return;
     }
+    let mistake = |name: &str, rule: &str| {
+        let path = join(path, name);
+        // What was refused with a better reason is not refused twice.
+        if !report.has_mistake_at(&path) {
+            report.mistake(&path, rule);
+        }
+    };
     for error in publish::check(settings) {
         match &error {
             SettingsError::UnknownProperty(name) => {
                 let rule = "is not a property of librdkafka; see its CONFIGURATION.md";
-                report.mistake(&join(path, name), rule);
+                mistake(name, rule);
             }
             SettingsError::BadValue(name) => {
                 let rule = "has a value that librdkafka refuses (not shown); see its \
                      CONFIGURATION.md";
-                report.mistake(&join(path, name), rule);
+                mistake(name, rule);
             }
             SettingsError::Contradiction(_) | SettingsError::Promise { .. } => {
                 report.warning(path, error.to_string());
@@ -341,6 +346,11 @@ mod tests {
         let value = "\"linger.ms\" = \"canary\"";
         let says = "has a value that librdkafka refuses (not shown)";
         mistake(&text(value), "kafka.properties.\"linger.ms\": ", says);
+        let beside = text("acks = 0, \"nonexistent.thing\" = 1").replace("k:9092", "k");
+        let lines = mistakes(&beside);
+        assert_eq!(lines.len(), 3, "{lines:#?}");
+        assert!(lines[1].starts_with("kafka.properties.acks: is refused"), "{lines:#?}");
+        assert!(lines[2].starts_with("kafka.properties.\"nonexistent.thing\": is not a"));
         // PLAIN without a user name.
         let apart = "\"security.protocol\" = \"SASL_PLAINTEXT\", \"sasl.mechanism\" = \"PLAIN\"";
         let config = good(&text(apart));

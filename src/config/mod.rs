@@ -16,6 +16,7 @@ use crate::providers::{Provider, Providers};
 use crate::{publish, scrub, throttle, verify};
 
 mod check;
+mod environment;
 mod given;
 mod kafka;
 mod rate;
@@ -24,6 +25,8 @@ mod read;
 mod server;
 mod source;
 mod unit;
+
+pub use environment::Environment;
 
 /// The documented default configuration: every key, its default, and what is not yet built.
 pub const DEFAULTS: &str = include_str!("default.toml");
@@ -163,7 +166,7 @@ impl fmt::Display for Mistakes {
 /// Every mistake at once, a file that cannot be read among them.
 pub fn load(
     path: &Path,
-    env: &BTreeMap<String, String>,
+    env: &Environment,
     providers: &Providers,
     now: Timestamp,
 ) -> Result<Config, Mistakes> {
@@ -175,7 +178,7 @@ pub fn load(
         }])
     })?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    parse(&text, folder, env, providers, now)
+    parse_for(cfg!(feature = "tls"), &text, folder, env, providers, now, |_| {})
 }
 
 /// The same from text; files it names lie below `folder` unless they are absolute.
@@ -189,15 +192,15 @@ pub fn parse(
     providers: &Providers,
     now: Timestamp,
 ) -> Result<Config, Mistakes> {
-    let tls = cfg!(feature = "tls");
-    parse_for(tls, text, folder, env, providers, now, |_| {})
+    let env = Environment::from(env.clone());
+    parse_for(cfg!(feature = "tls"), text, folder, &env, providers, now, |_| {})
 }
 
 fn parse_for(
     tls: bool,
     text: &str,
     folder: &Path,
-    env: &BTreeMap<String, String>,
+    env: &Environment,
     providers: &Providers,
     now: Timestamp,
     seen: impl FnOnce(&read::Report),

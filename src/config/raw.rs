@@ -6,12 +6,10 @@
 //! text is that; anything else is text. A syntax error is told by line and column, never by
 //! quoting the line: a secret may stand there against all rules.
 
-use std::collections::BTreeMap;
-
 use toml::de::DeTable;
 use toml::{Table, Value};
 
-use super::Mistake;
+use super::{Environment, Mistake};
 
 const PREFIX: &str = "HOOKGATE__";
 
@@ -47,8 +45,9 @@ pub(super) fn read(text: &str) -> Result<Table, Vec<Mistake>> {
 }
 
 /// Lays the environment over the tables. Variables that fit nowhere are mistakes.
-pub(super) fn overlay(mut table: Table, env: &BTreeMap<String, String>) -> (Raw, Vec<Mistake>) {
+pub(super) fn overlay(mut table: Table, env: &Environment) -> (Raw, Vec<Mistake>) {
     let mut laid = env
+        .texts()
         .iter()
         .filter_map(|(name, value)| Some((name, name.strip_prefix(PREFIX)?, value)))
         .map(|(name, path, value)| (steps(&path.to_ascii_lowercase()), name, value))
@@ -59,7 +58,14 @@ pub(super) fn overlay(mut table: Table, env: &BTreeMap<String, String>) -> (Raw,
         steps.iter().map(order).collect::<Vec<_>>()
     });
     let mut origins = Vec::new();
-    let mut mistakes = Vec::new();
+    let unreadable = env.unreadable().iter().filter(|name| name.starts_with(PREFIX));
+    let mut mistakes: Vec<Mistake> = unreadable
+        .map(|name| Mistake {
+            key: name.clone(),
+            value: None,
+            rule: "is not UTF-8 text (not shown); write it as text".to_owned(),
+        })
+        .collect();
     for (steps, name, value) in laid {
         let path = shown_path(&steps);
         match place(&mut table, &steps, value_of(value)) {
@@ -172,8 +178,8 @@ mod tests {
     use super::*;
 
     fn laid(text: &str, env: &[(&str, &str)]) -> (Raw, Vec<Mistake>) {
-        let env = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        overlay(read(text).unwrap(), &env)
+        let env = env.iter().map(|(k, v)| (k.into(), v.into()));
+        overlay(read(text).unwrap(), &Environment::new(env))
     }
 
     #[test]

@@ -30,7 +30,10 @@ pub(super) fn server(mut section: Section<'_>) -> Option<Server> {
     ];
     let [drain_grace, drain_deadline] =
         drain.map(|(key, default)| section.duration(key).unwrap_or(default));
-    if drain_grace >= drain_deadline {
+    let report = section.report();
+    let unread = drain.iter().any(|(key, _)| report.has_mistake_at(&section.key(key)));
+    // A default is not held against what could not be read.
+    if !unread && drain_grace >= drain_deadline {
         section.report().wrong(
             &section.key("drain_grace"),
             &unit::shown(drain_grace),
@@ -39,7 +42,8 @@ pub(super) fn server(mut section: Section<'_>) -> Option<Server> {
                 unit::shown(drain_deadline)
             ),
         );
-    } else if drain_deadline > bounds::DRAIN_DEADLINE_LIMIT {
+    }
+    if drain_deadline > bounds::DRAIN_DEADLINE_LIMIT {
         let limit = unit::shown(bounds::DRAIN_DEADLINE_LIMIT);
         let rule = format!("must not be longer than {limit}");
         let shown = unit::shown(drain_deadline);
@@ -66,10 +70,13 @@ pub(super) fn admin(mut section: Section<'_>, public: Option<SocketAddr>) -> Adm
              listener are not built yet";
         section.report().wrong(&section.key("listen"), &shown, rule);
     }
-    let same = public.is_some_and(|public| {
-        let meets = public.ip().is_unspecified() || public.ip() == listen.ip();
-        public.port() != 0 && public.port() == listen.port() && meets
-    });
+    let known = |key: &str| !section.report().has_mistake_at(key);
+    let both = known("server.listen") && known(&section.key("listen"));
+    let same = both
+        && public.is_some_and(|public| {
+            let meets = public.ip().is_unspecified() || public.ip() == listen.ip();
+            public.port() != 0 && public.port() == listen.port() && meets
+        });
     if same {
         let rule = "is taken by server.listen; give the two listeners different ports";
         section.report().wrong(&section.key("listen"), &shown, rule);
@@ -188,6 +195,14 @@ mod tests {
         let text = |server: &str| format!("{server}\n{}", source(""));
         let grace = "[server]\ndrain_grace = \"30s\"";
         mistake(&text(grace), "server.drain_grace = \"30s\"", "shorter than drain_deadline (20s)");
+        for unread in [
+            "[server]\ndrain_grace = \"banana\"\ndrain_deadline = \"5s\"",
+            "[server]\ndrain_grace = \"1h\"\ndrain_deadline = \"banana\"",
+        ] {
+            mistake(&text(unread), "server.drain_", " = \"banana\": must be a duration");
+        }
+        let unread = "[server]\nlisten = \"banana\"\n[admin]\nlisten = \"127.0.0.1:8080\"";
+        mistake(&text(unread), "server.listen = \"banana\"", "must be an address");
         let meet = "[server]\nlisten = \"0.0.0.0:9080\"";
         mistake(&text(meet), "admin.listen = \"127.0.0.1:9080\"", "is taken by server.listen");
         let free = "[server]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"";

@@ -153,8 +153,8 @@ fn scheme(
     provider: Option<&Provider>,
     desk: &Desk<'_>,
 ) -> Option<Box<dyn Scheme>> {
-    let credentials = credentials(section, &desk.givers);
-    let ready = (provider?.build)(credentials?, desk.now);
+    let (credentials, unread) = credentials(section, &desk.givers);
+    let ready = (provider?.build)(credentials, desk.now);
     let report = section.report();
     match ready {
         Ok(ready) => {
@@ -164,18 +164,19 @@ fn scheme(
             Some(ready.scheme)
         }
         Err(mistakes) => {
-            for mistake in mistakes {
-                report.mistake(&section.below(&mistake.key), mistake.rule);
+            // That something lacks is no news where it could not be read.
+            for mistake in mistakes.iter().filter(|m| !unread.contains(&m.key.as_str())) {
+                report.mistake(&section.below(&mistake.key), &*mistake.rule);
             }
             None
         }
     }
 }
 
-/// `None` if something in them was wrong: the scheme would only complain about what follows.
-fn credentials(section: &mut Section<'_>, givers: &Givers<'_>) -> Option<Credentials> {
+/// What could be read, so that the scheme judges the rest even beside a mistake; and the lists that
+/// are empty only because nothing in them could be.
+fn credentials(section: &mut Section<'_>, givers: &Givers<'_>) -> (Credentials, Vec<&'static str>) {
     let report = section.report();
-    let before = report.count();
     let most = bounds::SECRETS_PER_SOURCE_MAX;
     let mut credentials = Credentials {
         scheme: section.text("scheme").map(str::to_owned),
@@ -183,20 +184,31 @@ fn credentials(section: &mut Section<'_>, givers: &Givers<'_>) -> Option<Credent
         max_age: max_age(section),
         ..Credentials::default()
     };
+    // The flag excuses a source without secrets; so does one that cannot be read.
+    let excused = report.has_mistake_at(&section.key("awaiting_secret"));
+    let before = report.count();
     let secrets = section.items("secrets");
     for (path, value) in secrets.iter().take(most) {
         let secret = givers.secret(path, value, section, true);
         credentials.secrets.extend(secret);
     }
+    let lost_secrets = excused || report.count() > before;
+    let before = report.count();
     let keys = section.tables("keys");
-    if secrets.len() > most || keys.len() > most {
-        let rule = format!("has more than {most} secrets or keys");
-        report.mistake(section.path(), rule);
-    }
+    let too_many = secrets.len() > most || keys.len() > most;
     for pair in keys.into_iter().take(most) {
         credentials.keys.extend(key_pair(pair, givers));
     }
-    (report.count() == before).then_some(credentials)
+    let lost_keys = report.count() > before;
+    if too_many {
+        let rule = format!("has more than {most} secrets or keys");
+        report.mistake(section.path(), rule);
+    }
+    let unread = [
+        ("secrets", lost_secrets && credentials.secrets.is_empty()),
+        ("keys", lost_keys && credentials.keys.is_empty()),
+    ];
+    (credentials, unread.into_iter().filter_map(|(key, lost)| lost.then_some(key)).collect())
 }
 
 fn key_pair(mut pair: Section<'_>, givers: &Givers<'_>) -> Option<ApiKey> {
@@ -222,7 +234,9 @@ fn max_age(section: &mut Section<'_>) -> MaxAge {
         "off" => Some(MaxAge::Off),
         _ => super::unit::duration(text).filter(|age| !age.is_zero()).map(MaxAge::Within),
     });
-    age.unwrap_or_default()
+    // One that cannot be read is one all the same, where none may stand.
+    let written = section.value("signature_max_age").is_some();
+    age.unwrap_or(if written { MaxAge::Off } else { MaxAge::Default })
 }
 
 fn later(section: &mut Section<'_>) {
@@ -357,6 +371,15 @@ mod tests {
         mistake(&source(huge), "source[0].room_name = ", "size limit");
         let long = format!("room_name = '^{}$'", "a".repeat(1_100));
         mistake(&source(&long), "source[0].room_name: ", "longer than 1024 bytes");
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_read_hides_no_mistake_of_the_scheme() {
+        let age = "signature_max_age = \"banana\"\nscheme = \"wrong\"";
+        let lines = mistakes(&source(age));
+        assert_eq!(lines.len(), 2, "{lines:#?}");
+        assert!(lines[0].starts_with("source[0].signature_max_age = \"banana\": must be"));
+        assert_eq!(lines[1], "source[0].scheme: is wrong");
     }
 
     #[test]

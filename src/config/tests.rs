@@ -90,6 +90,10 @@ pub(super) fn with(
     text: &str,
     env: &BTreeMap<String, String>,
 ) -> Result<Config, Mistakes> {
+    within(tls, text, &env.clone().into())
+}
+
+pub(super) fn within(tls: bool, text: &str, env: &Environment) -> Result<Config, Mistakes> {
     let now = Timestamp::from_millis(1_795_168_800_000);
     parse_for(tls, text, Path::new("/nowhere"), env, &providers(), now, |_| {})
 }
@@ -153,7 +157,7 @@ fn the_documented_defaults_name_every_key_that_is_known() {
     let now = Timestamp::from_millis(0);
     let folder = Path::new("/");
     let seen = |report: &read::Report| known.extend(report.known().iter().cloned());
-    parse_for(true, DEFAULTS, folder, &env(), &providers(), now, seen).unwrap();
+    parse_for(true, DEFAULTS, folder, &env().into(), &providers(), now, seen).unwrap();
     assert!(known.len() > 40, "{known:?}");
     for path in known {
         let key = path.rsplit('.').next().unwrap();

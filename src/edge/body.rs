@@ -1,12 +1,17 @@
 //! Reads a body within its cap, its deadline, its pace and the room there is.
+//!
+//! Room is taken for what has come, never for what a length promises: a head costs no bytes. What
+//! is beyond a small body draws on the common room alone, so that large bodies, whoever sends them,
+//! leave each source the part that is kept back for its small ones.
 
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Body as Incoming;
 use tokio::time::timeout;
 
+use crate::bounds::NARROWED_SMALL_BODY_BYTES;
 use crate::clock::Clock;
 use crate::delivery::Body;
 use crate::outcome::Outcome;
@@ -26,64 +31,183 @@ pub(super) struct Pace {
     pub(super) per_second: u64,
 }
 
-/// Reads a body. `room` holds what its length said, and grows where it said nothing. The error is
-/// how the delivery ends.
-pub(super) async fn read(
-    body: Incoming,
+/// A body on its way in. The errors are how the delivery ends.
+pub(super) struct Reading<B> {
+    body: B,
     pace: Pace,
-    room: &mut Share,
-    clock: &Clock,
-) -> Result<Body, Outcome> {
-    let reading = timeout(pace.within, collect(body, pace, room, clock));
-    let bytes = reading.await.unwrap_or(Err(Outcome::Timeout))?;
-    Body::new(bytes, pace.cap).map_err(|_too_large| Outcome::TooLarge)
+    room: Share,
+    clock: Clock,
+    /// The time it was read; what it waited between is not its sender's fault.
+    spent: Duration,
+    first: Bytes,
+    all: BytesMut,
+    whole: bool,
 }
 
-async fn collect(
-    mut body: Incoming,
-    pace: Pace,
-    room: &mut Share,
-    clock: &Clock,
-) -> Result<Bytes, Outcome> {
-    let said = body.size_hint().exact();
-    let began = clock.steady();
-    let mut first = Bytes::new();
-    let mut all = BytesMut::new();
-    loop {
-        let here = first.len() + all.len();
-        let left = patience(pace, here).saturating_sub(clock.steady().saturating_sub(began));
-        let frame = match timeout(left, body.frame()).await {
+impl<B: Incoming<Data = Bytes> + Unpin> Reading<B> {
+    /// Nothing has been read yet. `room` grows by what comes.
+    pub(super) fn new(body: B, pace: Pace, room: Share, clock: Clock) -> Self {
+        Self {
+            body,
+            pace,
+            room,
+            clock,
+            spent: Duration::ZERO,
+            first: Bytes::new(),
+            all: BytesMut::new(),
+            whole: false,
+        }
+    }
+
+    /// Reads until the body is whole or larger than this; whether it is whole.
+    pub(super) async fn up_to(&mut self, bytes: usize) -> Result<bool, Outcome> {
+        let began = self.clock.steady();
+        let left = self.pace.within.saturating_sub(self.spent);
+        let read = timeout(left, async {
+            while !self.whole && self.here() <= bytes {
+                self.next(began).await?;
+            }
+            Ok(())
+        });
+        read.await.unwrap_or(Err(Outcome::Timeout))?;
+        self.spent += self.clock.steady().saturating_sub(began);
+        Ok(self.whole)
+    }
+
+    /// Reads the rest.
+    pub(super) async fn whole(mut self) -> Result<(Body, Share), Outcome> {
+        self.up_to(self.pace.cap).await?;
+        let bytes = if self.all.is_empty() { self.first } else { self.all.freeze() };
+        let body = Body::new(bytes, self.pace.cap).map_err(|_too_large| Outcome::TooLarge)?;
+        Ok((body, self.room))
+    }
+
+    fn here(&self) -> usize {
+        self.first.len() + self.all.len()
+    }
+
+    async fn next(&mut self, began: Duration) -> Result<(), Outcome> {
+        let spent = self.spent + self.clock.steady().saturating_sub(began);
+        let left = patience(self.pace, self.here()).saturating_sub(spent);
+        match timeout(left, self.body.frame()).await {
             Err(_elapsed) => return Err(Outcome::Timeout),
             Ok(Some(Err(_cut_off))) => return Err(Outcome::BadRequest),
-            Ok(Some(Ok(frame))) => frame,
-            Ok(None) => break,
-        };
-        let Ok(data) = frame.into_data() else {
-            continue;
-        };
-        if here + data.len() > pace.cap {
+            Ok(Some(Ok(frame))) => {
+                if let Ok(data) = frame.into_data() {
+                    self.add(data)?;
+                }
+            }
+            Ok(None) => self.whole = true,
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, data: Bytes) -> Result<(), Outcome> {
+        let (here, more) = (self.here(), data.len());
+        if here + more > self.pace.cap {
             return Err(Outcome::TooLarge);
         }
-        if said.is_none() && !room.grow(data.len()) {
+        let small = more.min(NARROWED_SMALL_BODY_BYTES.saturating_sub(here));
+        if !self.room.grow(small) || !self.room.grow_from_common(more - small) {
             return Err(Outcome::Overloaded);
         }
         if here == 0 {
             // A body in one piece, as most are, is not copied.
-            first = data;
-        } else {
-            if all.is_empty() {
-                let expected = said.and_then(|said| usize::try_from(said).ok()).unwrap_or(0);
-                all.reserve(expected.max(here + data.len()));
-                all.extend_from_slice(&std::mem::take(&mut first));
-            }
-            all.extend_from_slice(&data);
+            self.first = data;
+            return Ok(());
         }
+        if self.all.capacity() < here + more {
+            // By doubling, so that memory too follows what has come.
+            let roomy = (2 * here).max(here + more).min(self.pace.cap);
+            self.all.reserve(roomy - self.all.len());
+        }
+        self.all.extend_from_slice(&std::mem::take(&mut self.first));
+        self.all.extend_from_slice(&data);
+        Ok(())
     }
-    Ok(if all.is_empty() { first } else { all.freeze() })
 }
 
 /// When so many bytes are too few, counted from the end of the head.
 fn patience(pace: Pace, here: usize) -> Duration {
     let earned = Duration::from_secs_f64(here as f64 / pace.per_second.max(1) as f64);
     earned.max(pace.grace)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::convert::Infallible;
+    use std::pin::Pin;
+    use std::sync::Arc;
+    use std::task::{Context, Poll};
+
+    use hyper::body::Frame;
+
+    use super::super::shares::Shares;
+    use super::*;
+    use crate::clock::Timestamp;
+
+    const KIB: usize = 1024;
+
+    /// A body in these pieces.
+    struct Pieces(VecDeque<usize>);
+
+    impl Incoming for Pieces {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            let piece = self.0.pop_front();
+            Poll::Ready(piece.map(|size| Ok(Frame::data(vec![b'x'; size].into()))))
+        }
+    }
+
+    fn reading(pieces: &[usize], shares: &Arc<Shares>) -> Reading<Pieces> {
+        let pace = Pace {
+            cap: 256 * KIB,
+            within: Duration::from_secs(30),
+            grace: Duration::from_secs(5),
+            per_second: 1,
+        };
+        let room = shares.take(0, 0).unwrap();
+        let clock = Clock::manual(Timestamp::from_millis(0));
+        Reading::new(Pieces(pieces.iter().copied().collect()), pace, room, clock)
+    }
+
+    #[tokio::test]
+    async fn a_body_holds_as_much_room_as_has_come_until_it_is_dropped() {
+        let shares = Arc::new(Shares::new(100 * KIB, 0, 1));
+        let mut first = reading(&[40 * KIB, 40 * KIB, 10 * KIB], &shares);
+        assert_eq!(first.up_to(60 * KIB).await, Ok(false));
+        let second = reading(&[10 * KIB, 20 * KIB], &shares).whole();
+        assert_eq!(second.await.err(), Some(Outcome::Overloaded));
+        let (_body, room) = first.whole().await.unwrap();
+        assert!(shares.take(0, 11 * KIB).is_none());
+        drop(room);
+        assert!(shares.take(0, 100 * KIB).is_some());
+    }
+
+    #[tokio::test]
+    async fn large_bodies_leave_a_source_what_is_kept_for_its_small_ones() {
+        let shares = Arc::new(Shares::new(200 * KIB, 100 * KIB, 1));
+        let large = reading(&[32 * KIB; 6], &shares).whole();
+        assert_eq!(large.await.err(), Some(Outcome::Overloaded));
+        let held = shares.take(0, 100 * KIB).unwrap();
+        assert!(reading(&[64 * KIB], &shares).whole().await.is_ok());
+        drop(held);
+        assert!(reading(&[100 * KIB, 50 * KIB], &shares).whole().await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_body_over_its_cap_ends_whatever_its_pieces() {
+        let shares = Arc::new(Shares::new(KIB * KIB, 0, 1));
+        for pieces in [&[256 * KIB + 1][..], &[1, 256 * KIB], &[200 * KIB, 56 * KIB, 1]] {
+            let read = reading(pieces, &shares).whole().await;
+            assert_eq!(read.err(), Some(Outcome::TooLarge));
+        }
+        assert!(reading(&[200 * KIB, 56 * KIB], &shares).whole().await.is_ok());
+    }
 }

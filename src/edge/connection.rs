@@ -52,6 +52,7 @@ pub(super) async fn accept(listener: Listener, door: Arc<Door>, mut phase: watch
 /// Gives a connection a place and a task of its own.
 fn welcome(stream: TcpStream, from: SocketAddr, door: &Arc<Door>) {
     let Some(guest) = door.lobby().enter().map(Arc::new) else {
+        unserved(door, from, &Outcome::Overloaded);
         return;
     };
     let (door, line) = (door.clone(), guest.line().clone());
@@ -95,14 +96,20 @@ async fn part(socket: Socket, door: &Door, from: SocketAddr) {
         Some(Over::Slow) => Outcome::Timeout,
         Some(Over::Gone | Over::Broken) | None => return socket.part(None).await,
     };
+    let request_id = unserved(door, from, &outcome);
+    let refused = outcome != Outcome::Timeout;
+    let words = refused.then(|| last_words(&outcome, &request_id));
+    socket.part(words).await;
+}
+
+/// Counts and logs what ended before it was a request.
+fn unserved(door: &Door, from: SocketAddr, outcome: &Outcome) -> RequestId {
     let caller = Caller {
         request_id: RequestId::fresh(rand::random()),
         peer: Peer::new(from.ip()),
         since: door.clock().steady(),
     };
-    door.meters_of_unknown().ended(&outcome);
-    door.intake.turned_away(None, &outcome, &caller);
-    let refused = outcome != Outcome::Timeout;
-    let words = refused.then(|| last_words(&outcome, &caller.request_id));
-    socket.part(words).await;
+    door.meters_of_unknown().ended(outcome);
+    door.intake.turned_away(None, outcome, &caller);
+    caller.request_id
 }

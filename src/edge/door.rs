@@ -51,7 +51,10 @@ impl Door {
         let count = behind.sources.len();
         let proven = CONNECTIONS_MAX - UNPROVEN_CONNECTIONS_MAX;
         let proven = Shares::new(proven, CONNECTIONS_RESERVED_PER_SOURCE, count);
-        let bytes_kept = limits.body_bytes_reserved.max(settings.body_max);
+        // At least half is common, and one body of the largest size fits: large bodies have no
+        // other room.
+        let bytes_kept = limits.body_bytes_reserved.min(limits.body_bytes / 2 / count.max(1));
+        let bytes = limits.body_bytes.max(bytes_kept * count + settings.body_max);
         let paths = behind.sources.iter().enumerate();
         let routes = paths
             .flat_map(|(place, routed)| routed.paths.iter().map(move |path| (path.clone(), place)))
@@ -62,7 +65,7 @@ impl Door {
             proxies: Proxies::new(settings.trusted_proxies),
             body_max: settings.body_max,
             bodies: Arc::new(Shares::new(limits.bodies, limits.bodies_reserved, count)),
-            body_bytes: Arc::new(Shares::new(limits.body_bytes, bytes_kept, count)),
+            body_bytes: Arc::new(Shares::new(bytes, bytes_kept, count)),
             sources: behind.sources.into_iter().map(|routed| routed.source).collect(),
             routes,
             lobby: Arc::new(Lobby::new(limits.unproven_connections, proven)),

@@ -27,7 +27,7 @@ use crate::verify::{Claim, Manners};
 
 use super::Phase;
 use super::answer::{self, Answer, STRANGER};
-use super::body::{self, Pace};
+use super::body::{Pace, Reading};
 use super::door::Door;
 use super::lobby::Guest;
 use super::shares::Share;
@@ -124,6 +124,7 @@ impl Post {
             Ok(received) => self.hand_over(claim, received, ending).await,
             Err(outcome) => {
                 self.turned_away(&outcome);
+                self.failed(&outcome);
                 ending.told(&outcome);
                 self.guest.line().leave_unread();
                 (outcome, true)
@@ -166,20 +167,13 @@ impl Post {
         head
     }
 
-    /// Reads the body, within the room there is. A narrowed address has few places: a large body
-    /// takes one before it is read, a small one after, so that slow ones hold up nobody.
+    /// Reads the body, within the room there is. A narrowed address has few places: one to read a
+    /// body once it is known to be large, another for each body that is whole.
     async fn receive(&self, body: Incoming) -> Result<Received, Outcome> {
         let (door, limits) = (&self.door, self.door.limits());
-        let length = body.size_hint().exact().and_then(|length| usize::try_from(length).ok());
         let count = door.bodies.take(self.place, 1).ok_or(Outcome::Overloaded)?;
-        let bytes = door.body_bytes.take(self.place, length.unwrap_or(0));
-        let mut bytes = bytes.ok_or(Outcome::Overloaded)?;
+        let bytes = door.body_bytes.take(self.place, 0).ok_or(Outcome::Overloaded)?;
         let places = door.peers.narrowed(self.caller.peer);
-        let small = length.is_some_and(|length| length <= NARROWED_SMALL_BODY_BYTES);
-        let mut narrowed = None;
-        if let Some(places) = places.as_ref().filter(|_| !small) {
-            narrowed = Some(self.wait_for(places).await?);
-        }
         let pace = Pace {
             cap: door.body_max,
             within: match places {
@@ -189,10 +183,18 @@ impl Post {
             grace: limits.body_rate_grace,
             per_second: BODY_BYTES_PER_SECOND_MIN,
         };
-        let body = body::read(body, pace, &mut bytes, door.clock()).await?;
-        if let Some(places) = places.as_ref().filter(|_| narrowed.is_none()) {
-            narrowed = Some(self.wait_for(places).await?);
+        let large = body.size_hint().lower() > NARROWED_SMALL_BODY_BYTES as u64;
+        let mut reading = Reading::new(body, pace, bytes, door.clock().clone());
+        let Some(places) = places else {
+            let (body, bytes) = reading.whole().await?;
+            return Ok(Received { body, room: (count, bytes), narrowed: None });
+        };
+        let mut _to_read = None;
+        if large || !reading.up_to(NARROWED_SMALL_BODY_BYTES).await? {
+            _to_read = Some(self.wait_for(&places.reading).await?);
         }
+        let (body, bytes) = reading.whole().await?;
+        let narrowed = Some(self.wait_for(&places.verifying).await?);
         Ok(Received { body, room: (count, bytes), narrowed })
     }
 
@@ -218,7 +220,7 @@ impl Post {
             let outcome = door.intake.take(&source, claim, body, &caller, narrowed).await;
             ending.told(&outcome);
             drop((room, duty));
-            if outcome == Outcome::BadSignature {
+            if is_failure(&outcome) {
                 door.peers.failed(caller.peer);
             }
             let close = outcome.event_id().is_some() && !guest.prove(place);
@@ -228,7 +230,7 @@ impl Post {
     }
 
     fn failed(&self, outcome: &Outcome) {
-        if *outcome == Outcome::BadSignature {
+        if is_failure(outcome) {
             self.door.peers.failed(self.caller.peer);
         }
     }
@@ -276,9 +278,17 @@ impl Drop for Ending {
             self.told(&Outcome::InternalError);
         } else {
             // The client hung up before its body was whole.
-            self.told(&Outcome::BadRequest);
+            let outcome = Outcome::BadRequest;
+            self.door.intake.turned_away(self.source.as_deref(), &outcome, &self.caller);
+            self.told(&outcome);
         }
     }
+}
+
+/// What counts against an address. A body that came too slowly does as well: it proved nothing and
+/// held room.
+fn is_failure(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::BadSignature | Outcome::Timeout)
 }
 
 /// A coding other than none: the signature is over raw bytes, and so are we.

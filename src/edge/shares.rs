@@ -65,6 +65,16 @@ impl Share {
         self.from_common += from_common;
         true
     }
+
+    /// Takes more of the common room alone; `false`, and nothing is taken, if there is none left.
+    #[must_use]
+    pub(super) fn grow_from_common(&mut self, amount: usize) -> bool {
+        let took = take_all(&self.of.common, amount);
+        if took {
+            self.from_common += amount;
+        }
+        took
+    }
 }
 
 impl Drop for Share {

@@ -11,6 +11,7 @@ use super::Caller;
 use crate::bounds::{REFUSAL_LINES_BURST, REFUSAL_LINES_PER_SECOND};
 use crate::clock::Clock;
 use crate::event::{Kind, QuarantineReason, SourceName};
+use crate::normalize::Unreadable;
 use crate::outcome::{Level, Outcome};
 use crate::telemetry::UNKNOWN_SOURCE;
 use crate::throttle::SourceRate;
@@ -26,6 +27,8 @@ pub(super) struct Log {
 pub(super) struct Taken {
     pub(super) kind: Kind,
     pub(super) reason: Option<QuarantineReason>,
+    /// Why its body could not be read, and where: category and place, never content.
+    pub(super) unreadable: Option<Unreadable>,
     pub(super) sequence: Option<u64>,
 }
 
@@ -86,6 +89,12 @@ impl Log {
         let (label, event_id) = (outcome.label(), outcome.event_id().map(tracing::field::display));
         let (request_id, kind) = (&caller.request_id, taken.kind.as_str());
         let (sequence, ms) = (taken.sequence, took.as_secs_f64() * 1e3);
+        let (category, line, column) = match taken.unreadable {
+            Some(Unreadable { category, line, column }) => {
+                (Some(category), Some(line as u64), Some(column as u64))
+            }
+            None => (None, None, None),
+        };
         match taken.reason {
             None => tracing::info!(
                 outcome = label, %source, %request_id, kind, event_id, sequence, ms,
@@ -93,7 +102,7 @@ impl Log {
             ),
             Some(reason) => tracing::warn!(
                 outcome = label, %source, %request_id, kind, event_id, sequence, ms,
-                reason = reason.as_str(),
+                reason = reason.as_str(), category, line, column,
                 "a delivery was taken into quarantine",
             ),
         }

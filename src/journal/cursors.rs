@@ -64,6 +64,11 @@ impl Cursors {
         Ok(first)
     }
 
+    /// How far a lane has come, on disk or not.
+    pub(super) fn through(&self, lane: &Lane) -> u64 {
+        self.through.get(lane).copied().unwrap_or_default()
+    }
+
     /// Whether something waits for a commit.
     pub(super) fn are_waiting(&self) -> bool {
         !self.waiting.is_empty()

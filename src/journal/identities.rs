@@ -6,8 +6,9 @@
 //! stranger costs a few probes in memory, whatever the age of the journal.
 //!
 //! Identities outlive their rows: a sender's late retry is known after retention took the event.
-//! Later whole generations go when all in them are old enough; that is why each keeps the time of
-//! its sealing.
+//! They are kept for ever until retention is built; whole generations will go then, which is why
+//! each keeps the time of its sealing. Until then each sealed generation costs 202,048 bytes of
+//! memory, its filter, for 100,000 events: 2 GB at a thousand million events.
 //!
 //! A filter that wrongly says "never seen" would let a duplicate through, so a stored one is
 //! believed only if its checksum holds and it knows a sample of its table (another version of the
@@ -240,4 +241,15 @@ fn hash(seed: u64, id: &Id) -> u64 {
     let folded = (bits as u64) ^ ((bits >> 64) as u64).rotate_left(29) ^ seed;
     let mixed = (folded ^ (folded >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     mixed ^ (mixed >> 29)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sealed_generation_costs_the_memory_that_the_header_says() {
+        let filter = empty(bounds::IDENTITY_GENERATION_EVENTS);
+        assert_eq!(filter.num_bits() / 8, 202_048);
+    }
 }

@@ -47,9 +47,6 @@ mod tail;
 mod tuning;
 mod writer;
 
-#[cfg(test)]
-mod tests;
-
 pub use fault::Code;
 pub use open::{Obstacle, OpenError};
 
@@ -273,11 +270,13 @@ impl Journal {
         }
     }
 
-    /// The committed cursor of a lane; 0 before its first event. Blocks.
+    /// How far a lane has come, with what is not on disk yet: who starts again from here counts
+    /// nothing twice. 0 before its first event. Blocks.
     pub fn cursor(&self, lane: &Lane) -> Result<u64, ReadError> {
         let of = &self.inner.instance;
         let readers = &self.inner.readers;
-        readers.with(|connection| Ok(cursors::read(connection, of, lane)?))
+        let on_disk = readers.with(|connection| Ok(cursors::read(connection, of, lane)?))?;
+        Ok(on_disk.max(self.inner.shared.cursors().through(lane)))
     }
 
     /// Events after a sequence, in order, at most [`crate::bounds::JOURNAL_READ_EVENTS`] and
@@ -332,3 +331,6 @@ impl Journal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

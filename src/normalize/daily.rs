@@ -370,6 +370,21 @@ mod tests {
     }
 
     #[test]
+    fn a_duration_that_leads_nowhere_is_not_taken_and_the_envelope_s_time_counts() {
+        for absurd in [json!(9.3e15), json!(-1), json!("-0.5"), json!(253_402_300_800_i64)] {
+            let said = json!({"joined_at": 1_790_000_001, "duration": absurd});
+            let seen = event("participant.left", Some("x"), &said);
+            assert_eq!(seen.time, Some(1_790_000_099_500), "{absurd}");
+            assert!(seen.all(Word::ParticipantDuration).is_empty(), "{absurd}");
+            assert!(seen.all(Word::ParticipantLeftAt).is_empty(), "{absurd}");
+            assert_eq!(seen.removed, ["/payload/duration"], "{absurd}");
+            let said = json!({"start_ts": 1_790_000_001, "duration": absurd});
+            let seen = event("recording.ready-to-download", Some("x"), &said);
+            assert_eq!(seen.time, Some(1_790_000_099_500), "{absurd}");
+        }
+    }
+
+    #[test]
     fn permissions_are_yes_or_no_in_whatever_form_they_come() {
         let seen = fixture("participant.joined");
         for word in [Word::MayBeSeen, Word::MaySend, Word::MayReceive, Word::MayAdminister] {

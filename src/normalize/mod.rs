@@ -96,6 +96,16 @@ pub struct Identity {
     pub parts: Vec<(&'static str, Part)>,
 }
 
+/// Tags of parts that say when it happened.
+const DATES: [&str; 2] = ["time", "ended"];
+
+impl Identity {
+    /// Whether a part says when it happened.
+    pub fn is_dated(&self) -> bool {
+        self.parts.iter().any(|(tag, _)| DATES.contains(tag))
+    }
+}
+
 /// What a dialect found. Filled through its methods, which all take an absent value as nothing.
 #[derive(Debug, Default)]
 pub struct Draft {

@@ -11,6 +11,7 @@ use serde::de::DeserializeSeed;
 use crate::clock::Timestamp;
 
 mod grow;
+mod mend;
 mod removed;
 
 use grow::Grow;
@@ -61,8 +62,17 @@ pub struct Unreadable {
 }
 
 impl<'b> Tree<'b> {
-    /// Reads a body.
+    /// Reads a body; where only its text is broken (half a surrogate pair, a byte that is not
+    /// UTF-8), with that text mended.
     pub fn parse(body: &'b [u8]) -> Result<Self, Unreadable> {
+        Self::read(body).or_else(|unreadable| {
+            let mended = mend::mended(body).ok_or(unreadable)?;
+            let tree = Tree::read(&mended).map_err(|_| unreadable)?;
+            Ok(tree.into_owned())
+        })
+    }
+
+    fn read(body: &'b [u8]) -> Result<Self, Unreadable> {
         let mut nodes = Vec::with_capacity((body.len() / 16).clamp(8, 4_096));
         let mut reader = serde_json::Deserializer::from_slice(body);
         let read = Grow { nodes: &mut nodes, key: Cow::Borrowed(""), depth: 0 }
@@ -83,6 +93,26 @@ impl<'b> Tree<'b> {
                 column: error.column(),
             }),
         }
+    }
+
+    /// The same tree with texts of its own.
+    fn into_owned<'a>(self) -> Tree<'a> {
+        let own = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        let nodes = self.nodes.into_iter().map(|node| Node {
+            key: own(node.key),
+            leaf: match node.leaf {
+                Leaf::Text(text) => Leaf::Text(own(text)),
+                Leaf::Null => Leaf::Null,
+                Leaf::Flag(flag) => Leaf::Flag(flag),
+                Leaf::Integer(number) => Leaf::Integer(number),
+                Leaf::Number(number) => Leaf::Number(number),
+                Leaf::List => Leaf::List,
+                Leaf::Map => Leaf::Map,
+            },
+            end: node.end,
+            used: node.used,
+        });
+        Tree { nodes: nodes.collect(), underscored: self.underscored }
     }
 
     /// The tree of a body that could not be read.
@@ -333,6 +363,16 @@ mod tests {
     }
 
     #[test]
+    fn text_that_no_unicode_can_hold_costs_that_text_alone() {
+        for body in [&b"{\"a\":\"Zo\xeb\",\"b\":1}"[..], br#"{"a":"Zo\ud83d","b":1}"#] {
+            let tree = Tree::parse(body).unwrap();
+            assert_eq!(tree.root().get("a").text(), Some("Zo\u{fffd}"));
+            assert_eq!(tree.root().get("b").integer(), Some(1));
+        }
+        assert!(Tree::parse(b"{\"a\":\xff}").is_err());
+    }
+
+    #[test]
     fn depth_and_number_of_values_are_bounded() {
         let deep = "[".repeat(JSON_DEPTH_MAX + 2) + &"]".repeat(JSON_DEPTH_MAX + 2);
         assert_eq!(Tree::parse(deep.as_bytes()).err().map(|e| e.category), Some("limit"));
@@ -347,7 +387,6 @@ mod tests {
             assert!(!error.to_string().contains("canary"), "{error}");
             assert!(error.column > 0);
         }
-        assert!(Tree::parse(b"{\"a\":\"\xff\"}").is_err());
     }
 
     #[test]

@@ -67,9 +67,10 @@ impl Names {
                 Part::Word(word) => fields.with(b"word").with(word.as_bytes()),
             };
         }
-        if identity.provider_id.is_none() && identity.parts.is_empty() {
-            // Nothing tells this event from others of its kind: better the same event twice than
-            // another one swallowed.
+        let has_time = event.time().is_some() && !identity.parts.is_empty();
+        if identity.provider_id.is_none() && !identity.is_dated() && !has_time {
+            // Nothing tells this event from later ones of its kind in its room: better the same
+            // event twice than another one swallowed.
             let received = event.verified().delivery().head().received();
             let time = event.time().unwrap_or(received).millis();
             fields = fields.with(b"time").with(&time.to_be_bytes());
@@ -147,8 +148,10 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::super::tests::{
-        OTHER_UUID, UUID, event, joined, key, keys, scrub, scrub_raw, scrub_with, settings, with,
+        OTHER_UUID, UUID, event, joined, key, keys, scrub, scrub_at, scrub_raw, scrub_with,
+        settings, with,
     };
+    use crate::clock::Timestamp;
     use crate::event::{ProviderName, SourceName, TenantName};
     use crate::scrub::{Keys, Settings};
     use crate::secret::Secret;
@@ -192,6 +195,28 @@ mod tests {
         let (one, two) = (scrub(&body(1_795_168_800)), scrub(&body(1_795_168_801)));
         assert_ne!(one.id(), two.id());
         assert_eq!(one.id(), scrub(&body(1_795_168_800)).id());
+    }
+
+    #[test]
+    fn events_that_say_neither_id_nor_time_are_told_apart_by_when_they_came() {
+        let body = json!({"kind": "room.started", "room": "consult-0a1b2c3d"});
+        let at = |millis| scrub_at(Timestamp::from_millis(millis), &body).id();
+        assert_ne!(at(1), at(2));
+        assert_eq!(at(1), at(1));
+    }
+
+    #[test]
+    fn an_id_or_a_time_of_its_own_keeps_an_event_the_same_whenever_it_comes() {
+        let bare = json!({"kind": "room.started", "room": "consult-0a1b2c3d"});
+        for own in [
+            with(bare.clone(), "id", json!("j-1")),
+            with(bare.clone(), "time", json!(1_795_168_800)),
+            with(bare.clone(), "ended", json!(1_795_168_800)),
+            json!({"kind": "room.started", "time": 1_795_168_800}),
+        ] {
+            let at = |millis| scrub_at(Timestamp::from_millis(millis), &own).id();
+            assert_eq!(at(1), at(2), "{own}");
+        }
     }
 
     #[test]

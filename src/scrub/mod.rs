@@ -35,8 +35,6 @@ mod schema;
 pub mod sections;
 mod shape;
 mod table;
-#[cfg(test)]
-mod tests;
 
 pub use encode::oversized;
 pub use schema::schema;
@@ -282,3 +280,6 @@ impl Clean {
         &self.removed
     }
 }
+
+#[cfg(test)]
+mod tests;

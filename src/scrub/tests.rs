@@ -85,6 +85,7 @@ impl Dialect for Plain {
         draft.provider_id(document.get("id"));
         draft.identified_by("room", document.get("room"));
         draft.identified_by("n", document.get("n"));
+        draft.identified_by("ended", document.get("ended"));
         draft.happened(document.get("time").time());
         draft.uses(document.get("time"));
         draft.uses(document.get("kind"));
@@ -120,10 +121,9 @@ pub(super) fn keys() -> Keys {
     Keys { identity: Secret::new(vec![0x11; 32]), pseudonym: Secret::new(vec![0x22; 32]) }
 }
 
-fn verified(body: &[u8]) -> Verified {
+fn verified(received: Timestamp, body: &[u8]) -> Verified {
     let peer = Peer::new(IpAddr::from([192, 0, 2, 1]));
     let source = SourceName::new("plain");
-    let received = Timestamp::from_millis(1_795_168_800_301);
     let head = Head::new(source, received, peer, RequestId::fresh(1));
     let verifier = Verifier::new(Box::new(Open));
     let claim = verifier.open(head).unwrap();
@@ -135,9 +135,16 @@ fn verified(body: &[u8]) -> Verified {
 }
 
 pub(super) fn scrub_raw(settings: Settings, keys: &Keys, body: &[u8]) -> Clean {
-    let verified = verified(body);
+    let verified = verified(Timestamp::from_millis(1_795_168_800_301), body);
     let event = normalize(&verified, settings.provider, &Plain);
     Boundary::new(settings, keys).scrub(event)
+}
+
+pub(super) fn scrub_at(received: Timestamp, body: &Value) -> Clean {
+    let body = body.to_string();
+    let verified = verified(received, body.as_bytes());
+    let event = normalize(&verified, settings().provider, &Plain);
+    Boundary::new(settings(), &keys()).scrub(event)
 }
 
 pub(super) fn scrub_with(settings: Settings, body: &Value) -> Clean {

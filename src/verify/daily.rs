@@ -80,7 +80,8 @@ fn form(credentials: &Credentials, findings: &mut Findings) -> Form {
         Some(_) => {
             findings
                 .mistake("scheme", "the only choice is \"hex\"; remove it for Daily's own scheme");
-            Form::Hex
+            // Judges the rest as Daily's own, so that its mistakes are found with this one.
+            Form::Timed { max_age: max_age(credentials.max_age, findings) }
         }
     }
 }
@@ -603,7 +604,7 @@ mod tests {
             max_age: MaxAge::Default,
         });
         let keys: Vec<&str> = found.iter().map(|mistake| mistake.key.as_str()).collect();
-        assert_eq!(keys, ["keys", "scheme"]);
+        assert_eq!(keys, ["keys", "scheme", "secrets", "secrets", "secrets"]);
         assert!(!format!("{found:?}").contains("canary"));
 
         let found = mistakes(with(vec![secret("canary canary"), secret(" \n"), secret("=?")]));

@@ -27,7 +27,7 @@ const BEARER: &[u8] = b"bearer ";
 const ALGORITHM: &str = "HS256";
 
 /// How long a token lives, in seconds, as LiveKit makes it.
-const TOKEN_LIFE_SECONDS: i64 = 300;
+pub const TOKEN_LIFE_SECONDS: i64 = 300;
 
 /// Builds the scheme of a LiveKit source.
 pub fn build(credentials: Credentials, now: Timestamp) -> Result<Ready, Vec<Mistake>> {

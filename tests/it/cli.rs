@@ -364,3 +364,56 @@ fn a_second_gateway_on_one_journal_is_told_so() {
     assert!(err(&second).contains(journal.to_str().unwrap()), "{}", err(&second));
     assert_eq!(gate.stop(), 0);
 }
+
+#[test]
+fn a_password_in_a_url_is_refused_and_never_repeated() {
+    let (_folder, config) = written(CONFIG);
+    let path = fixtures("daily");
+    for (to, says) in [
+        ("http://user:canary@127.0.0.1:1", "--to: must not hold a user or password"),
+        ("http://canary@127.0.0.1:1", "--to: must not hold a user or password"),
+        ("http://user:canary@127.0.0.1:99999", "--to: must be a URL (not shown)"),
+        ("ftp://user:canary@127.0.0.1", "--to: must begin with http://"),
+        ("http://127.0.0.1:1/?canary=1", "--to: must end with its path"),
+        ("http://127.0.0.1:1/#canary", "--to: must end with its path"),
+    ] {
+        let args = ["send", &path, "--to", to, "--config", &config, "--source", "daily"];
+        let output = run(&args);
+        assert_eq!(code(&output), 2, "{to}");
+        assert!(err(&output).contains(says), "{to}: {}", err(&output));
+        assert!(!format!("{}{}", out(&output), err(&output)).contains("canary"), "{to}");
+    }
+}
+
+#[test]
+fn why_the_gateway_does_not_start_is_said_once() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().to_string();
+    let listens = CONFIG.replacen("127.0.0.1:0", &port, 1);
+    let (folder, path) = written(&listens);
+    let output = run(&["serve", "--config", &path]);
+    assert_eq!((code(&output), err(&output).matches("in use").count()), (1, 1), "{output:?}");
+    std::fs::remove_dir_all(folder.path().join("journal")).unwrap();
+    std::fs::write(folder.path().join("journal"), "").unwrap();
+    let output = run(&["serve", "--config", &path]);
+    let told = err(&output).lines().last().unwrap();
+    assert_eq!((code(&output), told.matches("usable folder").count()), (1, 1), "{told}");
+}
+
+#[test]
+fn every_mistake_of_one_source_is_found_beside_what_cannot_be_read() {
+    let text = format!("{CONFIG}signature_max_age = \"banana\"\nscheme = \"md5\"\n");
+    let (_folder, path) = written(&text);
+    let output =
+        hookgate(&["check-config", "--config", &path]).env("SECRET", "=?").output().unwrap();
+    assert_eq!(code(&output), 78);
+    let both = format!("{}{}", out(&output), err(&output));
+    for said in [
+        "has 3 mistakes",
+        "source[0].signature_max_age = \"banana\": must be",
+        "source[0].scheme: the only choice is",
+        "source[0].secrets: SECRET is not base64",
+    ] {
+        assert!(both.contains(said), "{said}: {both}");
+    }
+}

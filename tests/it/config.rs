@@ -141,6 +141,38 @@ fn the_example_to_deploy_passes() {
     }
 }
 
+/// The first block of a language behind a heading of the README.
+fn readme(heading: &str, language: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let (_, section) = text.split_once(&format!("\n## {heading}\n")).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let (_, block) = section.split_once(&format!("\n```{language}\n")).unwrap();
+    block.split_once("\n```").unwrap().0.to_owned()
+}
+
+#[test]
+fn the_readme_s_configuration_passes_with_the_variables_it_names() {
+    let text = readme("Configure", "toml");
+    let names = text.split("env = \"").skip(1).map(|rest| rest.split('"').next().unwrap());
+    let all = env();
+    let named: BTreeMap<String, String> =
+        names.map(|name| (name.to_owned(), all[name].clone())).collect();
+    let config = parse(&text, &named).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let routes: Vec<&String> = config.sources.iter().flat_map(|source| &source.routes).collect();
+    assert_eq!(routes, ["/v1/webhooks/consultations", "/v1/webhooks/classes"]);
+}
+
+#[test]
+fn the_readme_s_event_is_the_one_of_the_fixture() {
+    let path = "fixtures/daily/participant.joined/event.json";
+    let fixture = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    let fixture: serde_json::Value = serde_json::from_slice(&fixture).unwrap();
+    let shown: serde_json::Value =
+        serde_json::from_str(&readme("What consumers read", "json")).unwrap();
+    assert_eq!(shown, fixture);
+}
+
 fn deployed(file: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(file);
     std::fs::read_to_string(path).unwrap()

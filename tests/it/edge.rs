@@ -1,11 +1,16 @@
 //! The public door, from outside: every answer of the table, and odd HTTP byte by byte.
 
+use std::path::Path;
 use std::time::Duration;
 
 use hookgate::bounds::{HEAD_BYTES_MAX, HEADER_LINES_MAX, REFUSAL_LINES_BURST};
+use hookgate::cli::fixture::Fixture;
 use hookgate::clock::{Clock, Timestamp};
 use hookgate::journal::Stored;
+use rusqlite::{Connection, OpenFlags, Row};
+use serde_json::Value;
 
+use crate::fixtures::received;
 use crate::gateway::{DAILY, ECHO, Gate, LIVEKIT, Plan, event};
 use crate::logged::Logged;
 
@@ -37,9 +42,14 @@ async fn what_was_answered_200_is_on_disk() {
     let gate = Gate::start().await;
     let answer = gate.post(&gate.signed(DAILY, &event(DAILY, "a"))).await;
     answer.is(200, "accepted");
-    let stored = stored(&gate);
-    assert_eq!(stored[0].id.to_string(), answer.json()["event_id"]);
-    assert_eq!(stored[0].sequence, 1);
+    // Another connection sees what is committed, not what the gateway remembers.
+    let database = gate.folder.path().join("journal/journal.db");
+    let database = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+    let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let row: (i64, String) =
+        database.query_one("SELECT sequence, CAST(value AS TEXT) FROM event", [], row).unwrap();
+    let value: Value = serde_json::from_str(&row.1).unwrap();
+    assert_eq!((row.0, &value["id"]), (1, &answer.json()["event_id"]));
 }
 
 #[tokio::test]
@@ -317,7 +327,8 @@ async fn a_client_that_hangs_up_after_its_body_cancels_nothing() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_cut_off_is_counted_and_nothing_is_kept() {
+async fn a_body_that_is_cut_off_is_counted_and_logged_and_nothing_is_kept() {
+    let log = Logged::here();
     let gate = Gate::start().await;
     let request = gate.signed(DAILY, &event(DAILY, "a"));
     let mut client = gate.connect().await;
@@ -328,6 +339,7 @@ async fn a_body_that_is_cut_off_is_counted_and_nothing_is_kept() {
     client.send(&request[..request.len() - 1]).await;
     drop(client);
     gate.until(r#"hookgate_deliveries_total{source="daily",outcome="bad_request"}"#, 2.0).await;
+    assert_eq!(log.text().matches("bad_request").count(), 2, "{}", log.text());
     assert!(stored(&gate).is_empty());
 }
 
@@ -428,6 +440,23 @@ async fn the_oldest_unproven_connection_makes_room_and_a_proven_one_stays() {
 }
 
 #[tokio::test]
+async fn a_connection_that_finds_no_room_is_counted_and_logged() {
+    let log = Logged::here();
+    let gate = Plan::new().limits(|limits| limits.unproven_connections = 1).start().await;
+    let request = gate.signed_with(DAILY, &event(DAILY, "a"), "Expect: 100-continue\r\n");
+    let head = request.len() - event(DAILY, "a").len();
+    let mut busy = gate.connect().await;
+    busy.send(&request[..head]).await;
+    assert_eq!(busy.answer().await.status, 100);
+    gate.connect().await.ended().await;
+    let counted = r#"hookgate_deliveries_total{source="unknown",outcome="overloaded"}"#;
+    assert_eq!(gate.metric(counted).await, 1.0);
+    assert_eq!(log.text().matches("overloaded").count(), 1, "{}", log.text());
+    busy.send(&request[head..]).await;
+    busy.answer().await.is(200, "accepted");
+}
+
+#[tokio::test]
 async fn a_crowd_at_one_source_leaves_room_for_another() {
     let gate = Plan::new()
         .limits(|limits| {
@@ -451,30 +480,41 @@ async fn a_crowd_at_one_source_leaves_room_for_another() {
 }
 
 #[tokio::test]
-async fn bytes_in_flight_are_bounded_for_bodies_that_name_no_length_too() {
-    let gate = Plan::new()
-        .limits(|limits| {
-            limits.body_bytes = 0;
-            limits.body_bytes_reserved = 0;
-        })
-        .start()
-        .await;
-    // One body of the largest size is kept back for each source: the first takes most of it.
-    let large = format!(r#"{{"pad":"{}"}}"#, "x".repeat(200 * 1024));
-    let lines = "Expect: 100-continue\r\n";
-    let holding = gate.signed_with(DAILY, &large, lines);
-    let head = holding.len() - large.len();
-    let mut first = gate.connect().await;
-    first.send(&holding[..head]).await;
-    assert_eq!(first.answer().await.status, 100);
-    gate.post(&gate.signed(DAILY, &large)).await.is(503, "overloaded");
-    let chunked = gate.head(DAILY, &large) + "Transfer-Encoding: chunked\r\n\r\n";
-    let mut second = gate.connect().await;
-    second.send(format!("{chunked}{:x}\r\n{large}\r\n0\r\n\r\n", large.len()).as_bytes()).await;
-    second.answer().await.is(503, "overloaded");
-    first.send(&holding[head..]).await;
-    first.answer().await.is(200, "quarantined");
-    gate.post(&gate.signed(DAILY, &large)).await.is(200, "duplicate");
+async fn a_length_that_is_only_said_takes_no_room() {
+    let gate = Plan::with("body_max = \"256KiB\"", "body_max = \"4MiB\"").start().await;
+    let request = gate.signed(DAILY, &event(DAILY, "a"));
+    let lines = "Content-Length: 4194304\r\nExpect: 100-continue\r\n\r\n";
+    let head = gate.head(DAILY, "forged") + lines;
+    let mut crowd = Vec::new();
+    for _ in 0..100 {
+        let mut client = gate.connect().await;
+        client.send(head.as_bytes()).await;
+        assert_eq!(client.answer().await.status, 100);
+        crowd.push(client);
+    }
+    gate.post(&request).await.is(200, "accepted");
+}
+
+#[tokio::test]
+async fn a_body_that_came_too_slowly_counts_against_its_address() {
+    // A body that has not come with its head is too slow, but for an address that is narrowed.
+    let clock = Clock::manual(Timestamp::from_millis(1_795_168_800_000));
+    let plan = Plan::new().limits(|limits| limits.body_read = Duration::ZERO);
+    let gate = plan.clock(clock).start().await;
+    let body = event(DAILY, "a");
+    let bare = gate.signed(DAILY, &body);
+    for _ in 0..=hookgate::bounds::PEER_FAILURES_BURST {
+        let mut client = gate.connect().await;
+        client.send(&bare[..bare.len() - body.len()]).await;
+        client.answer().await.is(408, "timeout");
+    }
+    let request = gate.signed_with(DAILY, &body, "Expect: 100-continue\r\n");
+    let (head, body) = request.split_at(request.len() - body.len());
+    let mut client = gate.connect().await;
+    client.send(head).await;
+    assert_eq!(client.answer().await.status, 100);
+    client.send(body).await;
+    client.answer().await.is(200, "accepted");
 }
 
 #[tokio::test]
@@ -523,10 +563,17 @@ async fn a_narrowed_address_has_few_large_bodies_and_its_small_ones_pass_by() {
     let mut small = gate.connect().await;
     small.send(&half[..half_head]).await;
     assert_eq!(small.answer().await.status, 100);
-    slow[0].send(&holding[head..]).await;
-    slow[0].answer().await.is(200, "quarantined");
     small.send(&half[half_head..]).await;
     small.answer().await.is(200, "accepted");
+    let body = event(DAILY, "c");
+    let chunked = gate.head(DAILY, &body) + "Transfer-Encoding: chunked\r\n\r\n";
+    let chunk = format!("{chunked}{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    gate.post(chunk.as_bytes()).await.is(200, "accepted");
+    let chunked = gate.head(DAILY, &large) + "Transfer-Encoding: chunked\r\n\r\n";
+    let chunk = format!("{chunked}{:x}\r\n{large}\r\n0\r\n\r\n", large.len());
+    gate.post(chunk.as_bytes()).await.is(503, "overloaded");
+    slow[0].send(&holding[head..]).await;
+    slow[0].answer().await.is(200, "quarantined");
 }
 
 #[tokio::test]
@@ -613,6 +660,55 @@ async fn each_delivery_is_one_line_of_the_log_without_content() {
     let odd = gate.post(format!("GET /{canary}\r\n\r\n").as_bytes()).await;
     assert!(log.line(odd.header("x-request-id").unwrap()).contains("bad_request"));
     assert!(!log.text().contains(canary), "{}", log.text());
+}
+
+#[tokio::test]
+async fn a_body_that_cannot_be_read_is_logged_by_category_and_place_alone() {
+    let log = Logged::here();
+    let gate = Gate::start().await;
+    let canary = "zoe-canary";
+    let answer = gate.post(&gate.signed(DAILY, &format!("{{\n\"{canary}\" {canary}"))).await;
+    answer.is(200, "quarantined");
+    assert!(!answer.body.contains("syntax"), "{answer:?}");
+    let line = log.line(answer.header("x-request-id").unwrap());
+    for part in ["reason=\"malformed\"", "category=\"syntax\"", "line=2", "column=14"] {
+        assert!(line.contains(part), "{part} is not in {line}");
+    }
+    assert!(!log.text().contains(canary), "{}", log.text());
+}
+
+#[tokio::test]
+async fn what_is_not_understood_is_answered_200_and_kept_as_quarantined() {
+    for provider in ["daily", "livekit"] {
+        for fixture in ["unknown-kind", "malformed"] {
+            let path = format!("fixtures/{provider}/{fixture}/request.http");
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+            let bytes = std::fs::read(&path).unwrap();
+            let clock = Clock::manual(received(&Fixture::parse(&path, &bytes).unwrap()));
+            let gate = Plan::new().clock(clock).start().await;
+            gate.post(&bytes).await.is(200, "quarantined");
+            gate.post(&bytes).await.is(200, "duplicate");
+            let stored = stored(&gate);
+            assert_eq!(stored.len(), 1);
+            assert_eq!(stored[0].kind.as_str(), "quarantined");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_duplicate_sets_no_time_and_counts_no_value_again() {
+    let clock = Clock::manual(Timestamp::from_millis(1_795_168_800_000));
+    let gate = Plan::new().clock(clock.clone()).start().await;
+    let unlisted = event(DAILY, "a").replace("\"payload\":{", "\"payload\":{\"other\":1,");
+    let last = r#"hookgate_source_last_event_timestamp_seconds{source="daily"}"#;
+    let removed = r#"hookgate_pii_removed_total{source="daily",rule="unlisted"}"#;
+    gate.post(&gate.signed(DAILY, &unlisted)).await.is(200, "accepted");
+    let count = gate.metric(removed).await;
+    assert!(count > 0.0);
+    clock.advance(Duration::from_secs(60));
+    gate.post(&gate.signed(DAILY, &unlisted)).await.is(200, "duplicate");
+    assert_eq!(gate.metric(removed).await, count);
+    assert_eq!(gate.metric(last).await, 1_795_168_800.0);
 }
 
 #[tokio::test]

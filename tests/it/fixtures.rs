@@ -119,7 +119,7 @@ fn signing(label: &str, secret: &str) -> SigningSecret {
 }
 
 /// When a stored request came: at the time it was signed.
-fn received(fixture: &Fixture) -> Timestamp {
+pub(crate) fn received(fixture: &Fixture) -> Timestamp {
     if let Some(millis) = fixture.header("x-webhook-timestamp") {
         return Timestamp::from_millis(millis.parse().unwrap());
     }
@@ -137,7 +137,7 @@ fn stored() -> Vec<(Road, Vec<Fixture>)> {
     vec![(Road::daily(), read("daily")), (own, read("livekit")), (call, read("livekit-call"))]
 }
 
-fn fixtures(folder: &str) -> PathBuf {
+pub(crate) fn fixtures(folder: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(folder)
 }
 
@@ -237,7 +237,7 @@ fn a_request_that_comes_twice_is_the_same_event_and_two_requests_are_two() {
 }
 
 /// Names in the forms that they come in. Each holds `canary` in some case.
-const CANARIES: [&str; 5] = [
+pub(crate) const CANARIES: [&str; 5] = [
     "Zoë-CANARY-4711",
     "Zoë \"CANARY\"\n\\u0043\u{2028}",
     "zoe.canary@example.invalid",
@@ -322,7 +322,7 @@ fn no_name_in_a_body_that_cannot_be_read_leaves() {
 }
 
 /// Stored requests whose bodies are JSON.
-fn bodies(requests: &[Fixture]) -> Vec<(&Fixture, Value)> {
+pub(crate) fn bodies(requests: &[Fixture]) -> Vec<(&Fixture, Value)> {
     let mut found = Vec::new();
     for request in requests {
         if let Ok(body) = serde_json::from_slice(&request.body) {
@@ -346,7 +346,7 @@ fn names(clean: &Clean, printed: &str) -> bool {
 }
 
 /// JSON pointers of every value of a sort.
-fn places(body: &Value, sort: impl Fn(&Value) -> bool) -> Vec<String> {
+pub(crate) fn places(body: &Value, sort: impl Fn(&Value) -> bool) -> Vec<String> {
     let mut found = Vec::new();
     visit(body, "", &mut |pointer, value| {
         if sort(value) {

@@ -9,10 +9,12 @@
 )]
 
 mod app;
+mod canary;
 mod cli;
 mod config;
 mod courier;
 mod depot;
+mod dev;
 mod echo;
 mod edge;
 mod fixtures;

@@ -51,8 +51,12 @@ impl Served {
     }
 
     fn signal(&self) {
+        self.send("-TERM");
+    }
+
+    fn send(&self, signal: &str) {
         let id = self.child.id().unwrap().to_string();
-        let status = std::process::Command::new("kill").args(["-TERM", &id]).status();
+        let status = std::process::Command::new("kill").args([signal, &id]).status();
         assert!(status.unwrap().success());
     }
 
@@ -105,5 +109,18 @@ async fn a_second_signal_ends_the_grace() {
     served.post("a").await;
     served.signal();
     until(&mut served.lines, "ends the grace").await;
+    assert_eq!(served.ended().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_hangup_is_answered_in_the_log_and_ends_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut served = Served::start(folder.path(), "\"1ms\"").await;
+    served.send("-HUP");
+    let said = until(&mut served.lines, "reload is not built yet").await;
+    assert!(said.contains("WARN"), "{said}");
+    served.post("a").await;
+    served.signal();
+    until(&mut served.lines, "stopped").await;
     assert_eq!(served.ended().await.code(), Some(0));
 }

@@ -1,4 +1,4 @@
-//! The totals that `dev` ends with: what was posted, what was read, and the journal's ledger.
+//! The totals of `dev`: what was posted, what was read, and the journal's ledger.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::screen::Screen;
 use super::sender::Posted;
-use crate::app::Stopped;
+use crate::journal::LedgerRow;
 use crate::publish::Received;
 
 /// What has come and gone.
@@ -30,23 +30,17 @@ impl Counts {
         self.ids.extend(event.get("id").and_then(Value::as_str).map(str::to_owned));
     }
 
-    /// Records read so far.
-    pub(super) fn records(&self) -> u64 {
-        self.records
-    }
-
-    /// Records that the answers so far promised.
-    pub(super) fn promised(&self) -> u64 {
-        let promises = |(outcome, _): &(&String, &u64)| {
-            outcome.ends_with("accepted") || outcome.ends_with("quarantined")
-        };
-        self.outcomes.iter().filter(promises).map(|(_, count)| count).sum()
+    /// Whether a consumer has read all that was taken.
+    pub(super) fn caught_up(&self, ledger: &[LedgerRow]) -> bool {
+        let published: u64 = ledger.iter().map(|row| row.published).sum();
+        all_out(ledger) && self.ids.len() as u64 >= published
     }
 
     /// Prints the totals.
-    pub(super) fn show(&self, stopped: &Stopped, screen: &mut Screen) {
-        screen.title("Totals");
-        let outcomes = self.outcomes.iter().map(|(outcome, count)| format!("{count} {outcome}"));
+    pub(super) fn show(&self, title: &str, ledger: &[LedgerRow], screen: &mut Screen) {
+        screen.line("");
+        screen.title(title);
+        let outcomes = self.outcomes.iter().map(|(outcome, count)| format!("{count} × {outcome}"));
         let outcomes: Vec<String> = outcomes.collect();
         screen.entry("posted", &format!("{}: {}", self.posted, outcomes.join(", ")));
         let twice = self.records - self.ids.len() as u64;
@@ -59,7 +53,7 @@ impl Counts {
             rest.iter().fold(format!("  {name:<10}"), |line, cell| format!("{line}{cell:>13}"))
         };
         screen.line(&row(columns.map(str::to_owned)));
-        for source in &stopped.ledger {
+        for source in ledger {
             let counts = [
                 source.accepted,
                 source.quarantined,
@@ -72,11 +66,7 @@ impl Counts {
             screen.line(&row([source.source.to_string(), a, b, c, d, e, f]));
         }
         screen.line("");
-        let balances = stopped.ledger.iter().all(|row| {
-            let gone = row.published + row.pending + row.held + row.erased_unpublished;
-            row.accepted + row.quarantined == gone
-        });
-        screen.line(match (balances, stopped.published_all) {
+        screen.line(match (balances(ledger), all_out(ledger)) {
             (true, true) => {
                 "  Everything answered 200 and new is on Kafka once: the ledger balances."
             }
@@ -84,4 +74,16 @@ impl Counts {
             (false, _) => "  The ledger does not balance: this is a defect, please report it.",
         });
     }
+}
+
+/// Whether nothing waits for Kafka.
+fn all_out(ledger: &[LedgerRow]) -> bool {
+    ledger.iter().all(|row| row.pending == 0 && row.held == 0)
+}
+
+fn balances(ledger: &[LedgerRow]) -> bool {
+    ledger.iter().all(|row| {
+        let gone = row.published + row.pending + row.held + row.erased_unpublished;
+        row.accepted + row.quarantined == gone
+    })
 }

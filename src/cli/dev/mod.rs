@@ -2,22 +2,22 @@
 //!
 //! An embedded Kafka-protocol broker, a journal in a temporary folder, generated secrets, signed
 //! fixture traffic of both providers through real HTTP, and what consumers receive, on the
-//! terminal. The gateway is the one that `serve` runs, by a configuration of the same form; nothing
-//! leaves the machine, and nothing is left behind.
+//! terminal; then lines to paste, and what they bring. The gateway is the one that `serve` runs, by
+//! a configuration of the same form; nothing leaves the machine, and nothing is left behind.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use clap::Args;
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::sleep;
 
 use super::{Failure, runtime};
-use crate::app::{App, Parts, StartError};
-use crate::bounds::DEV_READ_BEHIND;
+use crate::app::{App, Parts, Signals, StartError};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::providers::Providers;
@@ -27,16 +27,16 @@ mod counts;
 mod paste;
 mod screen;
 mod sender;
+mod stage;
 mod story;
 
-use counts::Counts;
-use screen::Screen;
 use sender::Sender;
+use stage::Stage;
 
 /// How long and how fast.
 #[derive(Debug, Args)]
 pub struct Dev {
-    /// End after this many seconds; otherwise keep serving
+    /// Repeat the story for this many seconds and end; otherwise tell it once and keep serving
     #[arg(long, value_name = "N")]
     pub seconds: Option<u64>,
     /// Deliveries a second
@@ -48,6 +48,24 @@ pub struct Dev {
     /// Make no deliveries of its own
     #[arg(long)]
     pub no_traffic: bool,
+}
+
+impl Dev {
+    /// How often the story is told: once, or for as long as there is time.
+    fn tellings(&self) -> u64 {
+        match (self.no_traffic, self.seconds) {
+            (true, _) => 0,
+            (false, None) => 1,
+            (false, Some(_)) => u64::MAX,
+        }
+    }
+}
+
+/// Where things are.
+struct Places {
+    public: SocketAddr,
+    admin: SocketAddr,
+    brokers: String,
 }
 
 /// Partitions of each embedded topic.
@@ -66,85 +84,30 @@ pub fn run(args: &Dev) -> Result<(), Failure> {
     let kafka = config.kafka.clone();
     let forgers = Keys::generate().config(args.port, broker.brokers(), folder.path())?;
     runtime()?.block_on(async {
+        let mut signals = Signals::new()?;
         let signers = keys.config(args.port, broker.brokers(), folder.path())?;
         let app =
             App::start(config, Parts::default()).await.map_err(|error| plainly(error, args))?;
         let sender = Sender::new(app.public(), signers.sources, forgers.sources)?;
-        let mut screen = Screen::new();
-        greet(&mut screen, &app, &broker);
-        let arrived = read(kafka)?;
-        show(args, app, sender, arrived, &broker, &mut screen).await
+        let places = Places {
+            public: app.public(),
+            admin: app.admin(),
+            brokers: broker.brokers().to_owned(),
+        };
+        let mut stage = Stage::new(sender, read(kafka)?, app.journal().clone());
+        stage.greet(&places);
+        stage.run(args, &places, end(args.seconds, &mut signals)).await?;
+        // The listener closes first, so that the totals have the last delivery too.
+        let stopped = app.drain().await;
+        stage.totals("Totals").await?;
+        ensure!(!stopped.poisoned, "a write to the journal failed: is the temporary folder full?");
+        Ok(())
     })?;
     Ok(())
 }
 
-/// Shows deliveries and records until it is time to end, then the totals.
-async fn show(
-    args: &Dev,
-    app: App,
-    sender: Sender,
-    mut arrived: mpsc::Receiver<Received>,
-    broker: &Embedded,
-    screen: &mut Screen,
-) -> anyhow::Result<()> {
-    let mut counts = Counts::default();
-    let mut ticks = interval(Duration::from_secs_f64(1.0 / args.rate));
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut scenes = story::STORY.iter().copied().cycle().enumerate();
-    let mut end = Box::pin(end(args.seconds));
-    if args.no_traffic || args.seconds.is_none() {
-        paste::lines(&sender, &app, broker, screen);
-    }
-    loop {
-        tokio::select! {
-            biased;
-            () = &mut end => break,
-            Some(record) = arrived.recv() => {
-                counts.read(&record);
-                screen.read(&record);
-            }
-            _ = ticks.tick(), if !args.no_traffic => {
-                let Some((number, scene)) = scenes.next() else { break };
-                let posted = sender.post(scene, (number / story::STORY.len()) as u64).await?;
-                counts.posted(&posted);
-                screen.posted(&posted);
-            }
-        }
-    }
-    screen.line("");
-    // The listener closes at once here; what was accepted still arrives before the totals.
-    let journal = app.journal().clone();
-    let promised = counts.promised();
-    let last = async {
-        while counts.records() < promised {
-            let Some(record) = arrived.recv().await else { break };
-            counts.read(&record);
-            screen.read(&record);
-        }
-    };
-    let _ = tokio::time::timeout(DEV_READ_BEHIND, last).await;
-    drop(journal);
-    let stopped = app.drain().await;
-    counts.show(&stopped, screen);
-    Ok(())
-}
-
-fn greet(screen: &mut Screen, app: &App, broker: &Embedded) {
-    screen.title("hookgate dev: the whole road on this machine, nothing leaves it");
-    screen.entry("webhooks", &format!("http://{}/v1/webhooks/daily and /livekit", app.public()));
-    screen.entry("health", &format!("http://{}/readyz and /metrics", app.admin()));
-    screen.entry("kafka", &format!("{} (embedded, in memory)", broker.brokers()));
-    screen.line("");
-    screen.line(
-        "  POST is what a provider says and how it is answered: 200 means on disk, with fsync.",
-    );
-    screen
-        .line("  READ is what a consumer gets from Kafka: once, in order, and without the person.");
-    screen.line("");
-}
-
 /// Ends after so many seconds, or when the terminal says so.
-async fn end(seconds: Option<u64>) {
+async fn end(seconds: Option<u64>, signals: &mut Signals) {
     let time = async {
         match seconds {
             Some(seconds) => sleep(Duration::from_secs(seconds)).await,
@@ -153,7 +116,7 @@ async fn end(seconds: Option<u64>) {
     };
     tokio::select! {
         () = time => {}
-        _ = tokio::signal::ctrl_c() => {}
+        () = signals.any() => {}
     }
 }
 

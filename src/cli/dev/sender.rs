@@ -88,7 +88,7 @@ impl Sender {
         Ok(Posted { scene, person, got, took })
     }
 
-    /// A signed delivery of the telling, for a command line: the address, headers and body.
+    /// A delivery signed now, unlike any of the story, for a command line.
     pub(super) fn letter(&self, scene: Scene) -> anyhow::Result<Written> {
         let lane = self.lane(scene.source)?;
         let stored = Fixture::parse(Path::new(scene.name), scene.request)?;

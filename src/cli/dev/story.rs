@@ -48,8 +48,18 @@ macro_rules! scene {
     };
 }
 
-/// The whole story, told again and again with fresh ids and times.
-pub(super) const STORY: &[Scene] = &[
+/// The story, told so often, each time with fresh ids and times: the number of the telling and the
+/// scene.
+pub(super) fn told(tellings: u64) -> impl Iterator<Item = (u64, Scene)> {
+    (0..tellings).flat_map(|telling| STORY.iter().map(move |scene| (telling, *scene)))
+}
+
+/// What is left to the viewer to deliver: short, of one family, and it names a person.
+pub(super) const PASTED: [Scene; 2] =
+    [scene!("daily", "participant.joined"), scene!("livekit", "participant_joined-other-role")];
+
+/// The whole story.
+const STORY: &[Scene] = &[
     scene!("daily", "meeting.started"),
     scene!("livekit", "room_started"),
     scene!("daily", "participant.joined"),

@@ -39,7 +39,7 @@ pub struct Send {
     pub paths: Vec<PathBuf>,
     /// The gateway; a URL without a path gets the source's own
     #[arg(long, value_name = "URL")]
-    pub to: Url,
+    pub to: String,
     /// The configuration that the gateway runs by
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
@@ -75,6 +75,7 @@ pub struct Send {
 /// 78 for a configuration with mistakes, 69 when the gateway does not answer, 1 when something
 /// unexpected came back.
 pub fn run(args: &Send) -> Result<(), Failure> {
+    let to = target(&args.to)?;
     let config = configured(&args.config)?;
     let names = config.sources.iter().map(|s| s.boundary.source.to_string());
     let names = names.collect::<Vec<_>>().join(", ");
@@ -83,7 +84,7 @@ pub fn run(args: &Send) -> Result<(), Failure> {
         let text = format!("--source: the configuration knows {names}");
         return Err(Failure::Usage(text));
     };
-    let url = address(&args.to, &source)?;
+    let url = address(to, &source);
     let fixtures = Fixture::read_all(&args.paths)?;
     let seed = args.seed.unwrap_or_else(rand::random);
     let ratios = (args.duplicate_ratio, args.forge_ratio);
@@ -264,23 +265,33 @@ fn forged(letter: &Letter, turn: Turn) -> Letter {
     forged
 }
 
-fn address(to: &Url, source: &Source) -> Result<Url, Failure> {
-    match to.scheme() {
+/// Read here and not by clap, which would repeat what it refuses: a password may stand in it.
+fn target(text: &str) -> Result<Url, Failure> {
+    let wrong = |rule: &str| Failure::Usage(format!("--to: {rule}"));
+    let url = Url::parse(text)
+        .map_err(|_| wrong("must be a URL (not shown), such as http://127.0.0.1:8080"))?;
+    match url.scheme() {
         "http" => {}
         "https" if cfg!(feature = "tls") => {}
-        "https" => {
-            let text = "--to: https needs hookgate to be built with the feature `tls`";
-            return Err(Failure::Usage(text.to_owned()));
-        }
-        _ => {
-            return Err(Failure::Usage("--to: must begin with http:// or https://".to_owned()));
-        }
+        "https" => return Err(wrong("https needs hookgate to be built with the feature `tls`")),
+        _ => return Err(wrong("must begin with http:// or https://")),
     }
-    let mut url = to.clone();
-    if url.path() == "/" {
-        url.set_path(source.routes.first().map_or("/", String::as_str));
+    if !url.username().is_empty() || url.password().is_some() {
+        let rule = "must not hold a user or password (not shown): a delivery is known by its \
+             signature; take out what stands before the @";
+        return Err(wrong(rule));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(wrong("must end with its path: take out the ? or # and what follows"));
     }
     Ok(url)
+}
+
+fn address(mut to: Url, source: &Source) -> Url {
+    if to.path() == "/" {
+        to.set_path(source.routes.first().map_or("/", String::as_str));
+    }
+    to
 }
 
 /// On standard error; hidden where that is no terminal.

@@ -9,6 +9,9 @@ use super::lists::{self, Closed, ours};
 use crate::clock::Timestamp;
 use crate::normalize::{At, Draft, Given, Word};
 
+/// The end of the year 9999, the last that RFC 3339 can write.
+const LAST: Timestamp = Timestamp::from_millis(253_402_300_799_999);
+
 pub(super) fn room_started(payload: At<'_, '_>, draft: &mut Draft) -> Option<Timestamp> {
     draft.moment(Word::RoomStartedAt, payload.get("start_ts"));
     payload.get("start_ts").time()
@@ -45,8 +48,7 @@ pub(super) fn joined(payload: At<'_, '_>, draft: &mut Draft) -> Option<Timestamp
 pub(super) fn left(payload: At<'_, '_>, draft: &mut Draft) -> Option<Timestamp> {
     joined(payload, draft);
     let duration = payload.get("duration");
-    draft.number(Word::ParticipantDuration, duration, 1.0);
-    let left = after(payload.get("joined_at"), duration);
+    let left = lasted(Word::ParticipantDuration, payload.get("joined_at"), duration, draft);
     made(draft, Word::ParticipantLeftAt, left, duration);
     left
 }
@@ -57,9 +59,8 @@ pub(super) fn recording_started(payload: At<'_, '_>, draft: &mut Draft) -> Optio
 }
 
 pub(super) fn recording_ready(payload: At<'_, '_>, draft: &mut Draft) -> Option<Timestamp> {
-    recording(payload, draft);
     let duration = payload.get("duration");
-    let ended = after(payload.get("start_ts"), duration);
+    let ended = recording(payload, draft);
     made(draft, Word::RecordingEndedAt, ended, duration);
     ended
 }
@@ -69,13 +70,15 @@ pub(super) fn recording_failed(payload: At<'_, '_>, draft: &mut Draft) -> Option
     told_as_time(payload.get("timestamp"), draft)
 }
 
-fn recording(payload: At<'_, '_>, draft: &mut Draft) {
+/// When it ended, as far as that follows.
+fn recording(payload: At<'_, '_>, draft: &mut Draft) -> Option<Timestamp> {
     draft.text(Word::RecordingId, payload.get("recording_id"));
     draft.text(Word::RecordingInstance, payload.get("instance_id"));
     draft.text(Word::RecordingStartedBy, payload.get("started_by"));
     draft.text(Word::RecordingKey, payload.get("s3_key"));
     draft.moment(Word::RecordingStartedAt, payload.get("start_ts"));
-    draft.number(Word::RecordingDuration, payload.get("duration"), 1.0);
+    let (start, duration) = (payload.get("start_ts"), payload.get("duration"));
+    let ended = lasted(Word::RecordingDuration, start, duration, draft);
     let most = payload.get("max_participants");
     draft.count(Word::RecordingParticipantsMax, most);
     let (kind, status) = (payload.get("type"), payload.get("status"));
@@ -93,6 +96,7 @@ fn recording(payload: At<'_, '_>, draft: &mut Draft) {
         draft.text_of(Word::FileKey, item, track.get("s3Key"));
         draft.count_of(Word::FileSize, item, track.get("size"));
     }
+    ended
 }
 
 pub(super) fn stream_started(payload: At<'_, '_>, draft: &mut Draft) -> Option<Timestamp> {
@@ -154,7 +158,8 @@ pub(super) fn transcript_started(payload: At<'_, '_>, draft: &mut Draft) -> Opti
     closed(draft, Word::TranscriptStatus, lists::STATUSES, status);
     draft.moment(Word::TranscriptStartedAt, info.get("startTs"));
     draft.moment(Word::TranscriptEndedAt, info.get("endTs"));
-    draft.number(Word::TranscriptDuration, payload.get("duration"), 1.0);
+    let (start, duration) = (info.get("startTs"), payload.get("duration"));
+    lasted(Word::TranscriptDuration, start, duration, draft);
     let minutes = payload.get("participant_minutes");
     draft.number(Word::TranscriptMinutes, minutes, 1.0);
     let most = payload.get("max_participants");
@@ -191,9 +196,22 @@ fn closed(draft: &mut Draft, word: Word, list: Closed, at: At<'_, '_>) {
     draft.word(word, ours(list, at), at);
 }
 
-fn after(start: At<'_, '_>, duration: At<'_, '_>) -> Option<Timestamp> {
-    let duration = Duration::try_from_secs_f64(duration.number()?).ok()?;
-    Some(start.time()?.plus(duration))
+/// Takes a duration, and gives the moment it leads to where its start is known. One that is
+/// negative or leads beyond the years we can write is nobody's, and is not taken.
+fn lasted(
+    word: Word,
+    start: At<'_, '_>,
+    duration: At<'_, '_>,
+    draft: &mut Draft,
+) -> Option<Timestamp> {
+    let length = Duration::try_from_secs_f64(duration.number()?).ok()?;
+    let start = start.time();
+    let end = start.unwrap_or_default().plus(length);
+    if end > LAST {
+        return None;
+    }
+    draft.number(word, duration, 1.0);
+    start.map(|_| end)
 }
 
 /// A moment that we made; it stands for the value it was made from.
