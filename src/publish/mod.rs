@@ -5,12 +5,12 @@
 //! and the brokers acknowledge only what all in-sync replicas have: `acks=all` and idempotence are
 //! set over whatever the configuration says, read back before the client is made, and logged.
 //!
-//! Order: librdkafka retries within a partition in order, with one request under way to a broker: the
-//! brokers accept any first sequence from a client that is new to a partition, so that with several
-//! a second request can overtake a first one that was refused for a while, and the client would call
-//! both delivered. An acknowledgement without an offset is such a conclusion, and no receipt. While
-//! records flow in batches, a record that cannot be sent ends the whole client (its gapless
-//! guarantee); the owner then sends again what was not acknowledged.
+//! Order: librdkafka retries within a partition in order, with one request under way to a broker.
+//! Brokers accept any first sequence from a client that is new to a partition: with several under
+//! way a second one could overtake a first that was refused for a while, and the client would call
+//! both delivered. A report without an offset is such a conclusion, and no receipt. While records
+//! flow in batches, a record that cannot be sent ends the whole client (its gapless guarantee); the
+//! owner then sends again what was not acknowledged.
 //!
 //! Never: a record that expires in a queue (`message.timeout.ms=0`), a second word for who may
 //! retry (the client within a session, the courier beyond it), a property's value in a message.
