@@ -6,7 +6,7 @@
 //!
 //! Of a delivery that got 200 nothing is lost, and sent again it is a duplicate. One that got none
 //! may be on disk or not: a failed fsync leaves open which. A full disk does not leave it open: what
-//! was refused is not there, and its identity is free.
+//! it refused is not there, and its identity is free.
 
 #![cfg(test)]
 

@@ -1,4 +1,4 @@
-//! Families whose topic takes nothing for now: unknown, or not to be written.
+//! Families whose topic takes nothing at present: unknown, or not to be written.
 //!
 //! A held family delays no other: the rest flows past it while there is room in the window. It is
 //! tried again after pauses that grow, and forgotten once the event it failed on is through.
