@@ -49,15 +49,18 @@
 //! Each with a test that breaks when it is broken.
 //!
 //! - **200 means on disk**: committed to the journal with fsync; not in memory, not in Kafka
-//!   (`an_answer_comes_only_after_the_commit`, `every_acknowledged_event_is_in_a_crash_image_…`).
+//!   (`an_answer_comes_only_after_the_commit`,
+//!   `every_acknowledged_event_is_in_a_crash_image_taken_under_load`).
 //! - **Identity and event are one transaction**: an append and its duplicate check are one atomic
 //!   act, so a failed write never burns an id (`of_one_event_on_many_tasks_exactly_one_is_fresh`,
 //!   `an_event_refused_by_a_full_disk_is_no_duplicate_afterwards`).
 //! - **What a sender cannot help gets 200 and quarantine**: after a good signature no unknown type,
-//!   odd field or broken JSON is refused (`every_stored_request_leaves_as_its_stored_event`).
+//!   odd field or broken JSON is refused
+//!   (`what_is_not_understood_is_answered_200_and_kept_as_quarantined`).
 //! - **Nothing that names a person is written anywhere**: not to the journal, Kafka, a log, a
 //!   metric label or an error text. An allow-list, never a deny-list
-//!   (`no_name_in_any_text_of_any_body_leaves`, `no_name_in_any_key_of_any_body_leaves`).
+//!   (`no_name_in_any_text_of_any_body_leaves`, `no_name_in_any_key_of_any_body_leaves`,
+//!   `no_name_that_is_sent_is_kept_published_logged_counted_or_answered`).
 //! - **A half-taken delivery finishes**: once the body is read, a client that hangs up cancels
 //!   nothing (`a_client_that_hangs_up_after_its_body_cancels_nothing`).
 //! - **The road survives its end**: Kafka may be gone for days; deliveries are taken as long as
