@@ -183,6 +183,41 @@ pub const JOURNAL_STATEMENTS: usize = 64;
 /// Bytes that must fit on a full disk before it is believed to have room again.
 pub const DISK_PROBE_BYTES: i64 = 256 * 1024;
 
+// --- Retention ---------------------------------------------------------------------------------
+
+/// Default of `journal.retention`.
+pub const RETENTION_DEFAULT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// The shortest `journal.retention` that may be configured.
+pub const RETENTION_MIN: Duration = Duration::from_secs(60 * 60);
+/// The longest `journal.retention` that may be configured: a hundred years.
+pub const RETENTION_LIMIT: Duration = Duration::from_secs(36_500 * 24 * 60 * 60);
+/// Default of `journal.retention_max`, in bytes.
+pub const RETENTION_BYTES_DEFAULT: u64 = 50 * 1024 * 1024 * 1024;
+/// The smallest `journal.retention_max` that may be configured, in bytes. Well above what the
+/// journal takes beside its rows: [`WAL_FILE_BYTES_KEPT`] and [`RETENTION_SPARE_PAGES`].
+pub const RETENTION_BYTES_MIN: u64 = 1024 * 1024 * 1024;
+/// Identities are known at least this long after their generation was sealed, whatever retention
+/// deletes: longer than any provider sends again.
+pub const IDENTITIES_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// Rows that one step of retention deletes.
+pub const RETENTION_STEP_ROWS: usize = 1_024;
+/// Bytes of those rows; always one row.
+pub const RETENTION_STEP_BYTES: u64 = 1024 * 1024;
+/// How long one step looks for rows that may go, or gives back pages, before it ends early.
+pub const RETENTION_STEP: Duration = Duration::from_millis(2);
+/// Pages that one step gives back.
+pub const RETENTION_STEP_PAGES: u64 = 256;
+/// Identities of an expired generation that one step deletes.
+pub const RETENTION_STEP_IDENTITIES: usize = 4_096;
+/// From the end of one step to the beginning of the next: events come in between.
+pub const RETENTION_PAUSE: Duration = Duration::from_millis(20);
+/// How soon it is looked again after nothing was to be done.
+pub const RETENTION_LOOK: Duration = Duration::from_secs(1);
+/// Free pages that stay in the file for the next events; what is beyond is given back.
+pub const RETENTION_SPARE_PAGES: u64 = 4_096;
+/// How often the log says what retention did.
+pub const RETENTION_SUMMARY: Duration = Duration::from_secs(10 * 60);
+
 // --- Kafka -------------------------------------------------------------------------------------
 
 /// Records handed to the client and not yet acknowledged.

@@ -9,6 +9,8 @@
 //! - A failed write or fsync ends the journal for good ([`Health::Poisoned`]): SQLite's next commit
 //!   would return OK over a hole. A full disk does not: it sheds at once, tries every
 //!   [`crate::bounds::DISK_PROBE`] and recovers by itself.
+//! - Published events go by age and by bytes, in small steps between commits, and their space is
+//!   given back (`retention.rs`); what is not published stays.
 //! - The ledger's totals change in the transactions of the rows and cursors they speak of.
 //!
 //! Never
@@ -29,6 +31,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::{oneshot, watch};
 
+use crate::bounds;
 use crate::clock::{Clock, Timestamp};
 use crate::event::{EventId, InstanceName, Kind, SourceName};
 use crate::scrub::Clean;
@@ -41,6 +44,7 @@ mod identities;
 mod ledger;
 mod open;
 mod read;
+mod retention;
 mod schema;
 mod shared;
 mod tail;
@@ -64,8 +68,25 @@ pub struct Settings {
     pub dir: PathBuf,
     /// Whose cursors these are.
     pub instance: InstanceName,
+    /// How long published events stay.
+    pub retention: Retention,
     /// Told of every group commit that kept an event, for metrics; must not block.
     pub on_commit: Arc<dyn Fn(Commit) + Send + Sync>,
+}
+
+/// What published events are kept for. What is not published is never deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Older ones go, by the time they were received.
+    pub age: Duration,
+    /// Bytes of the journal on disk, beyond which the oldest go.
+    pub bytes_max: u64,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { age: bounds::RETENTION_DEFAULT, bytes_max: bounds::RETENTION_BYTES_DEFAULT }
+    }
 }
 
 /// One group commit.

@@ -23,6 +23,9 @@ pub(super) const VERSION: i64 = 1;
 /// Marks a database as ours, in SQLite's header: `hgat`.
 const APPLICATION: i64 = 0x6867_6174;
 
+/// The number of `synchronous = FULL`; see <https://sqlite.org/pragma.html#pragma_synchronous>.
+const SYNCHRONOUS_FULL: i64 = 2;
+
 const TABLES: &str = "
     CREATE TABLE meta(name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
     CREATE TABLE source(
@@ -67,6 +70,15 @@ pub(super) fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "journal_size_limit", bounds::WAL_FILE_BYTES_KEPT)?;
     connection.pragma_update(None, "cache_size", -bounds::JOURNAL_CACHE_KIB)
+}
+
+/// Whether a commit waits for its fsync. Only for a connection that is in no transaction.
+pub(super) fn await_fsync(connection: &Connection, wait: bool) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "synchronous", if wait { "FULL" } else { "NORMAL" })?;
+    if wait && pragma(connection, "synchronous")? != SYNCHRONOUS_FULL {
+        return Err(rusqlite::Error::QueryReturnedNoRows);
+    }
+    Ok(())
 }
 
 /// Opens a connection that only reads.
@@ -128,7 +140,7 @@ pub(super) fn check(connection: &Connection, instance: &InstanceName) -> Result<
         let known = VERSION;
         return Err(Obstacle::Newer { found, known });
     }
-    for (setting, expected) in [("synchronous", 2), ("auto_vacuum", 2), ("secure_delete", 1)] {
+    for (setting, expected) in [("synchronous", SYNCHRONOUS_FULL), ("auto_vacuum", 2), ("secure_delete", 1)] {
         if pragma(connection, setting)? != expected {
             return Err(Obstacle::Setting(setting));
         }
@@ -178,7 +190,7 @@ pub(super) fn set_head(connection: &Connection, head: u64) -> rusqlite::Result<(
     Ok(())
 }
 
-fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
+pub(super) fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, name, |row| row.get(0))
 }
 

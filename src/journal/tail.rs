@@ -2,7 +2,7 @@
 //!
 //! Filled by the writer after each commit, so that a courier that keeps up never reads the disk.
 //! Bounded in rows and bytes; what falls off is read from the database. Promises that every
-//! committed row above its floor is here: whoever deletes rows above the floor must clear it.
+//! committed row above its floor is here: whoever deletes rows tells it ([`Tail::forget`]).
 
 use std::collections::VecDeque;
 
@@ -36,6 +36,14 @@ impl Tail {
             self.bytes -= oldest.bytes();
             self.floor = oldest.sequence;
         }
+    }
+
+    /// Lets go of what was deleted up to and including this sequence.
+    pub(super) fn forget(&mut self, through: u64) {
+        while let Some(oldest) = self.rows.pop_front_if(|row| row.sequence <= through) {
+            self.bytes -= oldest.bytes();
+        }
+        self.floor = self.floor.max(through);
     }
 
     /// A page of rows after a sequence; `None` if some of them have fallen off.
@@ -73,6 +81,23 @@ mod tests {
         assert_eq!(sequences(tail.after(12)), Some(vec![13]));
         assert_eq!(sequences(tail.after(13)), Some(vec![]));
         assert_eq!(sequences(tail.after(99)), Some(vec![]));
+    }
+
+    #[test]
+    fn what_was_deleted_is_forgotten_and_not_passed_over() {
+        let mut tail = Tail::above(10, 9, 1_000);
+        for sequence in 11..=14 {
+            tail.push(stored(sequence, 1));
+        }
+        tail.forget(9);
+        assert_eq!(sequences(tail.after(10)), Some(vec![11, 12, 13, 14]));
+        tail.forget(12);
+        assert_eq!(sequences(tail.after(11)), None);
+        assert_eq!(sequences(tail.after(12)), Some(vec![13, 14]));
+        tail.forget(14);
+        assert_eq!((sequences(tail.after(14)), tail.bytes), (Some(vec![]), 0));
+        tail.push(stored(15, 1));
+        assert_eq!(sequences(tail.after(14)), Some(vec![15]));
     }
 
     #[test]

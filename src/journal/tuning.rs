@@ -38,7 +38,38 @@ pub(super) struct Tuning {
     pub(super) checkpoint_every: Duration,
     pub(super) log_pages: u32,
     pub(super) probe_every: Duration,
+    pub(super) sweep: Pace,
     pub(super) disk: Box<dyn Disk>,
+}
+
+/// How much one step of retention does, and how often there is one.
+pub(super) struct Pace {
+    pub(super) rows: usize,
+    pub(super) bytes: u64,
+    pub(super) pages: u64,
+    pub(super) identities: usize,
+    pub(super) time: Duration,
+    pub(super) pause: Duration,
+    pub(super) look: Duration,
+    pub(super) spare_pages: u64,
+    /// Bytes of `retention_max` that the write-ahead log may take.
+    pub(super) log_bytes: u64,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            rows: bounds::RETENTION_STEP_ROWS,
+            bytes: bounds::RETENTION_STEP_BYTES,
+            pages: bounds::RETENTION_STEP_PAGES,
+            identities: bounds::RETENTION_STEP_IDENTITIES,
+            time: bounds::RETENTION_STEP,
+            pause: bounds::RETENTION_PAUSE,
+            look: bounds::RETENTION_LOOK,
+            spare_pages: bounds::RETENTION_SPARE_PAGES,
+            log_bytes: bounds::WAL_FILE_BYTES_KEPT.unsigned_abs(),
+        }
+    }
 }
 
 impl Default for Tuning {
@@ -54,6 +85,7 @@ impl Default for Tuning {
             checkpoint_every: bounds::CHECKPOINT_EVERY,
             log_pages: bounds::WAL_PAGES_MAX,
             probe_every: bounds::DISK_PROBE,
+            sweep: Pace::default(),
             disk: Box::new(Plain),
         }
     }
