@@ -69,7 +69,7 @@ impl fmt::Display for ProviderName {
     }
 }
 
-/// 128 bits of a keyed digest. Prints as RFC 4648 base32 in lower case: 26 characters, no padding.
+/// 128 bits of a digest. Prints as RFC 4648 base32 in lower case: 26 characters, no padding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest128(pub [u8; 16]);
 

@@ -33,11 +33,12 @@ use tokio::sync::{oneshot, watch};
 
 use crate::bounds;
 use crate::clock::{Clock, Timestamp};
-use crate::event::{EventId, InstanceName, Kind, SourceName};
+use crate::event::{Digest128, EventId, InstanceName, Kind, SourceName};
 use crate::scrub::Clean;
 
 mod checkpoint;
 mod cursors;
+mod digests;
 mod disk;
 mod fault;
 mod identities;
@@ -249,6 +250,7 @@ pub struct Journal {
 
 struct Inner {
     instance: InstanceName,
+    epoch: Digest128,
     files: Files,
     queue: SyncSender<Order>,
     shared: Arc<Shared>,
@@ -308,6 +310,17 @@ impl Journal {
         }
         let readers = &self.inner.readers;
         readers.with(|connection| read::after(connection, sequence))
+    }
+
+    /// What tells this journal from every other: random, made with it, kept by its copies.
+    pub fn epoch(&self) -> Digest128 {
+        self.inner.epoch
+    }
+
+    /// The digest of an event, also where its row is gone if the digest was kept. Blocks.
+    pub fn digest(&self, sequence: u64) -> Result<Option<Digest128>, ReadError> {
+        let readers = &self.inner.readers;
+        readers.with(|connection| Ok(digests::of(connection, sequence)?))
     }
 
     /// The highest committed sequence, as it changes.

@@ -27,7 +27,7 @@ use super::tuning::Tuning;
 use super::writer::Writer;
 use super::{Inner, Journal, Settings};
 use crate::clock::Clock;
-use crate::event::InstanceName;
+use crate::event::{Digest128, InstanceName};
 
 /// Why a journal cannot be opened. Each says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -134,6 +134,7 @@ fn start(settings: Settings, clock: Clock, tuning: Tuning) -> Result<Journal, Ob
     let identities = Identities::load(&connection, tuning.generation_events)?;
     let cursors = Cursors::load(&connection, &settings.instance)?;
     let head = schema::meta::<i64>(&connection, "head")?.cast_unsigned();
+    let epoch = Digest128(schema::meta(&connection, "epoch")?);
     let tail = Tail::above(head, tuning.tail_events, tuning.tail_bytes);
     let shared = Arc::new(Shared::new(head, cursors, tail));
     let (queue, orders) = sync_channel(tuning.queue_events);
@@ -160,6 +161,7 @@ fn start(settings: Settings, clock: Clock, tuning: Tuning) -> Result<Journal, Ob
     Ok(Journal {
         inner: Arc::new(Inner {
             instance,
+            epoch,
             readers: Readers::of(files.database.clone()),
             files,
             queue,

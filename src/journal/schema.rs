@@ -41,6 +41,7 @@ const TABLES: &str = "
     CREATE TABLE cursor(
         instance TEXT NOT NULL, lane TEXT NOT NULL, through INTEGER NOT NULL,
         PRIMARY KEY(instance, lane)) WITHOUT ROWID;
+    CREATE TABLE digest(sequence INTEGER PRIMARY KEY, digest BLOB NOT NULL);
     CREATE TABLE generation(
         number INTEGER PRIMARY KEY, sealed_at INTEGER, filter BLOB, crc INTEGER);
     CREATE TABLE identity_1(id BLOB PRIMARY KEY) WITHOUT ROWID;
@@ -128,6 +129,7 @@ pub(super) fn create(
     meta("instance", &instance.as_str())?;
     meta("created", &now.millis())?;
     meta("filter_seed", &filter_seed)?;
+    meta("epoch", &rand::random::<[u8; 16]>())?;
     meta("head", &0_i64)?;
     transaction.commit()
 }

@@ -10,10 +10,11 @@ use tempfile::TempDir;
 
 use super::tuning::{Disk, Tuning};
 use super::*;
-use crate::event::{Digest128, QuarantineReason};
+use crate::event::QuarantineReason;
 
 mod append;
 mod cursor;
+mod digest;
 mod faults;
 mod identity;
 mod opening;

@@ -1,0 +1,76 @@
+//! Digests of events, by which a cursor outside recognizes the journal it speaks of.
+//!
+//! A cursor in Kafka carries a sequence and the digest of that event. A journal that was restored
+//! from a copy gives the same sequences to other events; the digest tells. So a digest must outlive
+//! its row: whoever deletes rows calls [`keep`] in the same transaction, retention for the last row
+//! of each range that it removes (no cursor of ours stands below it), erasure for every row.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use sha2::{Digest, Sha256};
+
+use crate::event::Digest128;
+
+/// The digest of an event: from its row or, where the row is gone, from what was kept of it.
+/// `None` for an event that never was, or whose digest was not kept.
+pub(super) fn of(connection: &Connection, sequence: u64) -> rusqlite::Result<Option<Digest128>> {
+    if let Some(digest) = of_row(connection, sequence)? {
+        return Ok(Some(digest));
+    }
+    connection
+        .prepare_cached("SELECT digest FROM digest WHERE sequence = ?1")?
+        .query_row([sequence.cast_signed()], |row| row.get(0).map(Digest128))
+        .optional()
+}
+
+/// Keeps the digest of a row that is about to be deleted. Without such a row nothing changes.
+#[cfg_attr(not(test), expect(dead_code, reason = "no row is deleted yet"))]
+pub(super) fn keep(connection: &Connection, sequence: u64) -> rusqlite::Result<()> {
+    let Some(digest) = of_row(connection, sequence)? else {
+        return Ok(());
+    };
+    connection
+        .prepare_cached(
+            "INSERT INTO digest(sequence, digest) VALUES (?1, ?2)
+             ON CONFLICT DO UPDATE SET digest = excluded.digest",
+        )?
+        .execute(params![sequence.cast_signed(), digest.0])?;
+    Ok(())
+}
+
+fn of_row(connection: &Connection, sequence: u64) -> rusqlite::Result<Option<Digest128>> {
+    connection
+        .prepare_cached(
+            "SELECT e.id, ifnull(s.name, ''), e.kind, e.received, e.key, e.value
+             FROM event e LEFT JOIN source s ON s.number = e.source WHERE e.sequence = ?1",
+        )?
+        .query_row([sequence.cast_signed()], |row| {
+            // A damaged row may hold a value of another type; its digest then differs, too.
+            let bytes = |column| row.get_ref(column).map(|value| value.as_bytes().unwrap_or(&[]));
+            let received = row.get_ref(3)?.as_i64().unwrap_or_default();
+            let sequence = sequence.to_le_bytes();
+            let received = received.to_le_bytes();
+            Ok(digest([
+                &sequence,
+                bytes(0)?,
+                bytes(1)?,
+                bytes(2)?,
+                &received,
+                bytes(4)?,
+                bytes(5)?,
+            ]))
+        })
+        .optional()
+}
+
+/// The first half of SHA-256 over the parts, each behind its length.
+fn digest(parts: [&[u8]; 7]) -> Digest128 {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    let whole: [u8; 32] = hash.finalize().into();
+    let mut half = [0; 16];
+    half.iter_mut().zip(whole).for_each(|(to, from)| *to = from);
+    Digest128(half)
+}
