@@ -26,7 +26,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -36,15 +36,13 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
 use hookgate::app::{App, Parts};
-use hookgate::clock::Clock;
-use hookgate::config;
-use hookgate::journal::Journal;
-use hookgate::providers::Providers;
 use hookgate::publish::Embedded;
 
 use lane::{Lane, lanes};
 use load::{Requests, Run, post};
 
+mod bulk;
+mod gate;
 mod lane;
 mod load;
 
@@ -73,7 +71,7 @@ fn main() {
     let folder = tempfile::tempdir().expect("a folder");
     let app = bench.start(folder.path(), None);
     bench.compare(bare, app.public(), "empty", "no");
-    bench.fill(app.journal(), rows);
+    bench.made = bulk::fill(&bench.runtime, app.journal(), &bench.lanes, bench.made, rows);
     bench.compare(bare, app.public(), &format!("{rows} rows"), "no");
     bench.runtime.block_on(app.drain());
 
@@ -96,41 +94,7 @@ impl Bench {
     /// A gateway as `serve` would start it; without a broker nothing is published.
     fn start(&self, folder: &Path, broker: Option<&Embedded>) -> App {
         let brokers = broker.map_or("127.0.0.1:1", Embedded::brokers);
-        let text = format!(
-            r#"
-            [server]
-            listen = "127.0.0.1:0"
-            drain_grace = "0s"
-            [admin]
-            listen = "127.0.0.1:0"
-            [journal]
-            dir = "journal"
-            [kafka]
-            brokers = "{brokers}"
-            [keys]
-            identity = {{ env = "KEY" }}
-            pseudonym = {{ env = "OTHER_KEY" }}
-            [[source]]
-            name = "daily"
-            provider = "daily"
-            tenant = "bench"
-            secrets = [ {{ env = "SECRET" }} ]
-            rate = {{ per_second = 1000000, burst = 1000000 }}
-            [[source]]
-            name = "livekit"
-            provider = "livekit"
-            tenant = "bench"
-            keys = [ {{ api_key = "{}", secret = {{ env = "SECRET" }} }} ]
-            rate = {{ per_second = 1000000, burst = 1000000 }}
-            "#,
-            lane::API_KEY
-        );
-        let (one, other) = (lane::SECRET.to_owned(), lane::OTHER_SECRET.to_owned());
-        let env = [("KEY", one.clone()), ("OTHER_KEY", other), ("SECRET", one)];
-        let env = env.map(|(name, value)| (name.to_owned(), value)).into();
-        let now = Clock::system().now();
-        let config = config::parse(&text, folder, &env, &Providers::standard(), now);
-        let config = config.unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let config = gate::config(folder, brokers);
         let parts = Parts { publish: broker.is_some(), ..Parts::default() };
         self.runtime.block_on(App::start(config, parts)).expect("a gateway")
     }
@@ -164,51 +128,9 @@ impl Bench {
 
     /// Signed requests of both providers in turn.
     fn requests(&mut self, count: usize) -> Requests {
-        let now = Clock::system().now();
-        let one = |_| {
-            self.made += 1;
-            let lane = &self.lanes[self.made as usize % self.lanes.len()];
-            let body = lane.body(self.made);
-            let mut head = format!(
-                "POST /v1/webhooks/{} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n",
-                lane.provider.name,
-                body.len()
-            );
-            for (name, value) in lane.verifier.scheme().sign(&body, now) {
-                head.push_str(&format!("{name}: {value}\r\n"));
-            }
-            [head.as_bytes(), b"\r\n", &body].concat()
-        };
-        Arc::new((0..count).map(one).collect())
-    }
-
-    /// Puts rows into the journal past the edge.
-    fn fill(&mut self, journal: &Journal, rows: u64) {
-        let began = Instant::now();
-        let chunk = 20_000;
-        for _ in 0..rows.div_ceil(chunk) {
-            let cleans: Vec<_> = (0..chunk)
-                .map(|_| {
-                    self.made += 1;
-                    let lane = &self.lanes[self.made as usize % self.lanes.len()];
-                    let body = lane.body(self.made);
-                    lane.clean(&lane.verify(lane.head(&body), body))
-                })
-                .collect();
-            self.runtime.block_on(async {
-                let mut callers = tokio::task::JoinSet::new();
-                for part in cleans.chunks(chunk as usize / 512) {
-                    let (journal, part) = (journal.clone(), part.to_vec());
-                    callers.spawn(async move {
-                        for clean in part {
-                            journal.append(clean).await.expect("the disk takes it");
-                        }
-                    });
-                }
-                callers.join_all().await
-            });
-        }
-        eprintln!("{rows} rows written in {:.1} s", began.elapsed().as_secs_f64());
+        let from = self.made;
+        self.made += count as u64;
+        Arc::new((from + 1..=self.made).map(|number| lane::request(&self.lanes, number)).collect())
     }
 }
 
