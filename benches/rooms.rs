@@ -61,6 +61,7 @@ fn append(criterion: &mut Criterion) {
     let settings = journal::Settings {
         dir: folder.path().to_owned(),
         instance: InstanceName::new("bench"),
+        retention: journal::Retention::default(),
         on_commit: Arc::new(|_| {}),
     };
     let journal = Journal::open(settings, Clock::system()).expect("a journal");

@@ -59,6 +59,7 @@ pub(super) fn journal_settings(
     journal::Settings {
         dir: place.dir,
         instance: server.instance.clone(),
+        retention: place.retention,
         on_commit: Arc::new(move |commit| {
             telemetry.gateway.append_seconds.record(commit.took.as_secs_f64());
             telemetry.gateway.batch_events.record(commit.events as f64);

@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::event::InstanceName;
 use crate::providers::{Provider, Providers};
-use crate::{publish, scrub, throttle, verify};
+use crate::{journal, publish, scrub, throttle, verify};
 
 mod check;
 mod environment;
@@ -79,6 +79,8 @@ pub struct Admin {
 pub struct JournalSettings {
     /// The folder; created when it is missing.
     pub dir: PathBuf,
+    /// How long published events stay.
+    pub retention: journal::Retention,
 }
 
 /// `[[source]]`: one sender with its routes, its signatures and its boundary.

@@ -11,6 +11,7 @@ use super::read::Section;
 use super::{Admin, JournalSettings, Server, unit};
 use crate::bounds;
 use crate::event::InstanceName;
+use crate::journal::Retention;
 use crate::scrub::Keys;
 use crate::secret::Secret;
 
@@ -97,11 +98,26 @@ pub(super) fn journal(mut section: Section<'_>, folder: &Path) -> JournalSetting
     let dir = section.parsed("dir", rule, |text| {
         (!text.is_empty() && !text.contains('\0')).then(|| folder.join(text))
     });
-    let kept = "retention is not built; nothing is deleted from the journal";
-    section.later("retention", kept);
-    section.later("retention_max", kept);
+    let retention = retention(&mut section);
     section.finish();
-    JournalSettings { dir: dir.unwrap_or_else(|| PathBuf::from("/var/lib/hookgate")) }
+    let dir = dir.unwrap_or_else(|| PathBuf::from("/var/lib/hookgate"));
+    JournalSettings { dir, retention }
+}
+
+fn retention(section: &mut Section<'_>) -> Retention {
+    let default = Retention::default();
+    let (min, max) = (bounds::RETENTION_MIN, bounds::RETENTION_LIMIT);
+    let day = 24 * 60 * 60;
+    let rule = format!("{}, from {} to {}d", unit::DURATION, unit::shown(min), max.as_secs() / day);
+    let age = section.parsed("retention", &rule, |text| {
+        unit::duration(text).filter(|age| (min..=max).contains(age))
+    });
+    let min = bounds::RETENTION_BYTES_MIN;
+    let rule = format!("{}, at least {}GiB", unit::SIZE, min >> 30);
+    let bytes = section.parsed("retention_max", &rule, |text| {
+        unit::size(text).map(|bytes| bytes as u64).filter(|bytes| *bytes >= min)
+    });
+    Retention { age: age.unwrap_or(default.age), bytes_max: bytes.unwrap_or(default.bytes_max) }
 }
 
 /// `[keys]`: two different keys of 32 bytes. `None` only beside a mistake.
@@ -189,6 +205,29 @@ fn key(section: &mut Section<'_>, name: &'static str, givers: &Givers<'_>) -> Op
 #[cfg(test)]
 mod tests {
     use crate::config::tests::*;
+
+    #[test]
+    fn retention_is_from_an_hour_to_a_century_and_at_least_a_gibibyte() {
+        use std::time::Duration;
+
+        let journal = |keys: &str| format!("[journal]\n{keys}\n{}", source(""));
+        let retention = |keys: &str| good(&journal(keys)).journal.retention;
+        let default = retention("");
+        assert_eq!(default.age, Duration::from_secs(30 * 86_400));
+        assert_eq!(default.bytes_max, 50 << 30);
+        let set = retention("retention = \"36500d\"\nretention_max = \"1GiB\"");
+        assert_eq!((set.age, set.bytes_max), (Duration::from_secs(36_500 * 86_400), 1 << 30));
+        for wrong in ["59m", "36501d", "30", "off"] {
+            let key = format!("journal.retention = \"{wrong}\"");
+            let text = journal(&format!("retention = \"{wrong}\""));
+            mistake(&text, &key, "from 1h to 36500d");
+        }
+        for wrong in ["1023MiB", "50GB", "17179869184GiB"] {
+            let key = format!("journal.retention_max = \"{wrong}\"");
+            let text = journal(&format!("retention_max = \"{wrong}\""));
+            mistake(&text, &key, "at least 1GiB");
+        }
+    }
 
     #[test]
     fn the_drain_s_grace_ends_before_its_deadline_and_listeners_do_not_meet() {

@@ -215,7 +215,7 @@ fn an_empty_text_names_what_has_to_be_written() {
 fn what_is_not_built_yet_says_so() {
     let server = "[server]\ntls = { cert = \"c\", key = \"k\" }\n\
          [admin]\ntoken_file = \"t\"\nallow_plaintext = true\ntls = {}\n\
-         [journal]\nretention = \"30d\"\nretention_max = \"50GiB\"\n[[tenant]]\nname = \"t\"\n";
+         [[tenant]]\nname = \"t\"\n";
     let keys = KEYS.replace("[keys]\n", "[keys]\nprevious = {}\n");
     let text = format!(
         "{server}{KAFKA}delivery = \"exactly_once\"\n{keys}{SOURCE}mode = \"shadow\"\n\
@@ -231,8 +231,6 @@ fn what_is_not_built_yet_says_so() {
             "admin.allow_plaintext",
             "admin.tls",
             "admin.token_file",
-            "journal.retention",
-            "journal.retention_max",
             "kafka.delivery",
             "keys.previous",
             "server.tls",

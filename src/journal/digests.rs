@@ -23,7 +23,6 @@ pub(super) fn of(connection: &Connection, sequence: u64) -> rusqlite::Result<Opt
 }
 
 /// Keeps the digest of a row that is about to be deleted. Without such a row nothing changes.
-#[cfg_attr(not(test), expect(dead_code, reason = "no row is deleted yet"))]
 pub(super) fn keep(connection: &Connection, sequence: u64) -> rusqlite::Result<()> {
     let Some(digest) = of_row(connection, sequence)? else {
         return Ok(());

@@ -55,6 +55,13 @@ impl Code {
         Self(error.sqlite_error().map_or(ffi::SQLITE_CORRUPT, |raised| raised.extended_code))
     }
 
+    /// Whether a part of the file cannot be read, or is not what was written.
+    pub(super) fn is_unreadable(self) -> bool {
+        let unread =
+            [ffi::SQLITE_IOERR_READ, ffi::SQLITE_IOERR_SHORT_READ, ffi::SQLITE_IOERR_CORRUPTFS];
+        self.is_damage() || unread.contains(&self.0)
+    }
+
     /// Whether the file is not a database, or not a whole one.
     pub(super) fn is_damage(self) -> bool {
         matches!(self.0 & 0xff, ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB)

@@ -20,6 +20,7 @@ use super::disk::{self, Files};
 use super::fault::{Code, Fault};
 use super::identities::Identities;
 use super::read::Readers;
+use super::retention::Sweeper;
 use super::schema;
 use super::shared::Shared;
 use super::tail::Tail;
@@ -127,7 +128,7 @@ pub(super) fn open(settings: Settings, clock: Clock, tuning: Tuning) -> Result<J
     start(settings, clock, tuning).map_err(|why| OpenError { dir, why })
 }
 
-fn start(settings: Settings, clock: Clock, tuning: Tuning) -> Result<Journal, Obstacle> {
+fn start(settings: Settings, clock: Clock, mut tuning: Tuning) -> Result<Journal, Obstacle> {
     let files = Files::within(&settings.dir);
     let lock = secure(&files)?;
     let connection = connect(&files, &settings.instance, &clock)?;
@@ -141,6 +142,8 @@ fn start(settings: Settings, clock: Clock, tuning: Tuning) -> Result<Journal, Ob
     let checkpointer =
         Checkpointer::start(&files.database, tuning.checkpoint_every, Arc::clone(&shared))?;
     let instance = settings.instance.clone();
+    let (keep, pace) = (settings.retention, std::mem::take(&mut tuning.sweep));
+    let sweeper = Sweeper::new(keep, pace, instance.clone(), clock.clone());
     let writer = Writer {
         connection,
         identities,
@@ -152,6 +155,7 @@ fn start(settings: Settings, clock: Clock, tuning: Tuning) -> Result<Journal, Ob
         tuning,
         log_pages: Arc::default(),
         checkpointer,
+        sweeper,
         lock,
     };
     let thread = thread::Builder::new()

@@ -142,7 +142,9 @@ pub(super) fn check(connection: &Connection, instance: &InstanceName) -> Result<
         let known = VERSION;
         return Err(Obstacle::Newer { found, known });
     }
-    for (setting, expected) in [("synchronous", SYNCHRONOUS_FULL), ("auto_vacuum", 2), ("secure_delete", 1)] {
+    for (setting, expected) in
+        [("synchronous", SYNCHRONOUS_FULL), ("auto_vacuum", 2), ("secure_delete", 1)]
+    {
         if pragma(connection, setting)? != expected {
             return Err(Obstacle::Setting(setting));
         }

@@ -24,6 +24,7 @@ use super::disk;
 use super::fault::{Code, Fault};
 use super::identities::Identities;
 use super::ledger::{self, Credits};
+use super::retention::Sweeper;
 use super::schema::{self, Row};
 use super::shared::Shared;
 use super::tuning::Tuning;
@@ -59,6 +60,7 @@ pub(super) struct Writer {
     /// Pages in the write-ahead log after the last commit.
     pub(super) log_pages: Arc<AtomicU32>,
     pub(super) checkpointer: Checkpointer,
+    pub(super) sweeper: Sweeper,
     pub(super) lock: File,
 }
 
@@ -77,12 +79,8 @@ impl Writer {
         let _alarm = Alarm(Arc::clone(&self.shared));
         self.watch_log();
         loop {
-            let next = match self.patience() {
-                None => self.orders.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(patience) => self.orders.recv_timeout(patience),
-            };
             let mut batch = Batch::default();
-            match next {
+            match self.orders.recv_timeout(self.patience()) {
                 Ok(Order::Nudge) => continue,
                 Ok(first) => self.gather(first, &mut batch),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -90,6 +88,9 @@ impl Writer {
             }
             let closing = batch.closing;
             match self.shared.health() {
+                Health::Ok if batch.events.is_empty() && !self.shared.cursors().are_waiting() => {
+                    self.tend();
+                }
                 Health::Ok => self.take(batch),
                 Health::DiskFull if batch.events.is_empty() => self.probe(),
                 Health::DiskFull => refuse(batch, AppendError::DiskFull),
@@ -104,13 +105,14 @@ impl Writer {
         }
     }
 
-    /// How long to wait for an order when something else is due.
-    fn patience(&self) -> Option<Duration> {
+    /// How long to wait for an order before something else is due.
+    fn patience(&self) -> Duration {
         match self.shared.health() {
-            Health::DiskFull => Some(self.tuning.probe_every),
-            Health::Ok | Health::Poisoned => {
-                self.shared.cursors().are_waiting().then_some(self.tuning.cursor_within)
+            Health::DiskFull => self.tuning.probe_every,
+            Health::Ok | Health::Poisoned if self.shared.cursors().are_waiting() => {
+                self.tuning.cursor_within
             }
+            Health::Ok | Health::Poisoned => self.sweeper.due_in(),
         }
     }
 
@@ -219,12 +221,20 @@ impl Writer {
         }
     }
 
-    /// What is due between two batches: a new generation, the rest of a checkpoint.
+    /// What is due between two batches: a new generation, a step of retention, the rest of a
+    /// checkpoint.
     fn tend(&mut self) {
         if self.identities.is_due()
             && let Err(error) = self.turn_generation()
         {
             self.fail(&error, "sealing a generation of identities failed");
+        }
+        let (identities, disk) = (&mut self.identities, self.tuning.disk.as_ref());
+        if self.shared.health() == Health::Ok
+            && let Err(error) =
+                self.sweeper.step(&mut self.connection, identities, &self.shared, disk)
+        {
+            self.fail(&error, "deleting what retention lets go failed");
         }
         if self.log_pages.load(Ordering::Relaxed) > self.tuning.log_pages
             && let Err(error) = checkpoint::passive(&self.connection)

@@ -201,6 +201,7 @@ fn open(dir: &TempDir) -> Journal {
     let settings = journal::Settings {
         dir: dir.path().to_owned(),
         instance: InstanceName::new("gate-1"),
+        retention: journal::Retention::default(),
         on_commit: Arc::new(|_| {}),
     };
     Journal::open(settings, Clock::system()).unwrap()

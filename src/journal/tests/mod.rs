@@ -19,6 +19,7 @@ mod faults;
 mod identity;
 mod opening;
 mod reading;
+mod retention;
 
 /// An event that is told from others by its number.
 pub(in crate::journal) fn event(number: u64) -> Clean {
@@ -59,10 +60,14 @@ pub(in crate::journal) fn stored(sequence: u64, bytes: usize) -> Stored {
     }
 }
 
+/// Nothing goes.
+const FOR_EVER: Retention = Retention { age: Duration::MAX, bytes_max: u64::MAX };
+
 fn settings(dir: &Path) -> Settings {
     Settings {
         dir: dir.to_owned(),
         instance: InstanceName::new("gate-1"),
+        retention: FOR_EVER,
         on_commit: Arc::new(|_| {}),
     }
 }
@@ -166,6 +171,17 @@ impl Handles {
     fn wait_at_gate(&self) {
         let gate = self.0.gate.lock().unwrap();
         drop(self.0.moved.wait_while(gate, |gate| !gate.waiting).unwrap());
+    }
+
+    /// Until this is so, looked at after each commit.
+    fn wait_until(&self, is_so: impl Fn() -> bool) {
+        loop {
+            let seen = self.0.gate.lock().unwrap().passed;
+            if is_so() {
+                return;
+            }
+            self.wait_for_commits(seen + 1);
+        }
     }
 
     /// Until so many commits are on disk.
