@@ -147,7 +147,10 @@ pub const JOURNAL_BATCH_BYTES: usize = 8 * 1024 * 1024;
 /// A cursor update is on disk at the latest after this.
 pub const CURSOR_COMMIT_WITHIN: Duration = Duration::from_millis(200);
 /// Identities in one generation of the identity index.
-pub const IDENTITY_GENERATION_EVENTS: u64 = 100_000;
+pub const IDENTITY_GENERATION_EVENTS: usize = 100_000;
+/// Identities of a full generation that each commit puts into their final order, well below a
+/// millisecond's worth.
+pub const IDENTITIES_SETTLED_PER_COMMIT: usize = 512;
 /// How often the second connection copies the write-ahead log into the database.
 pub const CHECKPOINT_EVERY: Duration = Duration::from_millis(100);
 /// How often a full disk is tried again.

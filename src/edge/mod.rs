@@ -33,6 +33,7 @@ mod body;
 mod chunks;
 mod connection;
 mod door;
+mod finishing;
 mod framing;
 mod line;
 mod listen;

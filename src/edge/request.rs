@@ -1,6 +1,6 @@
 //! One request, step by step, to its answer.
 //!
-//! Route, head, size, room, place, body; then the intake, in a task of its own. What is refused
+//! Route, head, size, room, place, body; then the intake, which finishes whether the client stays or not. What is refused
 //! before its body is read is answered at once. Each request has exactly one [`Ending`], which
 //! counts itself even when the client hangs up or something panics.
 
@@ -29,6 +29,7 @@ use super::Phase;
 use super::answer::{self, Answer, STRANGER};
 use super::body::{Pace, Reading};
 use super::door::Door;
+use super::finishing::Finishing;
 use super::lobby::Guest;
 use super::shares::Share;
 
@@ -215,7 +216,7 @@ impl Post {
         let (door, source) = (self.door.clone(), self.source.clone());
         let (guest, place, caller) = (self.guest.clone(), self.place, self.caller.clone());
         let duty = door.on_duty();
-        let delivery = tokio::spawn(async move {
+        let delivery = Finishing::of(async move {
             let Received { body, room, narrowed } = received;
             let outcome = door.intake.take(&source, claim, body, &caller, narrowed).await;
             ending.told(&outcome);
@@ -226,7 +227,7 @@ impl Post {
             let close = outcome.event_id().is_some() && !guest.prove(place);
             (outcome, close)
         });
-        delivery.await.unwrap_or((Outcome::InternalError, false))
+        delivery.await
     }
 
     fn failed(&self, outcome: &Outcome) {

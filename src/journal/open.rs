@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use rusqlite::Connection;
+use tokio::runtime::Handle;
 
 use super::checkpoint::{self, Checkpointer};
 use super::cursors::Cursors;
@@ -152,6 +153,7 @@ fn start(settings: Settings, clock: Clock, mut tuning: Tuning) -> Result<Journal
         instance: settings.instance,
         on_commit: settings.on_commit,
         clock,
+        callers: Handle::try_current().ok(),
         tuning,
         log_pages: Arc::default(),
         checkpointer,

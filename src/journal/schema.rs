@@ -44,7 +44,7 @@ const TABLES: &str = "
     CREATE TABLE digest(sequence INTEGER PRIMARY KEY, digest BLOB NOT NULL);
     CREATE TABLE generation(
         number INTEGER PRIMARY KEY, sealed_at INTEGER, filter BLOB, crc INTEGER);
-    CREATE TABLE identity_1(id BLOB PRIMARY KEY) WITHOUT ROWID;
+    CREATE TABLE arrival_1(number INTEGER PRIMARY KEY, id BLOB NOT NULL);
     INSERT INTO generation(number) VALUES (1);
     CREATE TABLE probe(number INTEGER PRIMARY KEY, filler BLOB NOT NULL);
 ";

@@ -31,7 +31,9 @@ pub(super) struct Tuning {
     pub(super) queue_events: usize,
     pub(super) batch_events: usize,
     pub(super) batch_bytes: usize,
-    pub(super) generation_events: u64,
+    pub(super) generation_events: usize,
+    /// Identities settled with each commit.
+    pub(super) settled: usize,
     pub(super) tail_events: usize,
     pub(super) tail_bytes: usize,
     pub(super) cursor_within: Duration,
@@ -79,6 +81,7 @@ impl Default for Tuning {
             batch_events: bounds::JOURNAL_BATCH_EVENTS,
             batch_bytes: bounds::JOURNAL_BATCH_BYTES,
             generation_events: bounds::IDENTITY_GENERATION_EVENTS,
+            settled: bounds::IDENTITIES_SETTLED_PER_COMMIT,
             tail_events: bounds::JOURNAL_TAIL_EVENTS,
             tail_bytes: bounds::JOURNAL_TAIL_BYTES,
             cursor_within: bounds::CURSOR_COMMIT_WITHIN,

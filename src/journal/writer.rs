@@ -4,7 +4,7 @@
 //! transaction's fsync. Cursors ride along; when no event comes they are written alone after
 //! [`bounds::CURSOR_COMMIT_WITHIN`].
 //!
-//! What is kept in memory (filters, tail, head) follows a commit and never goes before it, so a
+//! What is kept in memory (identities, tail, head) follows a commit and never goes before it, so a
 //! rolled back batch leaves no trace.
 
 use std::fs::File;
@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use rusqlite::hooks::Wal;
 use rusqlite::{Connection, TransactionBehavior};
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::checkpoint::{self, Checkpointer};
@@ -56,6 +57,8 @@ pub(super) struct Writer {
     pub(super) instance: InstanceName,
     pub(super) on_commit: Arc<dyn Fn(Commit) + Send + Sync>,
     pub(super) clock: Clock,
+    /// The runtime of those who append, if they have one.
+    pub(super) callers: Option<Handle>,
     pub(super) tuning: Tuning,
     /// Pages in the write-ahead log after the last commit.
     pub(super) log_pages: Arc<AtomicU32>,
@@ -142,7 +145,7 @@ impl Writer {
         match self.write(&batch.events, &moves) {
             Ok(answers) => {
                 let took = self.clock.steady().saturating_sub(started);
-                self.publish(batch, &answers, took);
+                self.publish(batch, answers, took);
                 self.tend();
             }
             Err(error) => {
@@ -156,6 +159,7 @@ impl Writer {
     /// One transaction. Nothing is committed, and no fsync spent, when nothing is new.
     fn write(&mut self, events: &[Clean], moves: &Moves) -> rusqlite::Result<Vec<Journaled>> {
         self.tuning.disk.before(&self.connection)?;
+        self.identities.begin_transaction();
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let before = schema::meta::<i64>(&transaction, "head")?.cast_unsigned();
@@ -190,19 +194,20 @@ impl Writer {
         }
         moves.write(&transaction, &self.instance)?;
         ledger::publish(&transaction, &moves.published)?;
+        self.identities.settle(&transaction, self.tuning.settled, self.clock.now())?;
         self.tuning.disk.commit(transaction)?;
+        self.identities.committed();
         Ok(answers)
     }
 
     /// Lets everybody know what is on disk now.
-    fn publish(&mut self, batch: Batch, answers: &[Journaled], took: Duration) {
+    fn publish(&mut self, batch: Batch, answers: Vec<Journaled>, took: Duration) {
         let count = batch.events.len();
         let mut head = None;
         {
             let mut tail = self.shared.tail();
-            for (event, answer) in batch.events.into_iter().zip(answers) {
+            for (event, answer) in batch.events.into_iter().zip(&answers) {
                 if let Journaled::Fresh { sequence } = *answer {
-                    self.identities.remember(&event.id().0.0);
                     tail.push(stored(sequence, &event));
                     head = Some(sequence);
                 }
@@ -211,13 +216,25 @@ impl Writer {
         if let Some(head) = head {
             self.shared.head.send_replace(head);
         }
-        for (reply, answer) in batch.replies.into_iter().zip(answers) {
-            // The caller may have gone away; its event is on disk all the same.
-            let _ = reply.send(Ok(*answer));
-        }
+        self.answer(batch.replies, answers);
         if head.is_some() {
             let events = count;
             (self.on_commit)(Commit { events, took });
+        }
+    }
+
+    /// Answers all who waited. Waking each of them from here, outside of their runtime, would cost
+    /// the writer more than writing their events; so one task inside of it does that.
+    fn answer(&self, replies: Vec<oneshot::Sender<Answer>>, answers: Vec<Journaled>) {
+        let tell = move || {
+            for (reply, answer) in replies.into_iter().zip(answers) {
+                // The caller may have gone away; its event is on disk all the same.
+                let _ = reply.send(Ok(answer));
+            }
+        };
+        match &self.callers {
+            Some(runtime) => drop(runtime.spawn(async { tell() })),
+            None => tell(),
         }
     }
 
@@ -227,7 +244,7 @@ impl Writer {
         if self.identities.is_due()
             && let Err(error) = self.turn_generation()
         {
-            self.fail(&error, "sealing a generation of identities failed");
+            self.fail(&error, "beginning a generation of identities failed");
         }
         let (identities, disk) = (&mut self.identities, self.tuning.disk.as_ref());
         if self.shared.health() == Health::Ok
@@ -247,7 +264,7 @@ impl Writer {
         self.tuning.disk.before(&self.connection)?;
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let next = self.identities.seal(&transaction, self.clock.now())?;
+        let next = self.identities.begin_next(&transaction)?;
         self.tuning.disk.commit(transaction)?;
         self.identities.turn(next);
         Ok(())

@@ -28,7 +28,8 @@ fn generations(dir: &Path) -> Vec<(i64, i64, bool)> {
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
     rows.map(|row| {
         let (number, sealed): (i64, bool) = row.unwrap();
-        (number, count(dir, &format!("identity_{number}")), sealed)
+        let table = if sealed { "identity" } else { "arrival" };
+        (number, count(dir, &format!("{table}_{number}")), sealed)
     })
     .collect()
 }
@@ -46,6 +47,57 @@ fn a_duplicate_is_found_in_every_generation_and_after_a_restart() {
     all_are_known(&journal, 0..35);
     fill(&journal, 35..50);
     all_are_known(&journal, 0..50);
+}
+
+#[test]
+fn a_generation_is_settled_in_slices_and_known_all_the_while() {
+    let slow = || Tuning { settled: 2, ..small() };
+    let dir = folder();
+    let journal = open(dir.path(), slow());
+    fill(&journal, 0..13);
+    all_are_known(&journal, 0..13);
+    // Full at the tenth; three commits since have settled two each.
+    assert_eq!(generations(dir.path()), [(1, 10, false), (2, 3, false)]);
+    assert_eq!(count(dir.path(), "identity_1"), 6);
+    journal.close();
+    let journal = open(dir.path(), slow());
+    all_are_known(&journal, 0..13);
+    fill(&journal, 13..16);
+    assert_eq!(generations(dir.path()), [(1, 10, true), (2, 6, false)]);
+    let tables =
+        "SELECT group_concat(name) FROM sqlite_schema WHERE type = 'table' AND name GLOB '*_1'";
+    let tables: String = inspect(dir.path()).query_row(tables, [], |row| row.get(0)).unwrap();
+    assert_eq!(tables, "identity_1");
+    all_are_known(&journal, 0..16);
+}
+
+#[test]
+fn a_generation_waits_with_being_full_until_the_one_before_it_is_sealed() {
+    let dir = folder();
+    let journal = open(dir.path(), Tuning { settled: 1, ..small() });
+    fill(&journal, 0..22);
+    // Ten slices and an empty one, which finds nothing left.
+    assert_eq!(generations(dir.path()), [(1, 10, true), (2, 11, false), (3, 1, false)]);
+    fill(&journal, 22..60);
+    all_are_known(&journal, 0..60);
+}
+
+#[test]
+fn a_commit_that_fails_settles_nothing() {
+    let (dir, disk) = (folder(), Handles::default());
+    let probe_every = Duration::from_millis(2);
+    let tuning = Tuning { settled: 2, generation_events: 10, probe_every, ..disk.tuning() };
+    let journal = open(dir.path(), tuning);
+    fill(&journal, 0..12);
+    assert_eq!(count(dir.path(), "identity_1"), 4);
+    disk.fail_next(ffi::SQLITE_FULL);
+    assert_eq!(append(&journal, event(12)), Err(AppendError::DiskFull));
+    wait(journal.health().wait_for(|health| *health == Health::Ok)).unwrap();
+    fill(&journal, 12..20);
+    all_are_known(&journal, 0..20);
+    let settled = "SELECT count(*) FROM identity_1 i JOIN event e ON e.id = i.id";
+    let found: i64 = inspect(dir.path()).query_row(settled, [], |row| row.get(0)).unwrap();
+    assert_eq!(found, 10);
 }
 
 #[test]
