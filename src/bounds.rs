@@ -214,6 +214,10 @@ pub const RETENTION_STEP_PAGES: u64 = 256;
 pub const RETENTION_STEP_IDENTITIES: usize = 4_096;
 /// From the end of one step to the beginning of the next: events come in between.
 pub const RETENTION_PAUSE: Duration = Duration::from_millis(20);
+/// And at least so many times as long as the step took: a slow disk or a crowded machine does not
+/// make retention take more than a fifth of the writer's time. Deleting a row costs less than that
+/// of taking one, so it keeps up.
+pub const RETENTION_PAUSE_STEPS: u32 = 4;
 /// How soon it is looked again after nothing was to be done.
 pub const RETENTION_LOOK: Duration = Duration::from_secs(1);
 /// Free pages that stay in the file for the next events; what is beyond is given back.

@@ -90,14 +90,19 @@ impl Sweeper {
         shared: &Shared,
         disk: &dyn Disk,
     ) -> rusqlite::Result<()> {
-        if !self.due_in().is_zero() {
+        if shared.is_poisoned() || !self.due_in().is_zero() {
             return Ok(());
         }
+        let began = self.clock.steady();
         schema::await_fsync(connection, false)?;
         let done = self.transact(connection, identities, disk);
         schema::await_fsync(connection, true)?;
         match done {
-            Ok(work) => self.follow(&work, identities, shared),
+            Ok(work) => {
+                let now = self.clock.steady();
+                self.due = now + self.pause(&work, now.saturating_sub(began));
+                self.follow(&work, identities, shared);
+            }
             Err(error) => self.put_off(error)?,
         }
         self.sum_up();
@@ -116,9 +121,12 @@ impl Sweeper {
         if !matches!(work, Work::Nothing) {
             disk.commit(transaction)?;
         }
-        let pause = if matches!(work, Work::Nothing) { self.pace.look } else { self.pace.pause };
-        self.due = self.clock.steady() + pause;
         Ok(work)
+    }
+
+    fn pause(&self, after: &Work, took: Duration) -> Duration {
+        let pause = if matches!(after, Work::Nothing) { self.pace.look } else { self.pace.pause };
+        pause.max(took.saturating_mul(self.pace.pause_steps))
     }
 
     fn work(&mut self, connection: &Connection, identities: &Identities) -> rusqlite::Result<Work> {

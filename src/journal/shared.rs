@@ -3,7 +3,8 @@
 //! Health only ever goes one way once poisoned; nothing here waits.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use tokio::sync::watch;
 
@@ -99,6 +100,17 @@ impl Shared {
     /// The newest rows.
     pub(super) fn tail(&self) -> MutexGuard<'_, Tail> {
         lock(&self.tail)
+    }
+}
+
+/// A writer that ends by a defect must not look alive.
+pub(super) struct Alarm(pub(super) Arc<Shared>);
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.poison(Code::DEFECT, "the journal's writer ended by a defect");
+        }
     }
 }
 

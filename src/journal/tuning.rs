@@ -52,6 +52,8 @@ pub(super) struct Pace {
     pub(super) identities: usize,
     pub(super) time: Duration,
     pub(super) pause: Duration,
+    /// The pause is at least so many times as long as the step.
+    pub(super) pause_steps: u32,
     pub(super) look: Duration,
     pub(super) spare_pages: u64,
     /// Bytes of `retention_max` that the write-ahead log may take.
@@ -67,6 +69,7 @@ impl Default for Pace {
             identities: bounds::RETENTION_STEP_IDENTITIES,
             time: bounds::RETENTION_STEP,
             pause: bounds::RETENTION_PAUSE,
+            pause_steps: bounds::RETENTION_PAUSE_STEPS,
             look: bounds::RETENTION_LOOK,
             spare_pages: bounds::RETENTION_SPARE_PAGES,
             log_bytes: bounds::WAL_FILE_BYTES_KEPT.unsigned_abs(),

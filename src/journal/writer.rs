@@ -11,7 +11,6 @@ use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::thread;
 use std::time::Duration;
 
 use rusqlite::hooks::Wal;
@@ -27,7 +26,7 @@ use super::identities::Identities;
 use super::ledger::{self, Credits};
 use super::retention::Sweeper;
 use super::schema::{self, Row};
-use super::shared::Shared;
+use super::shared::{Alarm, Shared};
 use super::tuning::Tuning;
 use super::{AppendError, Commit, Health, Journaled, Stored};
 use crate::bounds;
@@ -246,17 +245,18 @@ impl Writer {
         {
             self.fail(&error, "beginning a generation of identities failed");
         }
-        let (identities, disk) = (&mut self.identities, self.tuning.disk.as_ref());
-        if self.shared.health() == Health::Ok
-            && let Err(error) =
-                self.sweeper.step(&mut self.connection, identities, &self.shared, disk)
-        {
-            self.fail(&error, "deleting what retention lets go failed");
-        }
+        self.sweep();
         if self.log_pages.load(Ordering::Relaxed) > self.tuning.log_pages
             && let Err(error) = checkpoint::passive(&self.connection)
         {
             self.fail(&error, "copying the log into the database failed");
+        }
+    }
+
+    fn sweep(&mut self) {
+        let Self { sweeper, connection, identities, shared, tuning, .. } = self;
+        if let Err(error) = sweeper.step(connection, identities, shared, tuning.disk.as_ref()) {
+            self.fail(&error, "deleting what retention lets go failed");
         }
     }
 
@@ -270,8 +270,9 @@ impl Writer {
         Ok(())
     }
 
-    /// Sees whether a full disk has room again, by writing to it.
+    /// Sees whether a full disk has room again, by writing to it. What is old makes some.
     fn probe(&mut self) {
+        self.sweep();
         match self.write_probe() {
             Ok(()) => {
                 if self.shared.set_full(false) {
@@ -395,16 +396,5 @@ fn stored(sequence: u64, event: &Clean) -> Stored {
         received: event.received(),
         key: event.key().clone(),
         value: event.value().clone(),
-    }
-}
-
-/// A writer that ends by a defect must not look alive.
-struct Alarm(Arc<Shared>);
-
-impl Drop for Alarm {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            self.0.poison(Code::DEFECT, "the journal's writer ended by a defect");
-        }
     }
 }

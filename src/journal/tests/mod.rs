@@ -20,6 +20,7 @@ mod identity;
 mod opening;
 mod reading;
 mod retention;
+mod sweeping;
 
 /// An event that is told from others by its number.
 pub(in crate::journal) fn event(number: u64) -> Clean {
