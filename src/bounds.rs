@@ -271,6 +271,12 @@ pub const DRAIN_DEADLINE_LIMIT: Duration = Duration::from_secs(60 * 60);
 
 // --- Configuration -----------------------------------------------------------------------------
 
+/// Bytes of the text of a configuration.
+pub const CONFIG_BYTES_MAX: usize = 1024 * 1024;
+/// Mistakes of a configuration that are told one by one; what is beyond is counted.
+pub const MISTAKES_MAX: usize = 100;
+/// Keys, one below the other, that an environment variable may name.
+pub const VARIABLE_STEPS_MAX: usize = 16;
 /// Sources of one gateway.
 pub const SOURCES_MAX: usize = 256;
 /// Aliases of one source.
