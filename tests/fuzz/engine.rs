@@ -40,8 +40,8 @@ pub(crate) struct Entry<'e> {
     pub(crate) words: &'static [&'static str],
     /// A change that knows the form of the input; `None` where it finds nothing to change.
     pub(crate) reshape: fn(&[u8], &mut StdRng) -> Option<Vec<u8>>,
-    /// Bytes that may be allocated at one time for an input of so many.
-    pub(crate) memory: fn(u64) -> u64,
+    /// Bytes that may be allocated at one time for an input.
+    pub(crate) memory: fn(&[u8]) -> u64,
     /// Panics where a promise is broken. What it gives back tells one way to answer from another.
     pub(crate) judge: &'e dyn Fn(&[u8]) -> u64,
 }
@@ -56,8 +56,9 @@ pub(crate) fn search(entry: Entry<'_>) {
         pool: Vec::new(),
         seen: HashSet::new(),
         peak: (0, 0),
+        slowest: (Duration::ZERO, 0),
+        clock: Clock::system(),
     };
-    let clock = Clock::system();
     let kept = read_folder(&found(search.entry.name));
     let seeds = std::mem::take(&mut search.entry.seeds);
     assert!(!seeds.is_empty(), "{} has nothing to begin with", search.entry.name);
@@ -67,23 +68,25 @@ pub(crate) fn search(entry: Entry<'_>) {
     }
     let begun = search.pool.len();
     let mut looks = begun;
-    while clock.steady() < Duration::from_secs(seconds) {
+    while search.clock.steady() < Duration::from_secs(seconds) {
         let input = search.next();
         if search.look(&input) && search.pool.len() < begun + POOL_MAX {
             search.pool.push(input);
         }
         looks += 1;
     }
-    let Search { entry, pool, seen, peak, watch, .. } = search;
+    let Search { entry, pool, seen, peak, slowest, watch, .. } = search;
     watch.end();
     eprintln!(
         "{}: {looks} inputs in {seconds} s with seed {seed}, {begun} to begin with, {} kept for \
-         new answers, {} answers; most memory: {} bytes for {}",
+         new answers, {} answers; most memory: {} bytes for {}, longest: {:?} for {}",
         entry.name,
         pool.len() - begun,
         seen.len(),
         peak.0,
         peak.1,
+        slowest.0,
+        slowest.1,
     );
 }
 
@@ -102,6 +105,9 @@ struct Search<'e> {
     seen: HashSet<u64>,
     /// Most bytes allocated at one time, and the length of the input that did it.
     peak: (u64, usize),
+    /// The longest look, and the length of its input.
+    slowest: (Duration, usize),
+    clock: Clock,
 }
 
 impl Search<'_> {
@@ -126,7 +132,13 @@ impl Search<'_> {
     /// Whether the parser answers as it never did before.
     fn look(&mut self, input: &[u8]) -> bool {
         self.watch.show(input);
-        match judged(&self.entry, input) {
+        let began = self.clock.steady();
+        let judged = judged(&self.entry, input);
+        let took = self.clock.steady().saturating_sub(began);
+        if took > self.slowest.0 {
+            self.slowest = (took, input.len());
+        }
+        match judged {
             Ok((answer, peak)) => {
                 if peak > self.peak.0 {
                     self.peak = (peak, input.len());
@@ -177,7 +189,7 @@ fn judged(entry: &Entry<'_>, input: &[u8]) -> Result<(u64, u64), String> {
     JUDGING.set(false);
     match judged.unwrap() {
         Ok(answer) => {
-            let most = (entry.memory)(input.len() as u64);
+            let most = (entry.memory)(input);
             if measured.bytes_max > most {
                 let len = input.len();
                 return Err(format!("{} bytes for {len}, at most {most}", measured.bytes_max));
@@ -307,7 +319,7 @@ fn a_judge_that_panics_or_allocates_too_much_is_told_apart_from_one_that_does_no
         seeds: Vec::new(),
         words: &[],
         reshape: |_, _| None,
-        memory: |length| length * 10,
+        memory: |input| input.len() as u64 * 10,
         judge,
     };
     let judge = |input: &[u8]| match input {

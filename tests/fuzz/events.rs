@@ -50,8 +50,8 @@ const WORDS: [&str; 18] = [
 
 /// Bytes that understanding and scrubbing may hold for a body: the body, its copy where its text is
 /// mended, a tree whose nodes are bounded in number, and an event.
-fn memory(length: u64) -> u64 {
-    1_024 * 1_024 + 192 * length
+fn memory(input: &[u8]) -> u64 {
+    1_024 * 1_024 + 192 * input.len() as u64
 }
 
 #[test]

@@ -25,9 +25,13 @@
     reason = "what helps a test fails with it"
 )]
 
+mod answers;
 mod bytes;
 mod engine;
 mod events;
+mod framing;
 mod json;
 mod roads;
+mod settings;
 mod verify;
+mod wire;

@@ -43,8 +43,8 @@ const WORDS: [&str; 16] = [
 ];
 
 /// Bytes that verification may hold for an input: the body and its copies, one token, one answer.
-fn memory(length: u64) -> u64 {
-    16 * 1_024 + 16 * length
+fn memory(input: &[u8]) -> u64 {
+    16 * 1_024 + 16 * input.len() as u64
 }
 
 #[test]
