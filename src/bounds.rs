@@ -317,6 +317,8 @@ pub const SEND_ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 // --- Dev -----------------------------------------------------------------------------------------
 
+/// Records that `dev` has received and not yet shown.
+pub const DEV_RECEIVED_RECORDS: usize = 1_024;
 /// How long `dev` waits, before it prints totals, for what was accepted to arrive at its consumer.
 pub const DEV_READ_BEHIND: Duration = Duration::from_secs(5);
 /// How often `dev` looks into the ledger while it waits for that.

@@ -134,7 +134,7 @@ impl Gate {
             return 1;
         };
         let answers = wire::answers(&said, &asked);
-        let labels: Vec<_> = answers.iter().map(|answer| look(answer)).collect();
+        let labels: Vec<_> = answers.iter().map(look).collect();
         let kept = asked.iter().zip(&answers).take_while(|(asked, answer)| {
             asked.whole && asked.keeps && answer.header("connection") != Some("close")
         });

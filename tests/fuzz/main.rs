@@ -11,9 +11,9 @@
 //! seconds each. The same seed makes the same inputs in the same order. What is found is shrunk and
 //! written to `tests/fuzz/found/<parser>/`: as long as it lies there every run begins with it.
 //!
-//! All of it runs on the stable toolchain without further tools. An engine guided by instrumented
-//! coverage needs its own build of everything (`cargo-afl`) and found nothing to hold on to that
-//! the answers of these parsers do not tell: each refuses with one of a few names.
+//! All of it runs on the stable toolchain without further tools. It is not guided by coverage: that
+//! needs an instrumented build of everything and a tool of its own (`cargo-afl` does so on stable).
+//! The parsers' own answers guide it instead, of which there are enough to tell inputs apart.
 
 #![cfg(test)]
 #![allow(
