@@ -275,6 +275,12 @@ pub const DRAIN_DEADLINE_LIMIT: Duration = Duration::from_secs(60 * 60);
 
 // --- Configuration -----------------------------------------------------------------------------
 
+/// Bytes of the text of a configuration.
+pub const CONFIG_BYTES_MAX: usize = 1024 * 1024;
+/// Mistakes of a configuration that are told one by one; what is beyond is counted.
+pub const MISTAKES_MAX: usize = 100;
+/// Keys, one below the other, that an environment variable may name.
+pub const VARIABLE_STEPS_MAX: usize = 16;
 /// Sources of one gateway.
 pub const SOURCES_MAX: usize = 256;
 /// Aliases of one source.
@@ -315,6 +321,8 @@ pub const SEND_ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 // --- Dev -----------------------------------------------------------------------------------------
 
+/// Records that `dev` has received and not yet shown.
+pub const DEV_RECEIVED_RECORDS: usize = 1_024;
 /// How long `dev` waits, before it prints totals, for what was accepted to arrive at its consumer.
 pub const DEV_READ_BEHIND: Duration = Duration::from_secs(5);
 /// How often `dev` looks into the ledger while it waits for that.

@@ -62,7 +62,8 @@
 //!   (`no_name_in_any_text_of_any_body_leaves`, `no_name_in_any_key_of_any_body_leaves`,
 //!   `no_name_that_is_sent_is_kept_published_logged_counted_or_answered`).
 //! - **A half-taken delivery finishes**: once the body is read, a client that hangs up cancels
-//!   nothing (`a_client_that_hangs_up_after_its_body_cancels_nothing`).
+//!   nothing (`a_client_that_hangs_up_after_its_body_cancels_nothing`,
+//!   `what_is_left_halfway_is_finished`).
 //! - **The road survives its end**: Kafka may be gone for days; deliveries are taken as long as
 //!   there is disk, then shed with 503, never silently
 //!   (`a_broker_that_goes_away_is_waited_for_and_nothing_is_lost`,
@@ -72,7 +73,9 @@
 //!   `an_identity_outlives_its_row_and_a_sequence_is_never_given_again`).
 //! - **Deliveries never wait for Kafka**, not at start either
 //!   (`deliveries_do_not_wait_for_kafka_and_its_absence_is_shown`).
-//! - **Every queue, map, body, header, wait and retry has a number** in [`bounds`].
+//! - **Every queue, map, body, header, wait and retry has a number** in [`bounds`]
+//!   (`every_wait_and_queue_has_its_number_in_bounds`, and in `tests/fuzz` no input makes
+//!   a parser allocate beyond a stated multiple of itself).
 //! - **A failed fsync poisons the journal for good; a full disk does not**
 //!   (`a_failed_commit_poisons_for_good`, `tests/disk_faults.rs`).
 //! - **Only `edge` knows HTTP, only `publish` Kafka, only `journal` SQLite, only `clock` the time**

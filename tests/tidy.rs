@@ -204,6 +204,14 @@ fn the_rules_see_what_they_should() {
     assert!(!is_test_module(&["mod tests;", "", "pub use x;"]));
     assert!(!is_test_module(&["mod tests {", "}", "fn f() {}"]));
     assert!(!is_test_module(&["use x;", "mod tests;"]));
+    assert!(unnumbered("let (to, from) = mpsc::unbounded_channel();").is_some());
+    assert!(unnumbered("let (to, from) = std::sync::mpsc::channel();").is_some());
+    assert!(unnumbered("let (to, from) = mpsc::channel(1_024);").is_some());
+    assert!(unnumbered("timeout(Duration::from_secs(5), wait)").is_some());
+    assert!(
+        unnumbered("let (to, from) = mpsc::channel(1); let (a, b) = oneshot::channel();").is_none()
+    );
+    assert!(unnumbered("timeout(bounds::DISK_PROBE, wait)").is_none());
 }
 
 #[test]
@@ -260,6 +268,45 @@ fn tests_neither_sleep_nor_hide() {
         }
     }
     report(broken, "wait for a fact, not for time; a test that is hidden guards nothing");
+}
+
+#[test]
+fn every_wait_and_queue_has_its_number_in_bounds() {
+    let mut broken = Vec::new();
+    for file in source_files("src") {
+        if file.shown() == "src/bounds.rs" || file.shown().contains("/tests/") {
+            continue;
+        }
+        for (number, line) in file.code_lines() {
+            if let Some(what) = unnumbered(line) {
+                broken.push(format!("{}:{number}: {what}", file.shown()));
+            }
+        }
+    }
+    report(broken, "a limit that is not in bounds.rs is in nobody's reckoning: name it there");
+}
+
+/// A queue without a bound, or a wait, crowd or queue whose number stands in the line itself. A
+/// rendezvous, of no place or one, needs no name.
+fn unnumbered(line: &str) -> Option<&'static str> {
+    let begins = |word: &str, number: fn(&str) -> bool| {
+        line.match_indices(word).any(|(at, _)| number(&line[at + word.len()..]))
+    };
+    let literal: fn(&str) -> bool = |rest| rest.starts_with(|c: char| c.is_ascii_digit());
+    let many: fn(&str) -> bool = |rest| {
+        let rendezvous = rest.starts_with("0)") || rest.starts_with("1)");
+        rest.starts_with(|c: char| c.is_ascii_digit()) && !rendezvous
+    };
+    let closed: fn(&str) -> bool = |rest| rest.starts_with(')');
+    let units = ["secs", "millis", "micros", "nanos", "mins", "hours"];
+    if line.contains("unbounded") || begins("mpsc::channel(", closed) {
+        return Some("a queue without a bound");
+    }
+    if units.iter().any(|unit| begins(&format!("Duration::from_{unit}("), literal)) {
+        return Some("a wait with a number of its own");
+    }
+    let crowds = ["channel(", "Semaphore::new("];
+    crowds.iter().any(|word| begins(word, many)).then_some("a queue with a number of its own")
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::event::InstanceName;
 use crate::providers::{Provider, Providers};
-use crate::{journal, publish, scrub, throttle, verify};
+use crate::{bounds, journal, publish, scrub, throttle, verify};
 
 mod check;
 mod environment;
@@ -172,7 +173,11 @@ pub fn load(
     providers: &Providers,
     now: Timestamp,
 ) -> Result<Config, Mistakes> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
+    let mut text = String::new();
+    // One byte more than is taken, so that a longer text is seen to be longer.
+    let most = bounds::CONFIG_BYTES_MAX as u64 + 1;
+    let read = std::fs::File::open(path).and_then(|file| file.take(most).read_to_string(&mut text));
+    read.map_err(|error| {
         Mistakes(vec![Mistake {
             key: path.display().to_string(),
             value: None,

@@ -23,6 +23,9 @@ pub(super) fn rate(section: &mut Section<'_>) -> Option<Rate> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
+    use crate::bounds::SOURCE_RATE_LIMIT;
     use crate::config::tests::*;
 
     #[test]
@@ -36,5 +39,42 @@ mod tests {
         assert_eq!(rate("rate = { per_second = 1000, burst = 2000 }"), (1_000, 2_000));
         mistake(&source("rate = {}"), "source[0].rate.per_second: is missing", "per_second = 1000");
         mistake(&source("rate = 5"), "source[0].rate: must be a table", "a number");
+    }
+
+    proptest! {
+        #[test]
+        fn a_rate_is_taken_as_written_or_refused_by_its_key(
+            per_second in -2_i64..3_000_000,
+            burst in -2_i64..3_000_000,
+        ) {
+            let text = source(&format!("rate = {{ per_second = {per_second}, burst = {burst} }}"));
+            let fits = |number: i64| (1..=i64::from(SOURCE_RATE_LIMIT)).contains(&number);
+            if fits(per_second) && fits(burst) {
+                let rate = good(&text).sources[0].rate;
+                let read = (i64::from(rate.per_second.get()), i64::from(rate.burst.get()));
+                prop_assert_eq!(read, (per_second, burst));
+            } else {
+                for line in mistakes(&text) {
+                    prop_assert!(line.starts_with("source[0].rate."), "{}", line);
+                }
+            }
+        }
+
+        #[test]
+        fn junk_in_the_place_of_a_duration_or_size_is_refused_by_its_key(junk in "[ -!#-~]{0,12}") {
+            prop_assume!(!junk.contains('\\') && !junk.contains("canary"));
+            let keys = [
+                ("drain_grace", super::super::unit::duration(&junk).is_some()),
+                ("body_max", super::super::unit::size(&junk).is_some()),
+            ];
+            for (key, reads) in keys {
+                if !reads {
+                    let text = format!("[server]\n{key} = \"{junk}\"\n{}", source(""));
+                    let lines = mistakes(&text);
+                    let start = format!("server.{key} = ");
+                    prop_assert!(lines.iter().all(|line| line.starts_with(&start)), "{:?}", lines);
+                }
+            }
+        }
     }
 }

@@ -10,6 +10,7 @@ use toml::de::DeTable;
 use toml::{Table, Value};
 
 use super::{Environment, Mistake};
+use crate::bounds::{CONFIG_BYTES_MAX, MISTAKES_MAX, VARIABLE_STEPS_MAX};
 
 const PREFIX: &str = "HOOKGATE__";
 
@@ -35,13 +36,23 @@ impl Raw {
     }
 }
 
-/// Reads the text; every syntax error at once.
+/// Reads the text; every syntax error at once, as far as a reader has use for them.
 pub(super) fn read(text: &str) -> Result<Table, Vec<Mistake>> {
+    if text.len() > CONFIG_BYTES_MAX {
+        let rule = format!("must have at most {CONFIG_BYTES_MAX} bytes; is it the right file?");
+        return Err(vec![Mistake { key: "the text".to_owned(), value: None, rule }]);
+    }
     let (_, errors) = DeTable::parse_recoverable(text);
     if errors.is_empty() {
         return text.parse().map_err(|error: toml::de::Error| vec![syntax(text, &error)]);
     }
-    Err(errors.iter().map(|error| syntax(text, error)).collect())
+    let told = errors.iter().take(MISTAKES_MAX).map(|error| syntax(text, error));
+    let mut mistakes: Vec<_> = told.collect();
+    if errors.len() > MISTAKES_MAX {
+        let rule = format!("has {} more mistakes of syntax", errors.len() - MISTAKES_MAX);
+        mistakes.push(Mistake { key: "the text".to_owned(), value: None, rule });
+    }
+    Err(mistakes)
 }
 
 /// Lays the environment over the tables. Variables that fit nowhere are mistakes.
@@ -125,7 +136,7 @@ fn value_of(text: &str) -> Value {
 
 fn place(table: &mut Table, steps: &[String], value: Value) -> Option<()> {
     let (key, rest) = steps.split_first()?;
-    if key.is_empty() {
+    if key.is_empty() || rest.len() >= VARIABLE_STEPS_MAX {
         return None;
     }
     if rest.is_empty() {
@@ -253,5 +264,25 @@ mod tests {
         assert!(mistakes.len() >= 2, "{mistakes:?}");
         assert!(mistakes[0].key.starts_with("line 2, column "), "{mistakes:?}");
         assert!(!format!("{mistakes:?}").contains("canary"), "{mistakes:?}");
+    }
+
+    #[test]
+    fn many_mistakes_of_syntax_are_told_in_part_and_counted() {
+        for wrong in ["[a\n", "\"\n", "a.\n"] {
+            let mistakes = read(&wrong.repeat(20_000)).unwrap_err();
+            assert_eq!(mistakes.len(), MISTAKES_MAX + 1);
+            let last = mistakes.last().unwrap().to_string();
+            assert!(last.starts_with("the text: has "), "{last}");
+        }
+        let long = read(&" ".repeat(CONFIG_BYTES_MAX + 1)).unwrap_err();
+        assert!(long[0].to_string().contains("at most 1048576 bytes"), "{long:?}");
+    }
+
+    #[test]
+    fn a_variable_cannot_name_a_place_without_bottom() {
+        let deep = format!("HOOKGATE__{}", ["A"; 20_000].join("__"));
+        let (raw, mistakes) = laid("", &[(&deep, "1")]);
+        assert_eq!((mistakes.len(), mistakes[0].key == deep), (1, true));
+        assert!(raw.table.is_empty());
     }
 }

@@ -42,7 +42,8 @@ pub(super) fn sources(root: &mut Section<'_>, desk: &Desk<'_>) -> Vec<Source> {
         report.mistake("source", text);
     }
     let mut taken = BTreeMap::new();
-    let each = sections.into_iter();
+    // What is beyond is refused as a whole: its mistakes would only take time.
+    let each = sections.into_iter().take(bounds::SOURCES_MAX);
     each.filter_map(|section| source(section, desk, &mut taken)).collect()
 }
 
@@ -262,7 +263,7 @@ fn role_labels(section: &mut Section<'_>) -> Vec<String> {
         report.mistake(&section.key("role_labels"), text);
     }
     let mut labels: Vec<String> = Vec::new();
-    for (path, label) in written {
+    for (path, label) in written.into_iter().take(most) {
         let bound = bounds::ROLE_LABEL_BYTES_MAX;
         let fits = (1..=bound).contains(&label.len()) && !label.chars().any(char::is_control);
         if !fits || label.trim() != label {

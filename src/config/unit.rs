@@ -71,6 +71,8 @@ fn split(text: &str) -> Option<(u64, &str)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -109,5 +111,49 @@ mod tests {
         assert_eq!(network("::1"), "::1/128".parse().ok());
         assert_eq!(network("10.1.0.0/8"), None);
         assert_eq!(network("everyone"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_of_a_duration_is_read_back(millis in any::<u64>()) {
+            let time = Duration::from_millis(millis);
+            prop_assert_eq!(duration(&shown(time)), Some(time));
+        }
+
+        #[test]
+        fn a_number_and_a_unit_mean_their_product_or_nothing(
+            number in any::<u64>(),
+            place in 0usize..9,
+        ) {
+            let units = [
+                ("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000),
+                ("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30),
+            ];
+            let (unit, factor) = units[place];
+            let text = format!("{number}{unit}");
+            let product = number.checked_mul(factor);
+            let is_time = place < 5;
+            let time = product.filter(|_| is_time).map(Duration::from_millis);
+            prop_assert_eq!(duration(&text), time);
+            let bytes = product.filter(|_| !is_time).and_then(|n| usize::try_from(n).ok());
+            prop_assert_eq!(size(&text), bytes);
+        }
+
+        #[test]
+        fn what_is_not_digits_and_one_unit_is_nothing(text in any::<String>()) {
+            let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+            let known = ["ms", "s", "m", "h", "d", "B", "KiB", "MiB", "GiB"];
+            if end == 0 || !known.contains(&&text[end..]) {
+                prop_assert_eq!((duration(&text), size(&text)), (None, None));
+            }
+        }
+
+        #[test]
+        fn a_network_that_is_read_is_itself(text in "[0-9a-f.:/]{0,24}") {
+            if let Some(network) = network(&text) {
+                prop_assert_eq!(network.trunc(), network);
+                prop_assert_eq!(super::network(&network.to_string()), Some(network));
+            }
+        }
     }
 }

@@ -15,7 +15,7 @@ use super::chunks::Chunks;
 
 /// What may be done with the bytes at hand.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub enum Step {
     /// So many of them belong to the request at hand and may go on; at least one.
     Pass(usize),
     /// So many of them mean nothing and are thrown away; at least one.
@@ -30,7 +30,7 @@ pub(super) enum Step {
 
 /// The watcher of one connection.
 #[derive(Debug)]
-pub(super) struct Framing {
+pub struct Framing {
     at: At,
 }
 
@@ -51,20 +51,22 @@ enum Length {
     Chunked,
 }
 
-impl Framing {
+impl Default for Framing {
     /// A connection on which nothing was said yet.
-    pub(super) fn new() -> Self {
+    fn default() -> Self {
         Self { at: At::Head { seen: 0 } }
     }
+}
 
+impl Framing {
     /// Whether the next byte begins a request or belongs to its head.
-    pub(super) fn awaits_head(&self) -> bool {
+    pub fn awaits_head(&self) -> bool {
         matches!(self.at, At::Head { .. })
     }
 
     /// Judges the bytes that have come and not yet passed. Bytes that stay are given again, with
     /// more behind them.
-    pub(super) fn judge(&mut self, bytes: &[u8]) -> Step {
+    pub fn judge(&mut self, bytes: &[u8]) -> Step {
         match &mut self.at {
             At::Head { seen } => {
                 if *seen == 0 {
@@ -226,7 +228,7 @@ mod tests {
 
     /// Runs bytes through in the given pieces, as the socket does: what passes, and how it ends.
     fn run(bytes: &[u8], cuts: &[usize]) -> (Vec<u8>, Option<Step>) {
-        let mut framing = Framing::new();
+        let mut framing = Framing::default();
         let (mut held, mut passed) = (Vec::new(), Vec::new());
         let mut rest = bytes;
         let mut cuts = cuts.iter().copied().chain(std::iter::repeat(usize::MAX));
@@ -357,7 +359,7 @@ mod tests {
 
     #[test]
     fn one_look_never_passes_two_requests() {
-        let mut framing = Framing::new();
+        let mut framing = Framing::default();
         let text = format!("{GET}{GET}");
         assert_eq!(framing.judge(text.as_bytes()), Step::Pass(GET.len()));
         assert!(framing.awaits_head());
@@ -393,7 +395,7 @@ mod tests {
             header in "[ -~]{0,40}",
         ) {
             let text = format!("{line}\r\n{header}\r\n\r\n");
-            let mut framing = Framing::new();
+            let mut framing = Framing::default();
             if let Step::Pass(end) = framing.judge(text.as_bytes()) {
                 let mut lines = [httparse::EMPTY_HEADER; HEADER_LINES_MAX];
                 let mut request = httparse::Request::new(&mut lines);

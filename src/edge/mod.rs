@@ -44,6 +44,7 @@ mod shares;
 mod socket;
 
 pub use admin::{Admin, Board, Check, Readiness, Standing};
+pub use framing::{Framing, Step};
 
 use door::Door;
 use listen::Listener;

@@ -70,7 +70,7 @@ impl Socket {
             limits,
             last_used: clock.steady(),
             clock,
-            framing: Framing::new(),
+            framing: Framing::default(),
             held: BytesMut::new(),
             passed: 0,
             over: None,

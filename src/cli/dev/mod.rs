@@ -18,6 +18,7 @@ use tokio::time::sleep;
 
 use super::{Failure, runtime};
 use crate::app::{App, Parts, Signals, StartError};
+use crate::bounds;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::providers::Providers;
@@ -122,7 +123,7 @@ async fn end(seconds: Option<u64>, signals: &mut Signals) {
 
 /// Reads what consumers read, on a task of its own.
 fn read(kafka: publish::Settings) -> anyhow::Result<mpsc::Receiver<Received>> {
-    let (pass, arrived) = mpsc::channel(1_024);
+    let (pass, arrived) = mpsc::channel(bounds::DEV_RECEIVED_RECORDS);
     let tail = Tail::open(&kafka).context("the embedded broker does not answer")?;
     tokio::spawn(async move {
         while let Ok(record) = tail.next().await {

@@ -30,7 +30,7 @@ pub fn check(settings: &Settings) -> Vec<SettingsError> {
     }
     if mistakes.is_empty() {
         let together = Batching::Together { bytes: bounds::BATCH_BYTES_DEFAULT };
-        let config = producer(settings, together);
+        let config = producer(settings, together).map(offline);
         let tried = config.and_then(|config| {
             let client = config.create_with_context::<_, rdkafka::producer::BaseProducer<_>>(Quiet);
             client.map(drop).map_err(refused)
@@ -38,6 +38,13 @@ pub fn check(settings: &Settings) -> Vec<SettingsError> {
         mistakes.extend(tried.err());
     }
     mistakes
+}
+
+/// The same without brokers: a check asks nothing of the network, and a name that nobody resolves
+/// would hold it up for as long as the resolver waits.
+fn offline(mut config: ClientConfig) -> ClientConfig {
+    config.remove("bootstrap.servers");
+    config
 }
 
 /// The properties of every client: brokers, name, and what the configuration adds.
@@ -254,6 +261,14 @@ mod tests {
     fn other_properties_of_the_configuration_reach_the_client() {
         let config = producer(&settings(&[("linger.ms", "50")]), together()).unwrap();
         assert_eq!(config.get("linger.ms"), Some("50"));
+    }
+
+    #[test]
+    fn a_client_that_is_only_tried_knows_no_broker() {
+        let config = producer(&settings(&[]), together()).unwrap();
+        assert!(config.get("bootstrap.servers").is_some());
+        assert_eq!(offline(config).get("bootstrap.servers"), None);
+        assert_eq!(check(&settings(&[("linger.ms", "5")])), vec![]);
     }
 
     #[test]
