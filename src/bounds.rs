@@ -18,6 +18,8 @@ pub const CONNECTION_IDLE: Duration = Duration::from_secs(100);
 pub const HEAD_READ: Duration = Duration::from_secs(10);
 /// Bytes of one request head: request line and all header lines.
 pub const HEAD_BYTES_MAX: usize = 32 * 1024;
+/// Bytes of a binary PROXY header of a trusted proxy; one with TLS details has some hundreds.
+pub const PROXY_HEADER_BYTES_MAX: usize = 4 * 1024;
 /// Header lines of one request.
 pub const HEADER_LINES_MAX: usize = 64;
 /// Open connections that have not carried an authentic delivery yet; when there are more, the

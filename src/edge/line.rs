@@ -1,5 +1,7 @@
 //! What a connection's socket, its service and its owner tell each other.
 
+use std::net::IpAddr;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use tokio::sync::Notify;
@@ -23,6 +25,7 @@ pub(super) struct Line {
     busy: AtomicBool,
     whole: AtomicBool,
     unread: AtomicBool,
+    spoken_for: OnceLock<IpAddr>,
     told: Notify,
 }
 
@@ -45,6 +48,16 @@ impl Line {
     /// Waits until it is asked to end.
     pub(super) async fn told(&self) {
         self.told.notified().await;
+    }
+
+    /// A trusted proxy has said whom it speaks for.
+    pub(super) fn speak_for(&self, address: IpAddr) {
+        self.spoken_for.get_or_init(|| address);
+    }
+
+    /// Whose connection it is: the one spoken for, else the one at the other end.
+    pub(super) fn origin(&self, socket: IpAddr) -> IpAddr {
+        self.spoken_for.get().copied().unwrap_or(socket)
     }
 
     /// A head has come; `whole`: with all of its body.

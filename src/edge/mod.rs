@@ -39,6 +39,7 @@ mod line;
 mod listen;
 mod lobby;
 mod peer;
+mod preface;
 mod request;
 mod shares;
 mod socket;

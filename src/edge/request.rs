@@ -5,7 +5,7 @@
 //! counts itself even when the client hangs up or something panics.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -40,7 +40,7 @@ pub(super) struct Answering(Pin<Box<dyn Future<Output = Answer> + Send>>);
 pub(super) fn answer(
     door: Arc<Door>,
     guest: Arc<Guest>,
-    from: SocketAddr,
+    from: IpAddr,
     request: Request<Incoming>,
 ) -> Answering {
     Answering(Box::pin(handle(door, guest, from, request)))
@@ -64,13 +64,13 @@ fn defect() -> Answer {
 async fn handle(
     door: Arc<Door>,
     guest: Arc<Guest>,
-    from: SocketAddr,
+    from: IpAddr,
     request: Request<Incoming>,
 ) -> Answer {
     let (parts, body) = request.into_parts();
     let caller = Caller {
-        request_id: door.proxies.request_id(from.ip(), &parts.headers),
-        peer: door.proxies.peer(from.ip(), &parts.headers),
+        request_id: door.proxies.request_id(from, &parts.headers),
+        peer: door.proxies.peer(from, &parts.headers),
         since: door.clock().steady(),
     };
     let mut ending = Ending::of(door.clone(), caller.clone());

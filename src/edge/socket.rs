@@ -64,13 +64,33 @@ struct Waiting {
 impl Socket {
     /// Wraps a fresh connection.
     pub(super) fn new(stream: TcpStream, line: Arc<Line>, limits: Limits, clock: Clock) -> Self {
+        Self::framed(Framing::new(), stream, line, limits, clock)
+    }
+
+    /// The same for a connection of a trusted proxy, which may say first whom it speaks for.
+    pub(super) fn of_proxy(
+        stream: TcpStream,
+        line: Arc<Line>,
+        limits: Limits,
+        clock: Clock,
+    ) -> Self {
+        Self::framed(Framing::of_proxy(), stream, line, limits, clock)
+    }
+
+    fn framed(
+        framing: Framing,
+        stream: TcpStream,
+        line: Arc<Line>,
+        limits: Limits,
+        clock: Clock,
+    ) -> Self {
         Self {
             stream,
             line,
             limits,
             last_used: clock.steady(),
             clock,
-            framing: Framing::new(),
+            framing,
             held: BytesMut::new(),
             passed: 0,
             over: None,
@@ -116,7 +136,12 @@ impl Socket {
                     self.begin();
                 }
             }
-            Step::Skip(some) => self.held.advance(some),
+            Step::Skip(some) => {
+                self.held.advance(some);
+                if let Some(address) = self.framing.spoken_for() {
+                    self.line.speak_for(address);
+                }
+            }
             Step::More => return false,
             Step::Refuse(outcome) => self.over = Some(Over::Refused(outcome)),
             Step::Broken => self.over = Some(Over::Broken),
@@ -145,7 +170,7 @@ impl Socket {
             return Poll::Ready(Ok(()));
         }
         let mut going = 0;
-        if self.held.is_empty() {
+        if self.held.is_empty() && !self.framing.awaits_preface() {
             let began = self.framing.awaits_head();
             if let Step::Pass(some) = self.framing.judge(fresh) {
                 going = some;
