@@ -52,7 +52,7 @@ pub(super) async fn accept(listener: Listener, door: Arc<Door>, mut phase: watch
 /// Gives a connection a place and a task of its own.
 fn welcome(stream: TcpStream, from: SocketAddr, door: &Arc<Door>) {
     let from = from.ip();
-    let Some(guest) = door.lobby().enter().map(Arc::new) else {
+    let Some(guest) = door.lobby().enter(Peer::new(from)).map(Arc::new) else {
         unserved(door, from, &Outcome::Overloaded);
         return;
     };

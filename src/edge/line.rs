@@ -23,6 +23,7 @@ pub(super) enum Leave {
 pub(super) struct Line {
     leave: AtomicU8,
     busy: AtomicBool,
+    stalled: AtomicBool,
     whole: AtomicBool,
     unread: AtomicBool,
     spoken_for: OnceLock<IpAddr>,
@@ -71,9 +72,21 @@ impl Line {
         self.busy.store(false, Ordering::SeqCst);
     }
 
-    /// Whether a request is being answered.
-    pub(super) fn busy(&self) -> bool {
-        self.busy.load(Ordering::SeqCst)
+    /// The client does not read its answer, or reads on.
+    pub(super) fn stall(&self, stalled: bool) {
+        self.stalled.store(stalled, Ordering::SeqCst);
+    }
+
+    /// Whether nothing is lost with it: no request is being answered, or the answer is not read.
+    pub(super) fn may_be_sent_away(&self) -> bool {
+        !self.busy.load(Ordering::SeqCst) || self.stalled.load(Ordering::SeqCst)
+    }
+
+    /// Waits until it is asked to end at once.
+    pub(super) async fn told_now(&self) {
+        while self.asked() != Leave::Now {
+            self.told().await;
+        }
     }
 
     /// Whether the body of the request at hand came along with its head.

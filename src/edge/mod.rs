@@ -32,6 +32,7 @@ mod answer;
 mod body;
 mod chunks;
 mod connection;
+mod crowd;
 mod door;
 mod finishing;
 mod framing;
@@ -40,6 +41,7 @@ mod listen;
 mod lobby;
 mod peer;
 mod preface;
+mod readers;
 mod request;
 mod shares;
 mod socket;
@@ -73,6 +75,8 @@ pub struct Limits {
     pub last_words: Duration,
     /// See [`bounds::UNPROVEN_CONNECTIONS_MAX`].
     pub unproven_connections: usize,
+    /// Open connections that have: the rest of [`bounds::CONNECTIONS_MAX`].
+    pub proven_connections: usize,
     /// See [`bounds::BODIES_IN_FLIGHT_MAX`].
     pub bodies: usize,
     /// See [`bounds::BODIES_RESERVED_PER_SOURCE`].
@@ -96,6 +100,7 @@ impl Default for Limits {
             parting: bounds::PARTING,
             last_words: bounds::DRAIN_LAST_WORDS,
             unproven_connections: bounds::UNPROVEN_CONNECTIONS_MAX,
+            proven_connections: bounds::CONNECTIONS_MAX - bounds::UNPROVEN_CONNECTIONS_MAX,
             bodies: bounds::BODIES_IN_FLIGHT_MAX,
             bodies_reserved: bounds::BODIES_RESERVED_PER_SOURCE,
             body_bytes: bounds::BODY_BYTES_IN_FLIGHT_MAX,

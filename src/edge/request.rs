@@ -19,7 +19,7 @@ use hyper::body::{Body as _, Incoming};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use crate::bounds::{BODY_BYTES_PER_SECOND_MIN, NARROWED_SMALL_BODY_BYTES};
+use crate::bounds::{BODY_BYTES_PER_SECOND_MIN, NARROWED_SMALL_BODY_BYTES, ROOM_TRIES};
 use crate::delivery::{Body, Head, RequestId};
 use crate::intake::{Caller, Source};
 use crate::outcome::Outcome;
@@ -27,10 +27,11 @@ use crate::verify::{Claim, Manners};
 
 use super::Phase;
 use super::answer::{self, Answer, STRANGER};
-use super::body::{Pace, Reading};
+use super::body::{Pace, Reading, Room};
 use super::door::Door;
 use super::finishing::Finishing;
 use super::lobby::Guest;
+use super::readers::Reader;
 use super::shares::Share;
 
 /// An answer to come. A panic on the way is that request's 500 and nothing else.
@@ -168,11 +169,43 @@ impl Post {
         head
     }
 
-    /// Reads the body, within the room there is. A narrowed address has few places: one to read a
-    /// body once it is known to be large, another for each body that is whole.
+    /// Waits for the body, within the room there is. One that has not come with its head makes
+    /// room for others where there is none left.
     async fn receive(&self, body: Incoming) -> Result<Received, Outcome> {
+        let count = self.room_for_one().await?;
+        if self.guest.line().whole() {
+            return self.read(body, count, None).await;
+        }
+        // Dropped last: by then the room has been given back.
+        let reader = self.door.readers.enter(self.caller.peer, count.kept_of());
+        tokio::select! {
+            biased;
+            received = self.read(body, count, Some(reader.clone())) => received,
+            () = reader.sent_away() => Err(Outcome::Overloaded),
+        }
+    }
+
+    async fn room_for_one(&self) -> Result<Share, Outcome> {
+        for _ in 0..ROOM_TRIES {
+            if let Some(count) = self.door.bodies.take(self.place, 1) {
+                return Ok(count);
+            }
+            if !self.door.readers.make_room_for_one(self.place).await {
+                break;
+            }
+        }
+        Err(Outcome::Overloaded)
+    }
+
+    /// Reads the body. A narrowed address has few places: one to read a body once it is known to
+    /// be large, another for each body that is whole.
+    async fn read(
+        &self,
+        body: Incoming,
+        count: Share,
+        reader: Option<Arc<Reader>>,
+    ) -> Result<Received, Outcome> {
         let (door, limits) = (&self.door, self.door.limits());
-        let count = door.bodies.take(self.place, 1).ok_or(Outcome::Overloaded)?;
         let bytes = door.body_bytes.take(self.place, 0).ok_or(Outcome::Overloaded)?;
         let places = door.peers.narrowed(self.caller.peer);
         let pace = Pace {
@@ -185,7 +218,8 @@ impl Post {
             per_second: BODY_BYTES_PER_SECOND_MIN,
         };
         let large = body.size_hint().lower() > NARROWED_SMALL_BODY_BYTES as u64;
-        let mut reading = Reading::new(body, pace, bytes, door.clock().clone());
+        let room = Room::new(bytes, reader);
+        let mut reading = Reading::new(body, pace, room, door.clock().clone());
         let Some(places) = places else {
             let (body, bytes) = reading.whole().await?;
             return Ok(Received { body, room: (count, bytes), narrowed: None });

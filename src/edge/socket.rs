@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep, timeout};
 
-use crate::bounds::PARTING_BYTES_MAX;
+use crate::bounds::{HELD_BYTES_MAX, PARTING_BYTES_MAX};
 use crate::clock::Clock;
 use crate::outcome::Outcome;
 
@@ -105,8 +105,17 @@ impl Socket {
     }
 
     /// Says the last words, if any, and ends the connection so that they arrive: a reset, which
-    /// unread bytes would cause, could overtake them.
+    /// unread bytes would cause, could overtake them. Whoever is asked to leave at once is not
+    /// waited for.
     pub(super) async fn part(mut self, last_words: Option<Vec<u8>>) {
+        let line = self.line.clone();
+        tokio::select! {
+            () = self.say_farewell(last_words) => {}
+            () = line.told_now() => {}
+        }
+    }
+
+    async fn say_farewell(&mut self, last_words: Option<Vec<u8>>) {
         let said = timeout(self.limits.answer_write, async {
             if let Some(words) = last_words {
                 self.stream.write_all(&words).await?;
@@ -163,7 +172,7 @@ impl Socket {
     /// Reads from the client, through `out`. What may go on at once stays there.
     fn poll_client(&mut self, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = out.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, out))?;
+        ready!(self.poll_some(cx, out))?;
         let fresh = out.filled().get(before..).unwrap_or_default();
         if fresh.is_empty() {
             self.over = Some(Over::Gone);
@@ -179,8 +188,21 @@ impl Socket {
                 }
             }
         }
-        self.held.extend_from_slice(fresh.get(going..).unwrap_or_default());
+        hold(&mut self.held, fresh.get(going..).unwrap_or_default());
         out.set_filled(before + going);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads no more than a head may have, so that what is held stays bounded.
+    fn poll_some(&mut self, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let most = HELD_BYTES_MAX.saturating_sub(self.held.len()).max(1);
+        if out.remaining() <= most {
+            return Pin::new(&mut self.stream).poll_read(cx, out);
+        }
+        let mut some = ReadBuf::new(out.initialize_unfilled_to(most));
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut some))?;
+        let came = some.filled().len();
+        out.advance(came);
         Poll::Ready(Ok(()))
     }
 
@@ -227,10 +249,16 @@ impl Socket {
     fn poll_unwritten<T>(&mut self, cx: &mut Context<'_>, written: Poll<T>) -> Poll<io::Result<T>> {
         match written {
             Poll::Ready(done) => {
-                self.unwritten = None;
+                if self.unwritten.take().is_some() {
+                    self.line.stall(false);
+                }
                 Poll::Ready(Ok(done))
             }
+            Poll::Pending if self.line.asked() == Leave::Now => {
+                Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()))
+            }
             Poll::Pending => {
+                self.line.stall(true);
                 let limit = self.limits.answer_write;
                 let until = self.unwritten.get_or_insert_with(|| Box::pin(sleep(limit)));
                 ready!(until.as_mut().poll(cx));
@@ -298,6 +326,17 @@ impl AsyncWrite for Socket {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
     }
+}
+
+/// Holds more, in no more memory than the most that is ever held.
+fn hold(held: &mut BytesMut, more: &[u8]) {
+    let needed = held.len() + more.len();
+    if held.capacity() < needed {
+        let roomy = (2 * held.len()).min(HELD_BYTES_MAX).max(needed);
+        let before = std::mem::replace(held, BytesMut::with_capacity(roomy));
+        held.extend_from_slice(&before);
+    }
+    held.extend_from_slice(more);
 }
 
 /// Reads and throws away what still comes, up to a limit.
