@@ -8,7 +8,7 @@ use std::time::Duration;
 // --- Connections and heads -----------------------------------------------------------------
 
 /// Open connections on the public listener, all sources together.
-pub const CONNECTIONS_MAX: usize = 4_608;
+pub const CONNECTIONS_MAX: usize = 4_096;
 /// Connections kept back for each source, so that a crowd at one source does not shut out another.
 pub const CONNECTIONS_RESERVED_PER_SOURCE: usize = 64;
 /// An idle connection is closed after this. LiveKit's client keeps its own for 90 s, load balancers
@@ -27,7 +27,7 @@ pub const HEADER_LINES_MAX: usize = 64;
 /// Open connections that have not carried an authentic delivery yet; when there are more, one that
 /// is not being answered makes room. More than [`BODIES_IN_FLIGHT_MAX`], so that there is always
 /// one.
-pub const UNPROVEN_CONNECTIONS_MAX: usize = 3_072;
+pub const UNPROVEN_CONNECTIONS_MAX: usize = 2_560;
 /// An address with no more connections, or bodies on their way in, than this is no crowd: where
 /// room must be made it is as good as any other.
 pub const NO_CROWD: usize = 64;
@@ -67,7 +67,7 @@ pub const BODY_BYTES_PER_SECOND_MIN: u64 = 4 * 1024;
 /// How long a body may take before its rate is looked at.
 pub const BODY_RATE_GRACE: Duration = Duration::from_secs(5);
 /// Bodies being read or handled at one time, all sources together.
-pub const BODIES_IN_FLIGHT_MAX: usize = 2_048;
+pub const BODIES_IN_FLIGHT_MAX: usize = 1_536;
 /// Bodies kept back for each source.
 pub const BODIES_RESERVED_PER_SOURCE: usize = 32;
 /// Bytes that a delivery needs besides its body: its head, the buffer its body came in, its task.
@@ -102,6 +102,8 @@ pub const NARROWED_WAIT: Duration = Duration::from_secs(10);
 pub const NARROWED_BODY_READ: Duration = Duration::from_secs(5);
 /// Addresses whose failures are counted one by one; more of them share one budget.
 pub const PEERS_TRACKED_MAX: usize = 65_536;
+/// Bytes of memory that one of them needs.
+pub const PEER_BYTES: usize = 512;
 /// How often the map of addresses is swept.
 pub const PEERS_SWEEP: Duration = Duration::from_secs(10);
 /// How long after a sweep a full map of addresses is swept ahead of time.
@@ -150,6 +152,8 @@ pub const SECRET_BYTES_ADVISED: usize = 32;
 pub const JSON_DEPTH_MAX: usize = 32;
 /// Values (objects, arrays, scalars) in a body; more is quarantined as malformed.
 pub const JSON_VALUES_MAX: usize = 200_000;
+/// Bytes of memory that one value of a body needs while it is understood.
+pub const JSON_VALUE_BYTES: usize = 64;
 /// Files, streams or outputs of one event that are carried over; the rest is removed.
 pub const ITEMS_PER_EVENT_MAX: usize = 64;
 /// Paths listed in `removed`; what is beyond is counted in `removed_more`.
@@ -184,6 +188,8 @@ pub const JOURNAL_READ_EVENTS: usize = 1_024;
 pub const JOURNAL_READ_BYTES: usize = 4 * 1024 * 1024;
 /// Connections that read the journal at one time; who comes later waits for one.
 pub const JOURNAL_READERS: usize = 4;
+/// Bytes of pages that a reading connection keeps in memory: SQLite's own default.
+pub const JOURNAL_READER_CACHE_BYTES: usize = 2 * 1024 * 1024;
 /// Rows kept in memory after their commit, so that a courier that keeps up reads no disk.
 pub const JOURNAL_TAIL_EVENTS: usize = 16_384;
 /// Bytes of those rows.
@@ -248,6 +254,8 @@ pub const RETENTION_SUMMARY: Duration = Duration::from_secs(10 * 60);
 pub const IN_FLIGHT_RECORDS: usize = 10_000;
 /// Bytes handed to the client and not yet acknowledged.
 pub const IN_FLIGHT_BYTES: usize = 64 * 1024 * 1024;
+/// Bytes of memory that a record in flight needs besides itself.
+pub const RECORD_STATE_BYTES: usize = 1024;
 /// The client's own queue, in records; above [`IN_FLIGHT_RECORDS`] so that we stop first.
 pub const CLIENT_QUEUE_RECORDS: usize = 20_000;
 /// The client's own queue, in KiB.
@@ -277,6 +285,12 @@ pub const BROKER_FRESH: Duration = Duration::from_secs(15);
 pub const TROUBLE_REMINDER: Duration = Duration::from_secs(10 * 60);
 /// How often the publish lag is measured while nothing else happens.
 pub const LAG_TICK: Duration = Duration::from_secs(1);
+
+// --- Process -----------------------------------------------------------------------------------
+
+/// Bytes of memory that the program needs before anything comes: code, threads, the Kafka client,
+/// what the allocator keeps.
+pub const PROCESS_BYTES: usize = 48 * 1024 * 1024;
 
 // --- Stopping ----------------------------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 //! Ready means that deliveries can be accepted. So Kafka being away is shown as `degraded` and
 //! stays 200, while a journal that takes nothing, or a gateway that is stopping, is 503.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -25,6 +24,7 @@ use crate::delivery::{Peer, RequestId};
 use super::Limits;
 use super::answer::{Answer, last_words};
 use super::connection;
+use super::guarded::guarded;
 use super::listen::Listener;
 use super::lobby::Lobby;
 use super::shares::Shares;
@@ -66,6 +66,9 @@ pub trait Board: Send + Sync + 'static {
 
     /// All series, read anew.
     fn metrics(&self) -> Pin<Box<dyn Future<Output = String> + Send + '_>>;
+
+    /// A request met a defect of ours.
+    fn defect(&self);
 }
 
 /// The running admin door; closed when dropped.
@@ -153,8 +156,11 @@ async fn accept(listener: Listener, limits: Limits, clock: Clock, board: Arc<dyn
         tokio::spawn(async move {
             let service = service_fn(|asked| {
                 guest.used();
-                let board = board.clone();
-                Box::pin(async move { Ok::<_, Infallible>(answer(asked, &*board).await) })
+                let (board, knows) = (board.clone(), board.clone());
+                guarded(async move { answer(asked, &*board).await }, move || {
+                    knows.defect();
+                    problem(StatusCode::INTERNAL_SERVER_ERROR)
+                })
             });
             let socket = connection::converse(socket, &line, service).await;
             let words = match socket.over() {

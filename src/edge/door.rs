@@ -111,6 +111,11 @@ impl Door {
         &self.telemetry.gateway.unknown
     }
 
+    /// A request met a defect of ours.
+    pub(super) fn defect(&self) {
+        self.telemetry.gateway.defects.increment(1);
+    }
+
     pub(super) fn body_bytes_ceiling(&self) -> usize {
         self.body_bytes.ceiling()
     }

@@ -36,6 +36,7 @@ mod crowd;
 mod door;
 mod finishing;
 mod framing;
+mod guarded;
 mod line;
 mod listen;
 mod lobby;

@@ -1,15 +1,11 @@
 //! One request, step by step, to its answer.
 //!
-//! Route, head, size, room, place, body; then the intake, which finishes whether the client stays or not. What is refused
-//! before its body is read is answered at once. Each request has exactly one [`Ending`], which
+//! Route, head, size, room, place, body; then the intake, which finishes whether the client stays
+//! or not. What is refused before its body is read is answered at once. Each request has exactly one [`Ending`], which
 //! counts itself even when the client hangs up or something panics.
 
-use std::convert::Infallible;
 use std::net::IpAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use http::header::CONTENT_ENCODING;
 use http::request::Parts;
@@ -30,36 +26,24 @@ use super::answer::{self, Answer, STRANGER};
 use super::body::{Pace, Reading, Room};
 use super::door::Door;
 use super::finishing::Finishing;
+use super::guarded::{Guarded, guarded};
 use super::lobby::Guest;
 use super::readers::Reader;
 use super::shares::Share;
 
-/// An answer to come. A panic on the way is that request's 500 and nothing else.
-pub(super) struct Answering(Pin<Box<dyn Future<Output = Answer> + Send>>);
-
-/// Answers one request.
+/// Answers one request. A panic on the way is that request's 500 and nothing else.
 pub(super) fn answer(
     door: Arc<Door>,
     guest: Arc<Guest>,
     from: IpAddr,
     request: Request<Incoming>,
-) -> Answering {
-    Answering(Box::pin(handle(door, guest, from, request)))
-}
-
-impl Future for Answering {
-    type Output = Result<Answer, Infallible>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let answer = &mut self.get_mut().0;
-        let polled = catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx)));
-        polled.map_or_else(|_panicked| Poll::Ready(Ok(defect())), |polled| polled.map(Ok))
-    }
-}
-
-fn defect() -> Answer {
-    let request_id = RequestId::fresh(rand::random());
-    answer::answer(&Outcome::InternalError, STRANGER, &request_id, true)
+) -> Guarded<impl Fn() -> Answer + Unpin> {
+    let knows = door.clone();
+    guarded(handle(door, guest, from, request), move || {
+        knows.defect();
+        let request_id = RequestId::fresh(rand::random());
+        answer::answer(&Outcome::InternalError, STRANGER, &request_id, true)
+    })
 }
 
 async fn handle(

@@ -192,4 +192,5 @@ async fn a_panic_is_one_requests_500_and_nothing_else() {
     gate.post(&gate.signed(ECHO, &event(ECHO, "a"))).await.is(200, "duplicate");
     let counted = r#"hookgate_deliveries_total{source="echo",outcome="internal_error"}"#;
     assert_eq!(gate.metric(counted).await, 2.0);
+    assert_eq!(gate.metric("hookgate_defects_total").await, 2.0);
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hookgate::bounds::ADMIN_CONNECTIONS_MAX;
 use hookgate::edge::Limits;
 use tokio::time::timeout;
 
@@ -256,4 +257,42 @@ async fn a_length_that_is_only_said_takes_no_room() {
         crowd.push(client);
     }
     gate.post(&request).await.is(200, "accepted");
+}
+
+#[tokio::test]
+async fn idle_connections_do_not_keep_anyone_from_the_admin_door() {
+    let gate = Gate::start().await;
+    let admin = gate.app.admin();
+    let mut scraper = Client::connect(admin).await;
+    let mut crowd = Vec::new();
+    for _ in 0..ADMIN_CONNECTIONS_MAX {
+        crowd.push(Client::connect(admin).await);
+    }
+    let ask = b"GET /livez HTTP/1.1\r\nHost: h\r\n\r\n";
+    let visit = async |client: &mut Client| {
+        client.send(ask).await;
+        assert_eq!(client.answer().await.status, 200);
+    };
+    // The idlest went, and that was the scraper; from its next visit on it is another.
+    scraper.ended().await;
+    let mut scraper = Client::connect(admin).await;
+    for _ in 0..ADMIN_CONNECTIONS_MAX / 2 {
+        visit(&mut scraper).await;
+        crowd.push(Client::connect(admin).await);
+    }
+    assert_eq!(gate.ask("/livez").await.status, 200);
+    crowd[ADMIN_CONNECTIONS_MAX / 2].ended().await;
+    visit(&mut scraper).await;
+}
+
+#[tokio::test]
+async fn connections_that_come_and_go_leave_nothing_behind() {
+    let gate = Plan::new().limits(|limits| limits.unproven_connections = 10).start().await;
+    for number in 0..500 {
+        let mut client = gate.connect().await;
+        if number % 2 == 0 {
+            client.send(b"POST / HT").await;
+        }
+    }
+    gate.post(&gate.signed(DAILY, &event(DAILY, "a"))).await.is(200, "accepted");
 }

@@ -1,12 +1,13 @@
 //! Forgers are narrowed; who shares their address is not silenced.
 
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use hookgate::bounds::{NARROWED_BODIES, PEER_FAILURES_BURST};
 use hookgate::clock::{Clock, Timestamp};
 
 use super::SHORT;
-use crate::gateway::{DAILY, Gate, Plan, event};
+use crate::gateway::{Client, DAILY, Gate, Plan, event};
 
 #[tokio::test]
 async fn a_forgery_that_came_whole_keeps_its_connection() {
@@ -104,4 +105,42 @@ async fn a_narrowed_address_has_few_large_bodies_and_its_small_ones_pass_by() {
     gate.post(chunk.as_bytes()).await.is(503, "overloaded");
     slow[0].send(&holding[head..]).await;
     slow[0].answer().await.is(200, "quarantined");
+}
+
+#[tokio::test]
+async fn a_flood_from_many_addresses_of_both_families_silences_nobody() {
+    let mut plan = Plan::new();
+    plan.config.server.listen = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
+    let gate = plan.start().await;
+    let port = gate.app.public().port();
+    let v4 = |last: u8| IpAddr::from([127, 0, 0, last]);
+    let v6 = IpAddr::from(Ipv6Addr::LOCALHOST);
+    let to = |from: IpAddr| match from {
+        IpAddr::V4(_) => SocketAddr::from(([127, 0, 0, 1], port)),
+        IpAddr::V6(_) => SocketAddr::from((Ipv6Addr::LOCALHOST, port)),
+    };
+    let forged = String::from_utf8(gate.signed(DAILY, &event(DAILY, "x"))).unwrap();
+    let forged = forged.replace("1.0.0", "6.6.6");
+    let mut forgers = Vec::new();
+    for from in (1..=20).map(v4).chain([v6]) {
+        forgers.push(Client::connect_from(from, to(from)).await);
+    }
+    for _ in 0..=2 * PEER_FAILURES_BURST {
+        for forger in &mut forgers {
+            forger.send(forged.as_bytes()).await;
+            forger.answer().await.is(401, "bad_signature");
+        }
+    }
+    // From a forger's address and from others, while the forgers go on.
+    for (id, from) in [("a", v4(1)), ("b", v4(99)), ("c", v6)] {
+        for forger in &mut forgers {
+            forger.send(forged.as_bytes()).await;
+        }
+        let mut sender = Client::connect_from(from, to(from)).await;
+        sender.send(&gate.signed(DAILY, &event(DAILY, id))).await;
+        sender.answer().await.is(200, "accepted");
+        for forger in &mut forgers {
+            forger.answer().await.is(401, "bad_signature");
+        }
+    }
 }

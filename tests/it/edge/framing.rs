@@ -169,3 +169,122 @@ async fn a_sender_that_asks_before_it_sends_is_told_to_go_on() {
     client.send(body).await;
     client.answer().await.is(200, "accepted");
 }
+
+#[tokio::test]
+async fn a_chunk_that_is_none_is_400_and_what_follows_is_never_a_request() {
+    let gate = Gate::start().await;
+    let body = event(DAILY, "a");
+    let head = gate.head(DAILY, &body) + "Transfer-Encoding: chunked\r\n\r\n";
+    let smuggled = String::from_utf8(gate.signed(DAILY, &body)).unwrap();
+    for chunks in [
+        "0x5\r\nhello\r\n0\r\n\r\n",
+        "-5\r\nhello\r\n0\r\n\r\n",
+        "+5\r\nhello\r\n0\r\n\r\n",
+        " 5\r\nhello\r\n0\r\n\r\n",
+        "5 \r\nhello\r\n0\r\n\r\n",
+        "\r\nhello\r\n0\r\n\r\n",
+        "5\nhello\r\n0\r\n\r\n",
+        "5\r\nhello\n0\r\n\r\n",
+        "4\r\nhello\r\n0\r\n\r\n",
+        "5;a=\"\n\"\r\nhello\r\n0\r\n\r\n",
+        "1000000000000000\r\nhello",
+        "ffffffffffffffff\r\nhello",
+        "00000000000000005\r\nhello\r\n0\r\n\r\n",
+        "5\r\nhello\r\n0\r\nT: a\nT: b\r\n\r\n",
+    ] {
+        let mut client = gate.connect().await;
+        client.send(format!("{head}{chunks}{smuggled}").as_bytes()).await;
+        let answer = client.answer().await;
+        answer.is(400, "bad_request");
+        answer.closes();
+        client.end().await;
+        client.ended().await;
+    }
+    assert!(stored(&gate).is_empty());
+}
+
+#[tokio::test]
+async fn a_length_that_is_too_short_or_too_long_is_no_delivery() {
+    let gate = Gate::start().await;
+    let body = event(DAILY, "a");
+    let with_length = |length: usize| {
+        format!("{}Content-Length: {length}\r\n\r\n{body}", gate.head(DAILY, &body))
+    };
+    // Too short: the signature is not that of the part, and the rest is no request.
+    let mut client = gate.connect().await;
+    client.send(with_length(body.len() - 1).as_bytes()).await;
+    client.answer().await.is(401, "bad_signature");
+    client.send(b"\r\n\r\n").await;
+    client.answer().await.is(400, "bad_request");
+    client.ended().await;
+    // Too long: the body ends before its length.
+    let mut client = gate.connect().await;
+    client.send(with_length(body.len() + 1).as_bytes()).await;
+    client.end().await;
+    client.answer().await.is(400, "bad_request");
+    // None at all: the body is empty, and what stands there is the next request.
+    let mut client = gate.connect().await;
+    client.send(format!("{}\r\n{body}\r\n\r\n", gate.head(DAILY, &body)).as_bytes()).await;
+    client.answer().await.is(401, "bad_signature");
+    client.answer().await.is(400, "bad_request");
+    client.ended().await;
+    assert!(stored(&gate).is_empty());
+}
+
+#[tokio::test]
+async fn a_pipeline_is_answered_in_its_order_whatever_is_in_it() {
+    let gate = Gate::start().await;
+    let good = |id: &str| gate.signed(DAILY, &event(DAILY, id));
+    let forged = String::from_utf8(good("x")).unwrap().replace("1.0.0", "6.6.6").into_bytes();
+    let lost = b"GET /nowhere HTTP/1.1\r\nHost: h\r\n\r\n".to_vec();
+    let odd =
+        format!("PUT {DAILY} HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nxy").into_bytes();
+    let all = [good("a"), forged, lost, good("b"), odd, good("a")];
+    let mut client = gate.connect().await;
+    client.send(&all.concat().repeat(20)).await;
+    for round in 0..20 {
+        let outcome = if round == 0 { "accepted" } else { "duplicate" };
+        client.answer().await.is(200, outcome);
+        client.answer().await.is(401, "bad_signature");
+        client.answer().await.is(404, "unknown_source");
+        client.answer().await.is(200, outcome);
+        client.answer().await.is(405, "method_not_allowed");
+        client.answer().await.is(200, "duplicate");
+    }
+    assert_eq!(stored(&gate).len(), 2);
+}
+
+#[tokio::test]
+async fn http_1_0_may_ask_to_stay_and_has_no_chunks() {
+    let gate = Gate::start().await;
+    let old = |request: Vec<u8>| {
+        String::from_utf8(request).unwrap().replace("HTTP/1.1", "HTTP/1.0").into_bytes()
+    };
+    let body = event(DAILY, "a");
+    let mut client = gate.connect().await;
+    client.send(&old(gate.signed_with(DAILY, &body, "Connection: keep-alive\r\n"))).await;
+    client.answer().await.is(200, "accepted");
+    client.send(&old(gate.signed(DAILY, &body))).await;
+    client.answer().await.is(200, "duplicate");
+    client.ended().await;
+    let chunked = gate.head(DAILY, &body) + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    let mut client = gate.connect().await;
+    client.send(&old(chunked.into_bytes())).await;
+    client.answer().await.is(400, "bad_request");
+    client.ended().await;
+}
+
+#[tokio::test]
+async fn an_expectation_that_nobody_knows_is_passed_over() {
+    let gate = Gate::start().await;
+    let body = event(DAILY, "a");
+    let request = gate.signed_with(DAILY, &body, "Expect: the-unexpected\r\n");
+    gate.post(&request).await.is(200, "accepted");
+    // A body that is here already is not asked for.
+    let asked = gate.signed_with(DAILY, &body, "Expect: 100-continue\r\n");
+    let mut client = gate.connect().await;
+    client.send(&asked).await;
+    let first = client.answer().await;
+    let answer = if first.status == 100 { client.answer().await } else { first };
+    answer.is(200, "duplicate");
+}

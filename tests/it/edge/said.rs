@@ -82,3 +82,31 @@ async fn no_answer_holds_anything_of_the_request() {
         assert!(!format!("{answer:?}").contains(canary), "{answer:?}");
     }
 }
+
+/// Plays the gateway in a process of its own, whose panics are silenced as `serve` silences them.
+const ALONE: &str = "HOOKGATE_TEST_PANICS_ALONE";
+
+#[tokio::test]
+async fn what_a_panic_says_is_written_nowhere_but_where_it_was_is() {
+    let canary = "zoe-canary";
+    if std::env::var_os(ALONE).is_some() {
+        hookgate::app::silence_panics();
+        let log = Logged::here();
+        let gate = Gate::start().await;
+        gate.post(&gate.signed(ECHO, &format!("panic {canary}"))).await.is(500, "internal_error");
+        let text = log.text();
+        for part in ["ERROR", "a thread panicked", "tests/it/echo.rs", "met a defect of ours"] {
+            assert!(text.contains(part), "{part} is not in {text}");
+        }
+        assert!(!text.contains(canary), "{text}");
+        return;
+    }
+    let name = "edge::said::what_a_panic_says_is_written_nowhere_but_where_it_was_is";
+    let mut alone = tokio::process::Command::new(std::env::current_exe().unwrap());
+    alone.args(["--exact", name, "--nocapture"]).env(ALONE, "1").kill_on_drop(true);
+    let said = alone.output().await.unwrap();
+    let written = [said.stdout, said.stderr].concat();
+    let written = String::from_utf8_lossy(&written);
+    assert!(said.status.success() && written.contains("1 passed"), "{written}");
+    assert!(!written.contains(canary), "{written}");
+}
