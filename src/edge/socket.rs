@@ -50,6 +50,8 @@ pub(super) struct Socket {
     /// So many bytes at the front of `held` may go on.
     passed: usize,
     over: Option<Over>,
+    /// Whether others had their turn since the last request was handed on.
+    others_had_turn: bool,
     waiting: Option<Waiting>,
     /// When the last request began, by the steady clock.
     last_used: Duration,
@@ -94,6 +96,7 @@ impl Socket {
             held: BytesMut::new(),
             passed: 0,
             over: None,
+            others_had_turn: true,
             waiting: None,
             unwritten: None,
         }
@@ -109,6 +112,8 @@ impl Socket {
     /// waited for.
     pub(super) async fn part(mut self, last_words: Option<Vec<u8>>) {
         let line = self.line.clone();
+        // Nothing is answered any more: whoever needs the place may have it.
+        line.rest();
         tokio::select! {
             () = self.say_farewell(last_words) => {}
             () = line.told_now() => {}
@@ -209,6 +214,7 @@ impl Socket {
     /// A head has passed.
     fn begin(&mut self) {
         self.last_used = self.clock.steady();
+        self.others_had_turn = false;
         self.line.begin(self.framing.awaits_head());
     }
 
@@ -279,6 +285,12 @@ impl AsyncRead for Socket {
             if this.passed > 0 {
                 this.give(out);
                 return Poll::Ready(Ok(()));
+            }
+            if !this.held.is_empty() && this.framing.awaits_head() && !this.others_had_turn {
+                // Requests on top of each other: one a turn, or they would hold up everyone else.
+                this.others_had_turn = true;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
             if !this.held.is_empty() && this.judge() {
                 continue;

@@ -48,7 +48,10 @@ impl Target {
             SocketAddr::V4(_) => TcpSocket::new_v4().ok()?,
             SocketAddr::V6(_) => TcpSocket::new_v6().ok()?,
         };
-        socket.bind(SocketAddr::new(from, 0)).ok()?;
+        // Where the system takes this address anyway it also finds a port by itself, and quicker.
+        if from != to.ip() {
+            socket.bind(SocketAddr::new(from, 0)).ok()?;
+        }
         let stream = socket.connect(to).await.ok()?;
         stream.set_nodelay(true).ok()?;
         Some(stream)

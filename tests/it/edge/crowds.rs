@@ -296,3 +296,22 @@ async fn connections_that_come_and_go_leave_nothing_behind() {
     }
     gate.post(&gate.signed(DAILY, &event(DAILY, "a"))).await.is(200, "accepted");
 }
+
+#[tokio::test]
+async fn connections_that_were_answered_for_good_make_room_before_they_have_parted() {
+    let limits = |limits: &mut Limits| {
+        limits.unproven_connections = 3;
+        limits.parting = Duration::from_secs(3_600);
+    };
+    let gate = Plan::new().limits(limits).start().await;
+    let mut crowd = Vec::new();
+    for _ in 0..3 {
+        let mut client = gate.connect().await;
+        client.send(format!("POST {DAILY} HTTP/1.1\r\nContent-Length: 9\r\n\r\n").as_bytes()).await;
+        client.answer().await.is(401, "bad_signature");
+        crowd.push(client);
+    }
+    gate.post(&gate.signed(DAILY, &event(DAILY, "a"))).await.is(200, "accepted");
+    gate.post(&gate.signed(DAILY, &event(DAILY, "b"))).await.is(200, "accepted");
+    crowd[0].ended().await;
+}
