@@ -57,11 +57,11 @@ fn welcome(stream: TcpStream, from: SocketAddr, door: &Arc<Door>) {
         return;
     };
     let (door, line) = (door.clone(), guest.line().clone());
-    let (limits, clock) = (door.limits().clone(), door.clock().clone());
-    let socket = match door.proxies.trusts(from) {
-        true => Socket::of_proxy(stream, line.clone(), limits, clock),
-        false => Socket::new(stream, line.clone(), limits, clock),
-    };
+    let mut socket = Socket::new(stream, line.clone(), door.limits().clone(), door.clock().clone());
+    if door.proxies.trusts(from) {
+        let moves = guest.clone();
+        socket = socket.of_proxy(move |address| moves.stands_with(Peer::new(address)));
+    }
     tokio::spawn(async move {
         let _on_duty = door.on_duty();
         let service = service_fn(|asked| {

@@ -131,9 +131,14 @@ impl Guest {
 
     /// It is in use: of all who have not proven themselves it is the last to go.
     pub(super) fn used(&self) {
+        self.stands_with(self.peer);
+    }
+
+    /// From now on it is one of this address, and the youngest: a proxy said so.
+    pub(super) fn stands_with(&self, peer: Peer) {
         let mut inside = self.lobby.inside();
         if let Some(line) = inside.unproven.leave(self.place.load(Ordering::Acquire)) {
-            let place = inside.unproven.enter(self.peer.unit(), line);
+            let place = inside.unproven.enter(peer.unit(), line);
             self.place.store(place, Ordering::Release);
         }
     }

@@ -8,7 +8,8 @@
 //! ambiguous reaches nothing; what cannot be authentic by its head costs no body; once a body is
 //! read its delivery finishes, whether the client stays or not; a panic is one request's 500; each
 //! source keeps a share of connections, bodies and bytes that no other can take; an address that
-//! fails too often is narrowed, never refused; stopping takes what has come.
+//! fails too often is narrowed, never refused; where there is no room what only waits makes some,
+//! the largest crowd first; stopping takes what has come.
 //!
 //! Never here: a path, a body or a header value in a log, a label or an answer.
 

@@ -114,10 +114,10 @@ mod tests {
     }
 
     fn said(bytes: &[u8]) -> (usize, Option<String>) {
-        match read(bytes) {
-            Preface::Said(length, address) => (length, address.map(|address| address.to_string())),
-            other => panic!("{other:?}"),
-        }
+        let Preface::Said(length, address) = read(bytes) else {
+            panic!("{:?}", read(bytes));
+        };
+        (length, address.map(|address| address.to_string()))
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! not read its answer is given up as well.
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -45,6 +46,8 @@ pub(super) struct Socket {
     limits: Limits,
     clock: Clock,
     framing: Framing,
+    /// Called once, when a proxy has said whom it speaks for.
+    on_spoken_for: Option<Box<dyn FnOnce(IpAddr) + Send>>,
     /// What has come and not gone on yet.
     held: BytesMut,
     /// So many bytes at the front of `held` may go on.
@@ -66,33 +69,14 @@ struct Waiting {
 impl Socket {
     /// Wraps a fresh connection.
     pub(super) fn new(stream: TcpStream, line: Arc<Line>, limits: Limits, clock: Clock) -> Self {
-        Self::framed(Framing::new(), stream, line, limits, clock)
-    }
-
-    /// The same for a connection of a trusted proxy, which may say first whom it speaks for.
-    pub(super) fn of_proxy(
-        stream: TcpStream,
-        line: Arc<Line>,
-        limits: Limits,
-        clock: Clock,
-    ) -> Self {
-        Self::framed(Framing::of_proxy(), stream, line, limits, clock)
-    }
-
-    fn framed(
-        framing: Framing,
-        stream: TcpStream,
-        line: Arc<Line>,
-        limits: Limits,
-        clock: Clock,
-    ) -> Self {
         Self {
             stream,
             line,
             limits,
             last_used: clock.steady(),
             clock,
-            framing,
+            framing: Framing::new(),
+            on_spoken_for: None,
             held: BytesMut::new(),
             passed: 0,
             over: None,
@@ -100,6 +84,11 @@ impl Socket {
             waiting: None,
             unwritten: None,
         }
+    }
+
+    /// The same for a trusted proxy, which may say first whom it speaks for; then `told` is called.
+    pub(super) fn of_proxy(self, told: impl FnOnce(IpAddr) + Send + 'static) -> Self {
+        Self { framing: Framing::of_proxy(), on_spoken_for: Some(Box::new(told)), ..self }
     }
 
     /// Why nothing more is read, once that is so.
@@ -152,8 +141,11 @@ impl Socket {
             }
             Step::Skip(some) => {
                 self.held.advance(some);
-                if let Some(address) = self.framing.spoken_for() {
+                if let Some(address) = self.framing.spoken_for()
+                    && let Some(told) = self.on_spoken_for.take()
+                {
                     self.line.speak_for(address);
+                    told(address);
                 }
             }
             Step::More => return false,

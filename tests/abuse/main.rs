@@ -23,6 +23,7 @@ use hookgate::publish::Embedded;
 
 mod attacks;
 mod crowds;
+mod few;
 mod floods;
 mod honest;
 mod memory;

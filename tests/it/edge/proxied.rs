@@ -155,3 +155,19 @@ async fn whom_a_proxy_speaks_for_is_narrowed_and_not_the_proxy() {
     other.send(&request[request.len() - 1..]).await;
     other.answer().await.is(200, "accepted");
 }
+
+#[tokio::test]
+async fn a_crowd_behind_a_proxy_pushes_out_itself_and_not_who_else_is_behind_it() {
+    let gate = trusting().limits(|limits| limits.unproven_connections = 200).start().await;
+    let mut honest = gate.connect().await;
+    honest.send(&line("192.0.2.8")).await;
+    let mut crowd = Vec::new();
+    for _ in 0..500 {
+        let mut client = gate.connect().await;
+        client.send(&line("192.0.2.7")).await;
+        crowd.push(client);
+    }
+    crowd[0].ended().await;
+    honest.send(&gate.signed(DAILY, &event(DAILY, "a"))).await;
+    honest.answer().await.is(200, "accepted");
+}
