@@ -30,8 +30,8 @@ pub(super) struct Ceiling {
 }
 
 impl Ceiling {
-    /// With these limits. `body_bytes`: of bodies in memory at one time; `body_max`: of the largest;
-    /// `threads`: those that understand bodies.
+    /// With these limits. `body_bytes`: of bodies in memory at one time; `body_max`: of the largest
+    /// one; `threads`: those that understand bodies.
     pub(super) fn new(limits: &Limits, body_bytes: usize, body_max: usize, threads: usize) -> Self {
         let open = limits.unproven_connections + limits.proven_connections;
         let connection = bounds::HELD_BYTES_MAX

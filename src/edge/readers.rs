@@ -1,9 +1,9 @@
 //! Bodies on their way in, and how one makes room for another.
 //!
 //! A body that has come costs its sender nothing any more; one that is still awaited costs us room.
-//! So when there is no room for one more, one that is awaited goes, as [`Crowd`] says which: thousands
-//! of slow bodies keep nobody out, from whatever address, and least of all someone whose body
-//! is here already.
+//! So when there is no room for one more, one that is awaited goes, as [`Crowd`] says which:
+//! thousands of slow bodies keep nobody out, from whatever address, and least of all someone whose
+//! body is here already.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
