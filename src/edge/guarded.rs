@@ -15,7 +15,7 @@ pub(super) struct Guarded<D> {
     on_defect: D,
 }
 
-/// Guards an answer; `on_defect` counts the defect and answers instead.
+/// Guards an answer; `on_defect` answers instead.
 pub(super) fn guarded<D: Fn() -> Answer + Unpin>(
     answer: impl Future<Output = Answer> + Send + 'static,
     on_defect: D,

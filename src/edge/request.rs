@@ -38,9 +38,7 @@ pub(super) fn answer(
     from: IpAddr,
     request: Request<Incoming>,
 ) -> Guarded<impl Fn() -> Answer + Unpin> {
-    let knows = door.clone();
-    guarded(handle(door, guest, from, request), move || {
-        knows.defect();
+    guarded(handle(door, guest, from, request), || {
         let request_id = RequestId::fresh(rand::random());
         answer::answer(&Outcome::InternalError, STRANGER, &request_id, true)
     })
@@ -294,6 +292,7 @@ impl Drop for Ending {
             let source = self.source.as_ref().map(|source| source.name.as_str());
             let request_id = &self.caller.request_id;
             tracing::error!(source, %request_id, "a delivery met a defect of ours: answered 500");
+            self.door.defect();
             self.told(&Outcome::InternalError);
         } else {
             // The client hung up before its body was whole.
