@@ -1,8 +1,8 @@
 //! One request, step by step, to its answer.
 //!
 //! Route, head, size, room, place, body; then the intake, which finishes whether the client stays
-//! or not. What is refused before its body is read is answered at once. Each request has exactly one [`Ending`], which
-//! counts itself even when the client hangs up or something panics.
+//! or not. What is refused before its body is read is answered at once. Each request has exactly
+//! one [`Ending`], which counts itself even when the client hangs up or something panics.
 
 use std::net::IpAddr;
 use std::sync::Arc;
