@@ -27,8 +27,11 @@ use crate::throttle::Peers;
 
 mod assembly;
 mod board;
+mod descriptors;
+mod memory;
 
 use board::{Panel, Stopping};
+use memory::Ceiling;
 
 /// What may stand for the real thing.
 #[derive(Clone, Debug)]
@@ -122,6 +125,7 @@ impl App {
             tracing::warn!(%warning, "the configuration allows what should be known");
         }
         let Parts { clock, limits, publish } = parts;
+        let limits = descriptors::provide(limits);
         let telemetry = Arc::new(assembly::telemetry(&kafka)?);
         let sources = assembly::routed(sources, &keys, &telemetry, &clock);
         let settings = assembly::journal_settings(place, &server, telemetry.clone());
@@ -147,12 +151,13 @@ impl App {
             listen: server.listen,
             body_max: server.body_max,
             trusted_proxies: server.trusted_proxies,
-            limits,
+            limits: limits.clone(),
         };
         let edge = Edge::start(settings, behind).map_err(port("server.listen", server.listen))?;
+        let threads = tokio::runtime::Handle::current().metrics().num_workers();
+        Ceiling::new(&limits, edge.body_bytes_ceiling(), server.body_max, threads).say();
         tracing::info!(
             instance = %server.instance, public = %edge.address(), admin = %admin.address(),
-            body_bytes_ceiling = edge.body_bytes_ceiling(),
             "deliveries are taken",
         );
         let mut upkeep = JoinSet::new();

@@ -8,7 +8,7 @@ use std::time::Duration;
 // --- Connections and heads -----------------------------------------------------------------
 
 /// Open connections on the public listener, all sources together.
-pub const CONNECTIONS_MAX: usize = 10_000;
+pub const CONNECTIONS_MAX: usize = 4_096;
 /// Connections kept back for each source, so that a crowd at one source does not shut out another.
 pub const CONNECTIONS_RESERVED_PER_SOURCE: usize = 64;
 /// An idle connection is closed after this. LiveKit's client keeps its own for 90 s, load balancers
@@ -17,15 +17,24 @@ pub const CONNECTION_IDLE: Duration = Duration::from_secs(100);
 /// From the first byte of a request head to its last.
 pub const HEAD_READ: Duration = Duration::from_secs(10);
 /// Bytes of one request head: request line and all header lines.
-pub const HEAD_BYTES_MAX: usize = 32 * 1024;
+pub const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Bytes held back of a head that is not complete: one more than it may have.
+pub const HELD_BYTES_MAX: usize = HEAD_BYTES_MAX + 1;
+/// Bytes of a binary PROXY header of a trusted proxy; one with TLS details has some hundreds.
+pub const PROXY_HEADER_BYTES_MAX: usize = 4 * 1024;
 /// Header lines of one request.
 pub const HEADER_LINES_MAX: usize = 64;
-/// Open connections that have not carried an authentic delivery yet; when there are more, the
-/// oldest one that is not being answered makes room. More than [`BODIES_IN_FLIGHT_MAX`], so that
-/// there is always one.
-pub const UNPROVEN_CONNECTIONS_MAX: usize = CONNECTIONS_MAX / 2;
-/// Bytes read ahead on one connection.
-pub const CONNECTION_BUFFER_BYTES_MAX: usize = 64 * 1024;
+/// Open connections that have not carried an authentic delivery yet; when there are more, one that
+/// is not being answered makes room. More than [`BODIES_IN_FLIGHT_MAX`], so that there is always
+/// one.
+pub const UNPROVEN_CONNECTIONS_MAX: usize = 2_560;
+/// An address with no more connections, or bodies on their way in, than this is no crowd: where
+/// room must be made it is as good as any other.
+pub const NO_CROWD: usize = 64;
+/// Bytes read ahead on one connection; at least a head, because the server parses it whole.
+pub const CONNECTION_BUFFER_BYTES_MAX: usize = HEAD_BYTES_MAX;
+/// Bytes of everything else that one connection needs: its task, its timers, its answer.
+pub const CONNECTION_STATE_BYTES: usize = 8 * 1024;
 /// How long a client may leave our answer unread.
 pub const ANSWER_WRITE: Duration = Duration::from_secs(10);
 /// After an answer to a request that was not read to its end: how long the rest is still taken and
@@ -35,6 +44,11 @@ pub const PARTING: Duration = Duration::from_secs(2);
 pub const PARTING_BYTES_MAX: usize = 256 * 1024;
 /// Open connections on the admin listener.
 pub const ADMIN_CONNECTIONS_MAX: usize = 64;
+/// File descriptors kept free for all but connections: the journal, its readers, Kafka, the log.
+pub const DESCRIPTORS_RESERVED: usize = 256;
+/// Connections below which the gateway is not much of one: a limit on file descriptors that leaves
+/// no more is warned about as what it is.
+pub const CONNECTIONS_MIN: usize = 64;
 /// Connections waiting in the kernel to be accepted.
 pub const LISTEN_BACKLOG: u32 = 4_096;
 /// How long accepting pauses after the process ran out of file descriptors.
@@ -53,11 +67,18 @@ pub const BODY_BYTES_PER_SECOND_MIN: u64 = 4 * 1024;
 /// How long a body may take before its rate is looked at.
 pub const BODY_RATE_GRACE: Duration = Duration::from_secs(5);
 /// Bodies being read or handled at one time, all sources together.
-pub const BODIES_IN_FLIGHT_MAX: usize = 4_096;
+pub const BODIES_IN_FLIGHT_MAX: usize = 1_536;
 /// Bodies kept back for each source.
 pub const BODIES_RESERVED_PER_SOURCE: usize = 32;
+/// Bytes that a delivery needs besides its body: its head, the buffer its body came in, its task.
+pub const DELIVERY_STATE_BYTES: usize = 2 * CONNECTION_BUFFER_BYTES_MAX + 8 * 1024;
+/// How long a body waits for the room of one that was sent away for it.
+pub const ROOM_WAIT: Duration = Duration::from_secs(1);
+/// How many are sent away for one body that finds no room, before it is told to come again: others
+/// may be quicker to take the room.
+pub const ROOM_TRIES: usize = 8;
 /// Bytes of bodies being read or handled at one time, all sources together.
-pub const BODY_BYTES_IN_FLIGHT_MAX: usize = 256 * 1024 * 1024;
+pub const BODY_BYTES_IN_FLIGHT_MAX: usize = 64 * 1024 * 1024;
 /// Bytes of bodies kept back for each source's small ones; less where all sources' parts would be
 /// more than half of the whole.
 pub const BODY_BYTES_RESERVED_PER_SOURCE: usize = 8 * 1024 * 1024;
@@ -81,6 +102,8 @@ pub const NARROWED_WAIT: Duration = Duration::from_secs(10);
 pub const NARROWED_BODY_READ: Duration = Duration::from_secs(5);
 /// Addresses whose failures are counted one by one; more of them share one budget.
 pub const PEERS_TRACKED_MAX: usize = 65_536;
+/// Bytes of memory that one of them needs.
+pub const PEER_BYTES: usize = 512;
 /// How often the map of addresses is swept.
 pub const PEERS_SWEEP: Duration = Duration::from_secs(10);
 /// How long after a sweep a full map of addresses is swept ahead of time.
@@ -129,6 +152,8 @@ pub const SECRET_BYTES_ADVISED: usize = 32;
 pub const JSON_DEPTH_MAX: usize = 32;
 /// Values (objects, arrays, scalars) in a body; more is quarantined as malformed.
 pub const JSON_VALUES_MAX: usize = 200_000;
+/// Bytes of memory that one value of a body needs while it is understood.
+pub const JSON_VALUE_BYTES: usize = 64;
 /// Files, streams or outputs of one event that are carried over; the rest is removed.
 pub const ITEMS_PER_EVENT_MAX: usize = 64;
 /// Paths listed in `removed`; what is beyond is counted in `removed_more`.
@@ -163,6 +188,8 @@ pub const JOURNAL_READ_EVENTS: usize = 1_024;
 pub const JOURNAL_READ_BYTES: usize = 4 * 1024 * 1024;
 /// Connections that read the journal at one time; who comes later waits for one.
 pub const JOURNAL_READERS: usize = 4;
+/// Bytes of pages that a reading connection keeps in memory: SQLite's own default.
+pub const JOURNAL_READER_CACHE_BYTES: usize = 2 * 1024 * 1024;
 /// Rows kept in memory after their commit, so that a courier that keeps up reads no disk.
 pub const JOURNAL_TAIL_EVENTS: usize = 16_384;
 /// Bytes of those rows.
@@ -231,6 +258,8 @@ pub const RETENTION_SUMMARY: Duration = Duration::from_secs(10 * 60);
 pub const IN_FLIGHT_RECORDS: usize = 10_000;
 /// Bytes handed to the client and not yet acknowledged.
 pub const IN_FLIGHT_BYTES: usize = 64 * 1024 * 1024;
+/// Bytes of memory that a record in flight needs besides itself.
+pub const RECORD_STATE_BYTES: usize = 1024;
 /// The client's own queue, in records; above [`IN_FLIGHT_RECORDS`] so that we stop first.
 pub const CLIENT_QUEUE_RECORDS: usize = 20_000;
 /// The client's own queue, in KiB.
@@ -260,6 +289,12 @@ pub const BROKER_FRESH: Duration = Duration::from_secs(15);
 pub const TROUBLE_REMINDER: Duration = Duration::from_secs(10 * 60);
 /// How often the publish lag is measured while nothing else happens.
 pub const LAG_TICK: Duration = Duration::from_secs(1);
+
+// --- Process -----------------------------------------------------------------------------------
+
+/// Bytes of memory that the program needs before anything comes: code, threads, the Kafka client,
+/// what the allocator keeps.
+pub const PROCESS_BYTES: usize = 48 * 1024 * 1024;
 
 // --- Stopping ----------------------------------------------------------------------------------
 

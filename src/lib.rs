@@ -75,7 +75,14 @@
 //!   (`deliveries_do_not_wait_for_kafka_and_its_absence_is_shown`).
 //! - **Every queue, map, body, header, wait and retry has a number** in [`bounds`]
 //!   (`every_wait_and_queue_has_its_number_in_bounds`, and in `tests/fuzz` no input makes
-//!   a parser allocate beyond a stated multiple of itself).
+//!   a parser allocate beyond a stated multiple of itself), and their sum is the ceiling of memory
+//!   (`the_gate_stands_and_no_authentic_sender_is_refused`).
+//! - **Nobody is refused for an address**: a forger is narrowed, a crowd pushes out itself
+//!   (`a_forger_on_the_same_address_does_not_silence_the_real_sender`,
+//!   `idle_connections_of_one_address_push_out_each_other_and_nobody_else`).
+//! - **A panic is one request's 500**, and what it says is written nowhere
+//!   (`a_panic_is_one_requests_500_and_nothing_else`,
+//!   `what_a_panic_says_is_written_nowhere_but_where_it_was_is`).
 //! - **A failed fsync poisons the journal for good; a full disk does not**
 //!   (`a_failed_commit_poisons_for_good`, `tests/disk_faults.rs`).
 //! - **Only `edge` knows HTTP, only `publish` Kafka, only `journal` SQLite, only `clock` the time**

@@ -87,6 +87,8 @@ pub struct Telemetry {
 pub struct GatewayMeters {
     /// Deliveries to no configured source.
     pub unknown: SourceMeters,
+    /// Requests that met a defect of ours and were answered 500 for it.
+    pub defects: Counter,
     /// One group commit, in seconds.
     pub append_seconds: Histogram,
     /// Deliveries of one group commit.
@@ -183,6 +185,7 @@ fn gateway_meters(lists: &Lists<'_>, topics: &[(Family, String)]) -> GatewayMete
     };
     GatewayMeters {
         unknown: source_meters(UNKNOWN_SOURCE, &[], lists),
+        defects: zero(metrics::counter!("hookgate_defects_total")),
         append_seconds: metrics::histogram!("hookgate_journal_append_seconds"),
         batch_events: metrics::histogram!("hookgate_journal_batch_events"),
         pending: unpublished("pending"),
@@ -262,6 +265,7 @@ fn describe() {
     };
     counter!("hookgate_deliveries_total", "Deliveries by source and how they ended");
     counter!("hookgate_refused_total", "Deliveries not believed, by source and reason");
+    counter!("hookgate_defects_total", "Requests answered 500 because of a defect of ours");
     counter!("hookgate_pii_removed_total", "Values removed at the boundary, by source and rule");
     counter!("hookgate_published_total", "Records acknowledged by Kafka, by topic");
     counter!("hookgate_publish_failures_total", "Failures to publish, by reason");
@@ -307,6 +311,7 @@ mod tests {
             r#"hookgate_publish_failures_total{reason="fatal"} 0"#,
             r#"hookgate_journal_unpublished{state="held"} 0"#,
             r#"hookgate_secret_expiry_timestamp_seconds{source="a",secret="KEY"} 9"#,
+            "hookgate_defects_total 0",
             "hookgate_kafka_up 0",
         ] {
             assert!(text.contains(series), "{series} is not in:\n{text}");

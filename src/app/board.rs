@@ -164,6 +164,10 @@ impl Board for Panel {
             self.telemetry.render()
         })
     }
+
+    fn defect(&self) {
+        self.telemetry.gateway.defects.increment(1);
+    }
 }
 
 /// What one look into the journal saw.

@@ -3,7 +3,6 @@
 //! Ready means that deliveries can be accepted. So Kafka being away is shown as `degraded` and
 //! stays 200, while a journal that takes nothing, or a gateway that is stopping, is 503.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -16,18 +15,19 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use serde::Serialize;
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use crate::bounds::ADMIN_CONNECTIONS_MAX;
 use crate::clock::Clock;
-use crate::delivery::RequestId;
+use crate::delivery::{Peer, RequestId};
 
 use super::Limits;
 use super::answer::{Answer, last_words};
 use super::connection;
-use super::line::Line;
+use super::guarded::guarded;
 use super::listen::Listener;
+use super::lobby::Lobby;
+use super::shares::Shares;
 use super::socket::{Over, Socket};
 
 /// How a dependency stands.
@@ -66,6 +66,9 @@ pub trait Board: Send + Sync + 'static {
 
     /// All series, read anew.
     fn metrics(&self) -> Pin<Box<dyn Future<Output = String> + Send + '_>>;
+
+    /// A request met a defect of ours.
+    fn defect(&self);
 }
 
 /// The running admin door; closed when dropped.
@@ -137,20 +140,27 @@ impl Drop for Admin {
 }
 
 async fn accept(listener: Listener, limits: Limits, clock: Clock, board: Arc<dyn Board>) {
-    let places = Arc::new(Semaphore::new(ADMIN_CONNECTIONS_MAX));
+    // Nobody proves anything here: all are guests, and the idlest makes room.
+    let lobby = Arc::new(Lobby::new(ADMIN_CONNECTIONS_MAX, Shares::new(0, 0, 0)));
+    let crowded = || {
+        lobby.make_room();
+    };
     loop {
-        let Ok(place) = places.clone().acquire_owned().await else {
-            return;
+        let (stream, from) = listener.accept(crowded).await;
+        let Some(guest) = lobby.enter(Peer::new(from.ip())) else {
+            continue;
         };
-        let (stream, _) = listener.accept(|| {}).await;
-        let line = Arc::new(Line::default());
+        let line = guest.line().clone();
         let socket = Socket::new(stream, line.clone(), limits.clone(), clock.clone());
         let board = board.clone();
         tokio::spawn(async move {
-            let _place = place;
             let service = service_fn(|asked| {
-                let board = board.clone();
-                Box::pin(async move { Ok::<_, Infallible>(answer(asked, &*board).await) })
+                guest.used();
+                let (board, knows) = (board.clone(), board.clone());
+                guarded(async move { answer(asked, &*board).await }, move || {
+                    knows.defect();
+                    problem(StatusCode::INTERNAL_SERVER_ERROR)
+                })
             });
             let socket = connection::converse(socket, &line, service).await;
             let words = match socket.over() {

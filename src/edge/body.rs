@@ -1,21 +1,24 @@
 //! Reads a body within its cap, its deadline, its pace and the room there is.
 //!
-//! Room is taken for what has come, never for what a length promises: a head costs no bytes. What
-//! is beyond a small body draws on the common room alone, so that large bodies, whoever sends them,
-//! leave each source the part that is kept back for its small ones.
+//! Room is taken for the memory that holds what has come, never for what a length promises: a head
+//! costs no bytes. What is beyond a small body draws on the common room alone, so that large
+//! bodies, whoever sends them, leave each source the part that is kept back for its small ones.
+//! Where there is no room left, another large body that has not come yet makes some.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Body as Incoming;
 use tokio::time::timeout;
 
-use crate::bounds::NARROWED_SMALL_BODY_BYTES;
+use crate::bounds::{NARROWED_SMALL_BODY_BYTES, ROOM_TRIES};
 use crate::clock::Clock;
 use crate::delivery::Body;
 use crate::outcome::Outcome;
 
+use super::readers::Reader;
 use super::shares::Share;
 
 /// How a body may come.
@@ -31,22 +34,30 @@ pub(super) struct Pace {
     pub(super) per_second: u64,
 }
 
+/// The room that one body takes.
+pub(super) struct Room {
+    share: Share,
+    taken: usize,
+    /// Whose room it is while it is on its way in; `None`: it came with its head.
+    reader: Option<Arc<Reader>>,
+}
+
 /// A body on its way in. The errors are how the delivery ends.
 pub(super) struct Reading<B> {
     body: B,
     pace: Pace,
-    room: Share,
+    room: Room,
     clock: Clock,
     /// The time it was read; what it waited between is not its sender's fault.
     spent: Duration,
     first: Bytes,
-    all: BytesMut,
+    all: Vec<u8>,
     whole: bool,
 }
 
 impl<B: Incoming<Data = Bytes> + Unpin> Reading<B> {
     /// Nothing has been read yet. `room` grows by what comes.
-    pub(super) fn new(body: B, pace: Pace, room: Share, clock: Clock) -> Self {
+    pub(super) fn new(body: B, pace: Pace, room: Room, clock: Clock) -> Self {
         Self {
             body,
             pace,
@@ -54,7 +65,7 @@ impl<B: Incoming<Data = Bytes> + Unpin> Reading<B> {
             clock,
             spent: Duration::ZERO,
             first: Bytes::new(),
-            all: BytesMut::new(),
+            all: Vec::new(),
             whole: false,
         }
     }
@@ -77,9 +88,9 @@ impl<B: Incoming<Data = Bytes> + Unpin> Reading<B> {
     /// Reads the rest.
     pub(super) async fn whole(mut self) -> Result<(Body, Share), Outcome> {
         self.up_to(self.pace.cap).await?;
-        let bytes = if self.all.is_empty() { self.first } else { self.all.freeze() };
+        let bytes = if self.all.is_empty() { self.first } else { self.all.into() };
         let body = Body::new(bytes, self.pace.cap).map_err(|_too_large| Outcome::TooLarge)?;
-        Ok((body, self.room))
+        Ok((body, self.room.share))
     }
 
     fn here(&self) -> usize {
@@ -94,7 +105,7 @@ impl<B: Incoming<Data = Bytes> + Unpin> Reading<B> {
             Ok(Some(Err(_cut_off))) => return Err(Outcome::BadRequest),
             Ok(Some(Ok(frame))) => {
                 if let Ok(data) = frame.into_data() {
-                    self.add(data)?;
+                    self.add(data).await?;
                 }
             }
             Ok(None) => self.whole = true,
@@ -102,28 +113,72 @@ impl<B: Incoming<Data = Bytes> + Unpin> Reading<B> {
         Ok(())
     }
 
-    fn add(&mut self, data: Bytes) -> Result<(), Outcome> {
+    async fn add(&mut self, data: Bytes) -> Result<(), Outcome> {
         let (here, more) = (self.here(), data.len());
-        if here + more > self.pace.cap {
+        let needed = here + more;
+        if needed > self.pace.cap {
             return Err(Outcome::TooLarge);
-        }
-        let small = more.min(NARROWED_SMALL_BODY_BYTES.saturating_sub(here));
-        if !self.room.grow(small) || !self.room.grow_from_common(more - small) {
-            return Err(Outcome::Overloaded);
         }
         if here == 0 {
             // A body in one piece, as most are, is not copied.
+            self.room.hold(needed).await?;
             self.first = data;
             return Ok(());
         }
-        if self.all.capacity() < here + more {
+        if self.all.capacity() < needed {
             // By doubling, so that memory too follows what has come.
-            let roomy = (2 * here).max(here + more).min(self.pace.cap);
-            self.all.reserve(roomy - self.all.len());
+            let mut size = (2 * here).max(needed).min(self.pace.cap);
+            if !self.room.take_up_to(size) {
+                size = needed;
+                self.room.hold(size).await?;
+            }
+            self.all.reserve_exact(size - self.all.len());
         }
         self.all.extend_from_slice(&std::mem::take(&mut self.first));
         self.all.extend_from_slice(&data);
         Ok(())
+    }
+}
+
+impl Room {
+    /// None is taken yet.
+    pub(super) fn new(share: Share, reader: Option<Arc<Reader>>) -> Self {
+        Self { share, taken: 0, reader }
+    }
+
+    /// Takes room until so many bytes are held; others may have to go for it.
+    async fn hold(&mut self, bytes: usize) -> Result<(), Outcome> {
+        for _ in 0..ROOM_TRIES {
+            if self.take_up_to(bytes) {
+                return Ok(());
+            }
+            let Some(reader) = &self.reader else { break };
+            if !reader.make_room().await {
+                break;
+            }
+        }
+        Err(Outcome::Overloaded)
+    }
+
+    /// The same, if there is room; else less or nothing is taken.
+    fn take_up_to(&mut self, bytes: usize) -> bool {
+        let small = bytes.min(NARROWED_SMALL_BODY_BYTES).saturating_sub(self.taken);
+        if !self.share.grow(small) {
+            return false;
+        }
+        self.taken += small;
+        let large = bytes.saturating_sub(self.taken);
+        if large == 0 {
+            return true;
+        }
+        if let Some(reader) = &self.reader {
+            reader.grows_large();
+        }
+        let took = self.share.grow_from_common(large);
+        if took {
+            self.taken += large;
+        }
+        took
     }
 }
 
@@ -172,7 +227,7 @@ mod tests {
             grace: Duration::from_secs(5),
             per_second: 1,
         };
-        let room = shares.take(0, 0).unwrap();
+        let room = Room::new(shares.take(0, 0).unwrap(), None);
         let clock = Clock::manual(Timestamp::from_millis(0));
         Reading::new(Pieces(pieces.iter().copied().collect()), pace, room, clock)
     }

@@ -1,7 +1,7 @@
 //! One connection from its first byte to its last words.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,17 +51,24 @@ pub(super) async fn accept(listener: Listener, door: Arc<Door>, mut phase: watch
 
 /// Gives a connection a place and a task of its own.
 fn welcome(stream: TcpStream, from: SocketAddr, door: &Arc<Door>) {
-    let Some(guest) = door.lobby().enter().map(Arc::new) else {
+    let from = from.ip();
+    let Some(guest) = door.lobby().enter(Peer::new(from)).map(Arc::new) else {
         unserved(door, from, &Outcome::Overloaded);
         return;
     };
     let (door, line) = (door.clone(), guest.line().clone());
-    let socket = Socket::new(stream, line.clone(), door.limits().clone(), door.clock().clone());
+    let mut socket = Socket::new(stream, line.clone(), door.limits().clone(), door.clock().clone());
+    if door.proxies.trusts(from) {
+        let moves = guest.clone();
+        socket = socket.of_proxy(move |address| moves.stands_with(Peer::new(address)));
+    }
     tokio::spawn(async move {
         let _on_duty = door.on_duty();
-        let service = service_fn(|asked| request::answer(door.clone(), guest.clone(), from, asked));
+        let service = service_fn(|asked| {
+            request::answer(door.clone(), guest.clone(), line.origin(from), asked)
+        });
         let socket = converse(socket, &line, service).await;
-        part(socket, &door, from).await;
+        part(socket, &door, line.origin(from)).await;
     });
 }
 
@@ -89,7 +96,7 @@ where
 }
 
 /// Ends a connection; a head that the server never saw gets its answer here.
-async fn part(socket: Socket, door: &Door, from: SocketAddr) {
+async fn part(socket: Socket, door: &Door, from: IpAddr) {
     let outcome = match socket.over() {
         Some(Over::Refused(outcome)) => outcome.clone(),
         // Closed without an answer, after which every sender tries again.
@@ -103,10 +110,10 @@ async fn part(socket: Socket, door: &Door, from: SocketAddr) {
 }
 
 /// Counts and logs what ended before it was a request.
-fn unserved(door: &Door, from: SocketAddr, outcome: &Outcome) -> RequestId {
+fn unserved(door: &Door, from: IpAddr, outcome: &Outcome) -> RequestId {
     let caller = Caller {
         request_id: RequestId::fresh(rand::random()),
-        peer: Peer::new(from.ip()),
+        peer: Peer::new(from),
         since: door.clock().steady(),
     };
     door.meters_of_unknown().ended(outcome);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::request::Parts;
 use tokio::sync::{mpsc, watch};
 
-use crate::bounds::{CONNECTIONS_MAX, CONNECTIONS_RESERVED_PER_SOURCE, UNPROVEN_CONNECTIONS_MAX};
+use crate::bounds::CONNECTIONS_RESERVED_PER_SOURCE;
 use crate::clock::Clock;
 use crate::intake::{Intake, Source};
 use crate::telemetry::{SourceMeters, Telemetry};
@@ -14,6 +14,7 @@ use crate::throttle::Peers;
 
 use super::lobby::Lobby;
 use super::peer::Proxies;
+use super::readers::Readers;
 use super::shares::Shares;
 use super::{Behind, Limits, Phase, Settings};
 
@@ -25,6 +26,8 @@ pub(super) struct Door {
     pub(super) body_max: usize,
     pub(super) bodies: Arc<Shares>,
     pub(super) body_bytes: Arc<Shares>,
+    /// Bodies that have not come yet.
+    pub(super) readers: Arc<Readers>,
     sources: Vec<Arc<Source>>,
     /// From a path to the place of its source.
     routes: HashMap<String, usize>,
@@ -49,11 +52,14 @@ impl Door {
     ) -> Self {
         let limits = settings.limits;
         let count = behind.sources.len();
-        let proven = CONNECTIONS_MAX - UNPROVEN_CONNECTIONS_MAX;
-        let proven = Shares::new(proven, CONNECTIONS_RESERVED_PER_SOURCE, count);
-        // At least half is common, and one body of the largest size fits: large bodies have no
-        // other room.
-        let bytes_kept = limits.body_bytes_reserved.min(limits.body_bytes / 2 / count.max(1));
+        // At least half of everything is common.
+        let kept = |wanted: usize, of: usize| wanted.min(of / 2 / count.max(1));
+        let connections = limits.proven_connections;
+        let connections_kept = kept(CONNECTIONS_RESERVED_PER_SOURCE, connections);
+        let proven = Shares::new(connections, connections_kept, count);
+        let bodies_kept = kept(limits.bodies_reserved, limits.bodies);
+        // One body of the largest size fits: large bodies have no room but the common.
+        let bytes_kept = kept(limits.body_bytes_reserved, limits.body_bytes);
         let bytes = limits.body_bytes.max(bytes_kept * count + settings.body_max);
         let paths = behind.sources.iter().enumerate();
         let routes = paths
@@ -64,8 +70,9 @@ impl Door {
             peers: behind.peers,
             proxies: Proxies::new(settings.trusted_proxies),
             body_max: settings.body_max,
-            bodies: Arc::new(Shares::new(limits.bodies, limits.bodies_reserved, count)),
+            bodies: Arc::new(Shares::new(limits.bodies, bodies_kept, count)),
             body_bytes: Arc::new(Shares::new(bytes, bytes_kept, count)),
+            readers: Arc::default(),
             sources: behind.sources.into_iter().map(|routed| routed.source).collect(),
             routes,
             lobby: Arc::new(Lobby::new(limits.unproven_connections, proven)),
@@ -102,6 +109,11 @@ impl Door {
 
     pub(super) fn meters_of_unknown(&self) -> &SourceMeters {
         &self.telemetry.gateway.unknown
+    }
+
+    /// A request met a defect of ours.
+    pub(super) fn defect(&self) {
+        self.telemetry.gateway.defects.increment(1);
     }
 
     pub(super) fn body_bytes_ceiling(&self) -> usize {

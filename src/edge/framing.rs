@@ -8,10 +8,13 @@
 //!
 //! Pure: bytes in, a verdict out, whatever pieces they come in.
 
+use std::net::IpAddr;
+
 use crate::bounds::{HEAD_BYTES_MAX, HEADER_LINES_MAX};
 use crate::outcome::Outcome;
 
 use super::chunks::Chunks;
+use super::preface::{self, Preface};
 
 /// What may be done with the bytes at hand.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,10 +35,13 @@ pub enum Step {
 #[derive(Debug)]
 pub struct Framing {
     at: At,
+    spoken_for: Option<IpAddr>,
 }
 
 #[derive(Debug)]
 enum At {
+    /// Before anything was said by a trusted proxy.
+    Preface,
     /// Before or within a head; so many of its bytes were looked at.
     Head { seen: usize },
     /// Within a body with so many bytes to come.
@@ -54,20 +60,48 @@ enum Length {
 impl Default for Framing {
     /// A connection on which nothing was said yet.
     fn default() -> Self {
-        Self { at: At::Head { seen: 0 } }
+        Self { at: At::Head { seen: 0 }, spoken_for: None }
     }
 }
 
 impl Framing {
+    /// The same for a trusted proxy, which may say first whom it speaks for.
+    pub fn of_proxy() -> Self {
+        Self { at: At::Preface, spoken_for: None }
+    }
+
+    /// Whom the proxy speaks for, if it said so.
+    pub fn spoken_for(&self) -> Option<IpAddr> {
+        self.spoken_for
+    }
+
+    /// Whether nothing was said yet where a proxy may say whom it speaks for.
+    pub fn awaits_preface(&self) -> bool {
+        matches!(self.at, At::Preface)
+    }
+
     /// Whether the next byte begins a request or belongs to its head.
     pub fn awaits_head(&self) -> bool {
-        matches!(self.at, At::Head { .. })
+        matches!(self.at, At::Preface | At::Head { .. })
     }
 
     /// Judges the bytes that have come and not yet passed. Bytes that stay are given again, with
     /// more behind them.
     pub fn judge(&mut self, bytes: &[u8]) -> Step {
         match &mut self.at {
+            At::Preface => match preface::read(bytes) {
+                Preface::More => Step::More,
+                Preface::Malformed => Step::Refuse(Outcome::BadRequest),
+                Preface::Said(length, address) => {
+                    self.at = At::Head { seen: 0 };
+                    self.spoken_for = address;
+                    Step::Skip(length)
+                }
+                Preface::Absent => {
+                    self.at = At::Head { seen: 0 };
+                    self.judge(bytes)
+                }
+            },
             At::Head { seen } => {
                 if *seen == 0 {
                     match leading_line_ends(bytes) {
@@ -117,7 +151,7 @@ impl Framing {
     /// How many of these bytes belong to the body at hand.
     fn body(&mut self, bytes: &[u8]) -> Result<usize, Malformed> {
         let (taken, ended) = match &mut self.at {
-            At::Head { .. } => (0, false),
+            At::Preface | At::Head { .. } => (0, false),
             At::Sized { left } => {
                 let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
                 *left = left.saturating_sub(taken as u64);

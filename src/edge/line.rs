@@ -1,5 +1,7 @@
 //! What a connection's socket, its service and its owner tell each other.
 
+use std::net::IpAddr;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use tokio::sync::Notify;
@@ -21,8 +23,10 @@ pub(super) enum Leave {
 pub(super) struct Line {
     leave: AtomicU8,
     busy: AtomicBool,
+    stalled: AtomicBool,
     whole: AtomicBool,
     unread: AtomicBool,
+    spoken_for: OnceLock<IpAddr>,
     told: Notify,
 }
 
@@ -47,6 +51,16 @@ impl Line {
         self.told.notified().await;
     }
 
+    /// A trusted proxy has said whom it speaks for.
+    pub(super) fn speak_for(&self, address: IpAddr) {
+        self.spoken_for.get_or_init(|| address);
+    }
+
+    /// Whose connection it is: the one spoken for, else the one at the other end.
+    pub(super) fn origin(&self, socket: IpAddr) -> IpAddr {
+        self.spoken_for.get().copied().unwrap_or(socket)
+    }
+
     /// A head has come; `whole`: with all of its body.
     pub(super) fn begin(&self, whole: bool) {
         self.busy.store(true, Ordering::SeqCst);
@@ -58,9 +72,21 @@ impl Line {
         self.busy.store(false, Ordering::SeqCst);
     }
 
-    /// Whether a request is being answered.
-    pub(super) fn busy(&self) -> bool {
-        self.busy.load(Ordering::SeqCst)
+    /// The client does not read its answer, or reads on.
+    pub(super) fn stall(&self, stalled: bool) {
+        self.stalled.store(stalled, Ordering::SeqCst);
+    }
+
+    /// Whether nothing is lost with it: no request is being answered, or the answer is not read.
+    pub(super) fn may_be_sent_away(&self) -> bool {
+        !self.busy.load(Ordering::SeqCst) || self.stalled.load(Ordering::SeqCst)
+    }
+
+    /// Waits until it is asked to end at once.
+    pub(super) async fn told_now(&self) {
+        while self.asked() != Leave::Now {
+            self.told().await;
+        }
     }
 
     /// Whether the body of the request at hand came along with its head.

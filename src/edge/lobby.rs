@@ -1,14 +1,18 @@
 //! Who is connected: newcomers in a lobby that makes room, proven senders on shares of their own.
 //!
 //! A connection is proven by the first authentic delivery that comes on it; until then it stands in
-//! the lobby. When the lobby is full, the oldest connection that is not being answered leaves, so
-//! that thousands of idle or slow ones cannot keep an honest sender out. Proven connections count
-//! against a part kept back for their source.
+//! the lobby. When the lobby is full, one that is not being answered leaves, or one that does not
+//! read its answer, as [`Crowd`] says which: thousands of idle or slow ones cannot keep an honest
+//! sender out, and those of one address push out each other. Proven connections count against a
+//! part kept back for their source.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::delivery::Peer;
+
+use super::crowd::Crowd;
 use super::line::{Leave, Line};
 use super::shares::{Share, Shares};
 
@@ -26,7 +30,7 @@ struct Inside {
     /// All connections, by age.
     all: BTreeMap<u64, Arc<Line>>,
     /// Those that are not proven.
-    unproven: BTreeMap<u64, Arc<Line>>,
+    unproven: Crowd<Arc<Line>>,
     closing: bool,
 }
 
@@ -35,6 +39,9 @@ struct Inside {
 pub(super) struct Guest {
     lobby: Arc<Lobby>,
     id: u64,
+    peer: Peer,
+    /// Its place among the unproven.
+    place: AtomicU64,
     line: Arc<Line>,
     proven: AtomicBool,
     share: Mutex<Option<Share>>,
@@ -47,7 +54,7 @@ impl Lobby {
     }
 
     /// Lets a newcomer in; `None` if there is no room even by sending someone away.
-    pub(super) fn enter(self: &Arc<Self>) -> Option<Guest> {
+    pub(super) fn enter(self: &Arc<Self>, peer: Peer) -> Option<Guest> {
         let line = Arc::new(Line::default());
         let mut inside = self.inside();
         if inside.unproven.len() >= self.unproven_max && !inside.send_one_away() {
@@ -59,17 +66,19 @@ impl Lobby {
         let id = inside.next;
         inside.next += 1;
         inside.all.insert(id, line.clone());
-        inside.unproven.insert(id, line.clone());
+        let place = inside.unproven.enter(peer.unit(), line.clone());
         Some(Guest {
             lobby: self.clone(),
             id,
+            peer,
+            place: AtomicU64::new(place),
             line,
             proven: AtomicBool::new(false),
             share: Mutex::new(None),
         })
     }
 
-    /// Sends the oldest unproven connection away that is not being answered.
+    /// Sends an unproven connection away that is not being answered.
     pub(super) fn make_room(&self) -> bool {
         self.inside().send_one_away()
     }
@@ -91,14 +100,11 @@ impl Lobby {
 
 impl Inside {
     fn send_one_away(&mut self) -> bool {
-        let idle = self.unproven.iter().find(|(_, line)| !line.busy());
-        let Some(id) = idle.map(|(id, _)| *id) else {
-            return false;
-        };
-        if let Some(line) = self.unproven.remove(&id) {
+        let gone = self.unproven.send_one_away(|line| line.may_be_sent_away());
+        if let Some(line) = &gone {
             line.leave(Leave::Now);
         }
-        true
+        gone.is_some()
     }
 }
 
@@ -119,8 +125,22 @@ impl Guest {
         };
         *self.share.lock().unwrap_or_else(PoisonError::into_inner) = Some(share);
         self.proven.store(true, Ordering::Release);
-        self.lobby.inside().unproven.remove(&self.id);
+        self.lobby.inside().unproven.leave(self.place.load(Ordering::Acquire));
         true
+    }
+
+    /// It is in use: of all who have not proven themselves it is the last to go.
+    pub(super) fn used(&self) {
+        self.stands_with(self.peer);
+    }
+
+    /// From now on it is one of this address, and the youngest: a proxy said so.
+    pub(super) fn stands_with(&self, peer: Peer) {
+        let mut inside = self.lobby.inside();
+        if let Some(line) = inside.unproven.leave(self.place.load(Ordering::Acquire)) {
+            let place = inside.unproven.enter(peer.unit(), line);
+            self.place.store(place, Ordering::Release);
+        }
     }
 }
 
@@ -128,13 +148,18 @@ impl Drop for Guest {
     fn drop(&mut self) {
         let mut inside = self.lobby.inside();
         inside.all.remove(&self.id);
-        inside.unproven.remove(&self.id);
+        inside.unproven.leave(self.place.load(Ordering::Acquire));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bounds::NO_CROWD;
+
+    fn peer(last: u8) -> Peer {
+        Peer::new(std::net::IpAddr::from([192, 0, 2, last]))
+    }
 
     fn lobby(unproven: usize) -> Arc<Lobby> {
         Arc::new(Lobby::new(unproven, Shares::new(3, 1, 2)))
@@ -143,22 +168,53 @@ mod tests {
     #[test]
     fn the_oldest_idle_newcomer_makes_room() {
         let lobby = lobby(2);
-        let (busy, idle) = (lobby.enter().unwrap(), lobby.enter().unwrap());
+        let (busy, idle) = (lobby.enter(peer(1)).unwrap(), lobby.enter(peer(1)).unwrap());
         busy.line().begin(true);
-        let third = lobby.enter().unwrap();
+        let third = lobby.enter(peer(1)).unwrap();
         assert_eq!(idle.line().asked(), Leave::Now);
         assert_eq!(busy.line().asked(), Leave::Stay);
         third.line().begin(true);
-        assert!(lobby.enter().is_none());
+        assert!(lobby.enter(peer(1)).is_none());
+    }
+
+    #[test]
+    fn one_that_does_not_read_its_answer_makes_room_as_well() {
+        let lobby = lobby(1);
+        let stalled = lobby.enter(peer(1)).unwrap();
+        stalled.line().begin(true);
+        assert!(lobby.enter(peer(1)).is_none());
+        stalled.line().stall(true);
+        assert!(lobby.enter(peer(1)).is_some());
+        assert_eq!(stalled.line().asked(), Leave::Now);
+    }
+
+    #[test]
+    fn a_crowd_of_one_address_pushes_out_itself() {
+        let lobby = lobby(NO_CROWD + 2);
+        let quiet = lobby.enter(peer(1)).unwrap();
+        let crowd: Vec<_> = (0..=NO_CROWD + 10).map(|_| lobby.enter(peer(2)).unwrap()).collect();
+        assert_eq!(quiet.line().asked(), Leave::Stay);
+        let gone = crowd.iter().filter(|guest| guest.line().asked() == Leave::Now);
+        assert_eq!(gone.count(), 10);
+    }
+
+    #[test]
+    fn one_in_use_is_the_last_to_go() {
+        let lobby = lobby(2);
+        let (used, idle) = (lobby.enter(peer(1)).unwrap(), lobby.enter(peer(1)).unwrap());
+        used.used();
+        let _third = lobby.enter(peer(1)).unwrap();
+        assert_eq!(idle.line().asked(), Leave::Now);
+        assert_eq!(used.line().asked(), Leave::Stay);
     }
 
     #[test]
     fn a_proven_connection_is_never_sent_away_for_a_newcomer() {
         let lobby = lobby(1);
-        let proven = lobby.enter().unwrap();
+        let proven = lobby.enter(peer(1)).unwrap();
         assert!(proven.prove(0));
-        let newcomer = lobby.enter().unwrap();
-        let _another = lobby.enter().unwrap();
+        let newcomer = lobby.enter(peer(1)).unwrap();
+        let _another = lobby.enter(peer(1)).unwrap();
         assert_eq!(proven.line().asked(), Leave::Stay);
         assert_eq!(newcomer.line().asked(), Leave::Now);
     }
@@ -166,7 +222,7 @@ mod tests {
     #[test]
     fn each_source_has_connections_kept_back() {
         let lobby = lobby(9);
-        let guests: Vec<_> = (0..4).map(|_| lobby.enter().unwrap()).collect();
+        let guests: Vec<_> = (0..4).map(|_| lobby.enter(peer(1)).unwrap()).collect();
         assert!(guests[0].prove(0) && guests[1].prove(0));
         assert!(!guests[2].prove(0));
         assert!(guests[3].prove(1));
@@ -175,9 +231,9 @@ mod tests {
     #[test]
     fn after_closing_newcomers_too_are_asked_to_leave() {
         let lobby = lobby(2);
-        let early = lobby.enter().unwrap();
+        let early = lobby.enter(peer(1)).unwrap();
         lobby.close();
         assert_eq!(early.line().asked(), Leave::Finish);
-        assert_eq!(lobby.enter().unwrap().line().asked(), Leave::Finish);
+        assert_eq!(lobby.enter(peer(1)).unwrap().line().asked(), Leave::Finish);
     }
 }

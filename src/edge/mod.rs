@@ -8,7 +8,8 @@
 //! ambiguous reaches nothing; what cannot be authentic by its head costs no body; once a body is
 //! read its delivery finishes, whether the client stays or not; a panic is one request's 500; each
 //! source keeps a share of connections, bodies and bytes that no other can take; an address that
-//! fails too often is narrowed, never refused; stopping takes what has come.
+//! fails too often is narrowed, never refused; where there is no room what only waits makes some,
+//! the largest crowd first; stopping takes what has come.
 //!
 //! Never here: a path, a body or a header value in a log, a label or an answer.
 
@@ -32,13 +33,17 @@ mod answer;
 mod body;
 mod chunks;
 mod connection;
+mod crowd;
 mod door;
 mod finishing;
 mod framing;
+mod guarded;
 mod line;
 mod listen;
 mod lobby;
 mod peer;
+mod preface;
+mod readers;
 mod request;
 mod shares;
 mod socket;
@@ -73,6 +78,8 @@ pub struct Limits {
     pub last_words: Duration,
     /// See [`bounds::UNPROVEN_CONNECTIONS_MAX`].
     pub unproven_connections: usize,
+    /// Open connections that have: the rest of [`bounds::CONNECTIONS_MAX`].
+    pub proven_connections: usize,
     /// See [`bounds::BODIES_IN_FLIGHT_MAX`].
     pub bodies: usize,
     /// See [`bounds::BODIES_RESERVED_PER_SOURCE`].
@@ -96,6 +103,7 @@ impl Default for Limits {
             parting: bounds::PARTING,
             last_words: bounds::DRAIN_LAST_WORDS,
             unproven_connections: bounds::UNPROVEN_CONNECTIONS_MAX,
+            proven_connections: bounds::CONNECTIONS_MAX - bounds::UNPROVEN_CONNECTIONS_MAX,
             bodies: bounds::BODIES_IN_FLIGHT_MAX,
             bodies_reserved: bounds::BODIES_RESERVED_PER_SOURCE,
             body_bytes: bounds::BODY_BYTES_IN_FLIGHT_MAX,

@@ -3,6 +3,10 @@
 //! `X-Forwarded-For` is read from its right end: each trusted proxy vouches for the address to its
 //! left. The first address that is not a trusted proxy is the peer; what stands left of it anyone
 //! may have written.
+//!
+//! Where a PROXY header came first (see [`preface`](super::preface)), the address it names stands
+//! for the socket's in all of this: a proxy that passes bytes on writes no headers. So if it names
+//! another trusted proxy, that one's `X-Forwarded-For` is read on; if not, nothing is.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -40,12 +44,14 @@ impl Proxies {
     pub(super) fn request_id(&self, socket: IpAddr, headers: &HeaderMap) -> RequestId {
         let given = headers.get("x-request-id");
         given
-            .filter(|_| self.trusts(socket.to_canonical()))
+            .filter(|_| self.trusts(socket))
             .and_then(|id| RequestId::from_proxy(id.as_bytes()))
             .unwrap_or_else(|| RequestId::fresh(rand::random()))
     }
 
-    fn trusts(&self, address: IpAddr) -> bool {
+    /// Whether this address may say whom it speaks for.
+    pub(super) fn trusts(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address))
     }
 }

@@ -4,12 +4,8 @@
 //! or not. What is refused before its body is read is answered at once. Each request has exactly
 //! one [`Ending`], which counts itself even when the client hangs up or something panics.
 
-use std::convert::Infallible;
-use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use http::header::CONTENT_ENCODING;
 use http::request::Parts;
@@ -19,7 +15,7 @@ use hyper::body::{Body as _, Incoming};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use crate::bounds::{BODY_BYTES_PER_SECOND_MIN, NARROWED_SMALL_BODY_BYTES};
+use crate::bounds::{BODY_BYTES_PER_SECOND_MIN, NARROWED_SMALL_BODY_BYTES, ROOM_TRIES};
 use crate::delivery::{Body, Head, RequestId};
 use crate::intake::{Caller, Source};
 use crate::outcome::Outcome;
@@ -27,50 +23,37 @@ use crate::verify::{Claim, Manners};
 
 use super::Phase;
 use super::answer::{self, Answer, STRANGER};
-use super::body::{Pace, Reading};
+use super::body::{Pace, Reading, Room};
 use super::door::Door;
 use super::finishing::Finishing;
+use super::guarded::{Guarded, guarded};
 use super::lobby::Guest;
+use super::readers::Reader;
 use super::shares::Share;
 
-/// An answer to come. A panic on the way is that request's 500 and nothing else.
-pub(super) struct Answering(Pin<Box<dyn Future<Output = Answer> + Send>>);
-
-/// Answers one request.
+/// Answers one request. A panic on the way is that request's 500 and nothing else.
 pub(super) fn answer(
     door: Arc<Door>,
     guest: Arc<Guest>,
-    from: SocketAddr,
+    from: IpAddr,
     request: Request<Incoming>,
-) -> Answering {
-    Answering(Box::pin(handle(door, guest, from, request)))
-}
-
-impl Future for Answering {
-    type Output = Result<Answer, Infallible>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let answer = &mut self.get_mut().0;
-        let polled = catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx)));
-        polled.map_or_else(|_panicked| Poll::Ready(Ok(defect())), |polled| polled.map(Ok))
-    }
-}
-
-fn defect() -> Answer {
-    let request_id = RequestId::fresh(rand::random());
-    answer::answer(&Outcome::InternalError, STRANGER, &request_id, true)
+) -> Guarded<impl Fn() -> Answer + Unpin> {
+    guarded(handle(door, guest, from, request), || {
+        let request_id = RequestId::fresh(rand::random());
+        answer::answer(&Outcome::InternalError, STRANGER, &request_id, true)
+    })
 }
 
 async fn handle(
     door: Arc<Door>,
     guest: Arc<Guest>,
-    from: SocketAddr,
+    from: IpAddr,
     request: Request<Incoming>,
 ) -> Answer {
     let (parts, body) = request.into_parts();
     let caller = Caller {
-        request_id: door.proxies.request_id(from.ip(), &parts.headers),
-        peer: door.proxies.peer(from.ip(), &parts.headers),
+        request_id: door.proxies.request_id(from, &parts.headers),
+        peer: door.proxies.peer(from, &parts.headers),
         since: door.clock().steady(),
     };
     let mut ending = Ending::of(door.clone(), caller.clone());
@@ -168,11 +151,43 @@ impl Post {
         head
     }
 
-    /// Reads the body, within the room there is. A narrowed address has few places: one to read a
-    /// body once it is known to be large, another for each body that is whole.
+    /// Waits for the body, within the room there is. One that has not come with its head makes
+    /// room for others where there is none left.
     async fn receive(&self, body: Incoming) -> Result<Received, Outcome> {
+        let count = self.room_for_one().await?;
+        if self.guest.line().whole() {
+            return self.read(body, count, None).await;
+        }
+        // Dropped last: by then the room has been given back.
+        let reader = self.door.readers.enter(self.caller.peer, count.kept_of());
+        tokio::select! {
+            biased;
+            received = self.read(body, count, Some(reader.clone())) => received,
+            () = reader.sent_away() => Err(Outcome::Overloaded),
+        }
+    }
+
+    async fn room_for_one(&self) -> Result<Share, Outcome> {
+        for _ in 0..ROOM_TRIES {
+            if let Some(count) = self.door.bodies.take(self.place, 1) {
+                return Ok(count);
+            }
+            if !self.door.readers.make_room_for_one(self.place).await {
+                break;
+            }
+        }
+        Err(Outcome::Overloaded)
+    }
+
+    /// Reads the body. A narrowed address has few places: one to read a body once it is known to
+    /// be large, another for each body that is whole.
+    async fn read(
+        &self,
+        body: Incoming,
+        count: Share,
+        reader: Option<Arc<Reader>>,
+    ) -> Result<Received, Outcome> {
         let (door, limits) = (&self.door, self.door.limits());
-        let count = door.bodies.take(self.place, 1).ok_or(Outcome::Overloaded)?;
         let bytes = door.body_bytes.take(self.place, 0).ok_or(Outcome::Overloaded)?;
         let places = door.peers.narrowed(self.caller.peer);
         let pace = Pace {
@@ -185,7 +200,8 @@ impl Post {
             per_second: BODY_BYTES_PER_SECOND_MIN,
         };
         let large = body.size_hint().lower() > NARROWED_SMALL_BODY_BYTES as u64;
-        let mut reading = Reading::new(body, pace, bytes, door.clock().clone());
+        let room = Room::new(bytes, reader);
+        let mut reading = Reading::new(body, pace, room, door.clock().clone());
         let Some(places) = places else {
             let (body, bytes) = reading.whole().await?;
             return Ok(Received { body, room: (count, bytes), narrowed: None });
@@ -276,6 +292,7 @@ impl Drop for Ending {
             let source = self.source.as_ref().map(|source| source.name.as_str());
             let request_id = &self.caller.request_id;
             tracing::error!(source, %request_id, "a delivery met a defect of ours: answered 500");
+            self.door.defect();
             self.told(&Outcome::InternalError);
         } else {
             // The client hung up before its body was whole.

@@ -66,6 +66,11 @@ impl Share {
         true
     }
 
+    /// The source whose kept room this is alone; `None` where some is of the common room.
+    pub(super) fn kept_of(&self) -> Option<usize> {
+        (self.from_common == 0).then_some(self.source)
+    }
+
     /// Takes more of the common room alone; `false`, and nothing is taken, if there is none left.
     #[must_use]
     pub(super) fn grow_from_common(&mut self, amount: usize) -> bool {

@@ -7,6 +7,7 @@
 //! not read its answer is given up as well.
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -17,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep, timeout};
 
-use crate::bounds::PARTING_BYTES_MAX;
+use crate::bounds::{HELD_BYTES_MAX, PARTING_BYTES_MAX};
 use crate::clock::Clock;
 use crate::outcome::Outcome;
 
@@ -45,11 +46,15 @@ pub(super) struct Socket {
     limits: Limits,
     clock: Clock,
     framing: Framing,
+    /// Called once, when a proxy has said whom it speaks for.
+    on_spoken_for: Option<Box<dyn FnOnce(IpAddr) + Send>>,
     /// What has come and not gone on yet.
     held: BytesMut,
     /// So many bytes at the front of `held` may go on.
     passed: usize,
     over: Option<Over>,
+    /// Whether others had their turn since the last request was handed on.
+    others_had_turn: bool,
     waiting: Option<Waiting>,
     /// When the last request began, by the steady clock.
     last_used: Duration,
@@ -71,12 +76,19 @@ impl Socket {
             last_used: clock.steady(),
             clock,
             framing: Framing::default(),
+            on_spoken_for: None,
             held: BytesMut::new(),
             passed: 0,
             over: None,
+            others_had_turn: true,
             waiting: None,
             unwritten: None,
         }
+    }
+
+    /// The same for a trusted proxy, which may say first whom it speaks for; then `told` is called.
+    pub(super) fn of_proxy(self, told: impl FnOnce(IpAddr) + Send + 'static) -> Self {
+        Self { framing: Framing::of_proxy(), on_spoken_for: Some(Box::new(told)), ..self }
     }
 
     /// Why nothing more is read, once that is so.
@@ -85,8 +97,19 @@ impl Socket {
     }
 
     /// Says the last words, if any, and ends the connection so that they arrive: a reset, which
-    /// unread bytes would cause, could overtake them.
+    /// unread bytes would cause, could overtake them. Whoever is asked to leave at once is not
+    /// waited for.
     pub(super) async fn part(mut self, last_words: Option<Vec<u8>>) {
+        let line = self.line.clone();
+        // Nothing is answered any more: whoever needs the place may have it.
+        line.rest();
+        tokio::select! {
+            () = self.say_farewell(last_words) => {}
+            () = line.told_now() => {}
+        }
+    }
+
+    async fn say_farewell(&mut self, last_words: Option<Vec<u8>>) {
         let said = timeout(self.limits.answer_write, async {
             if let Some(words) = last_words {
                 self.stream.write_all(&words).await?;
@@ -116,7 +139,15 @@ impl Socket {
                     self.begin();
                 }
             }
-            Step::Skip(some) => self.held.advance(some),
+            Step::Skip(some) => {
+                self.held.advance(some);
+                if let Some(address) = self.framing.spoken_for()
+                    && let Some(told) = self.on_spoken_for.take()
+                {
+                    self.line.speak_for(address);
+                    told(address);
+                }
+            }
             Step::More => return false,
             Step::Refuse(outcome) => self.over = Some(Over::Refused(outcome)),
             Step::Broken => self.over = Some(Over::Broken),
@@ -138,14 +169,14 @@ impl Socket {
     /// Reads from the client, through `out`. What may go on at once stays there.
     fn poll_client(&mut self, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = out.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, out))?;
+        ready!(self.poll_some(cx, out))?;
         let fresh = out.filled().get(before..).unwrap_or_default();
         if fresh.is_empty() {
             self.over = Some(Over::Gone);
             return Poll::Ready(Ok(()));
         }
         let mut going = 0;
-        if self.held.is_empty() {
+        if self.held.is_empty() && !self.framing.awaits_preface() {
             let began = self.framing.awaits_head();
             if let Step::Pass(some) = self.framing.judge(fresh) {
                 going = some;
@@ -154,14 +185,28 @@ impl Socket {
                 }
             }
         }
-        self.held.extend_from_slice(fresh.get(going..).unwrap_or_default());
+        hold(&mut self.held, fresh.get(going..).unwrap_or_default());
         out.set_filled(before + going);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads no more than a head may have, so that what is held stays bounded.
+    fn poll_some(&mut self, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let most = HELD_BYTES_MAX.saturating_sub(self.held.len()).max(1);
+        if out.remaining() <= most {
+            return Pin::new(&mut self.stream).poll_read(cx, out);
+        }
+        let mut some = ReadBuf::new(out.initialize_unfilled_to(most));
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut some))?;
+        let came = some.filled().len();
+        out.advance(came);
         Poll::Ready(Ok(()))
     }
 
     /// A head has passed.
     fn begin(&mut self) {
         self.last_used = self.clock.steady();
+        self.others_had_turn = false;
         self.line.begin(self.framing.awaits_head());
     }
 
@@ -202,10 +247,16 @@ impl Socket {
     fn poll_unwritten<T>(&mut self, cx: &mut Context<'_>, written: Poll<T>) -> Poll<io::Result<T>> {
         match written {
             Poll::Ready(done) => {
-                self.unwritten = None;
+                if self.unwritten.take().is_some() {
+                    self.line.stall(false);
+                }
                 Poll::Ready(Ok(done))
             }
+            Poll::Pending if self.line.asked() == Leave::Now => {
+                Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()))
+            }
             Poll::Pending => {
+                self.line.stall(true);
                 let limit = self.limits.answer_write;
                 let until = self.unwritten.get_or_insert_with(|| Box::pin(sleep(limit)));
                 ready!(until.as_mut().poll(cx));
@@ -226,6 +277,12 @@ impl AsyncRead for Socket {
             if this.passed > 0 {
                 this.give(out);
                 return Poll::Ready(Ok(()));
+            }
+            if !this.held.is_empty() && this.framing.awaits_head() && !this.others_had_turn {
+                // Requests on top of each other: one a turn, or they would hold up everyone else.
+                this.others_had_turn = true;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
             if !this.held.is_empty() && this.judge() {
                 continue;
@@ -273,6 +330,17 @@ impl AsyncWrite for Socket {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
     }
+}
+
+/// Holds more, in no more memory than the most that is ever held.
+fn hold(held: &mut BytesMut, more: &[u8]) {
+    let needed = held.len() + more.len();
+    if held.capacity() < needed {
+        let roomy = (2 * held.len()).min(HELD_BYTES_MAX).max(needed);
+        let before = std::mem::replace(held, BytesMut::with_capacity(roomy));
+        held.extend_from_slice(&before);
+    }
+    held.extend_from_slice(more);
 }
 
 /// Reads and throws away what still comes, up to a limit.

@@ -304,7 +304,12 @@ fn whole(number: f64) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bounds::{JSON_DEPTH_MAX, JSON_VALUES_MAX};
+    use crate::bounds::{JSON_DEPTH_MAX, JSON_VALUE_BYTES, JSON_VALUES_MAX};
+
+    #[test]
+    fn a_value_needs_no_more_memory_than_it_is_counted_for() {
+        assert!(size_of::<Node<'_>>() <= JSON_VALUE_BYTES, "{}", size_of::<Node<'_>>());
+    }
 
     fn removed(body: &str, used: &[&str]) -> Vec<String> {
         let mut tree = Tree::parse(body.as_bytes()).unwrap();

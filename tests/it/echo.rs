@@ -53,7 +53,7 @@ impl Scheme for Seal {
         _received: Timestamp,
         body: &[u8],
     ) -> Result<Option<usize>, Refusal> {
-        assert_ne!(body, b"panic", "told to by the body");
+        assert!(!body.starts_with(b"panic"), "told to by {}", String::from_utf8_lossy(body));
         let proven = self.digest(body) == claimed.digest;
         proven.then_some(Some(0)).ok_or(Refusal::WrongSignature)
     }

@@ -1,7 +1,7 @@
 //! A gateway of its own for one test, and a client that speaks HTTP byte by byte.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,7 +12,8 @@ use hookgate::providers::Providers;
 use hookgate::secret::Secret;
 use hookgate::verify::{ApiKey, Credentials, Scheme, SigningSecret};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::echo;
@@ -140,6 +141,11 @@ impl Gate {
 
     pub(crate) async fn connect(&self) -> Client {
         Client::connect(self.app.public()).await
+    }
+
+    /// The same from another address of loopback.
+    pub(crate) async fn connect_from(&self, from: IpAddr) -> Client {
+        Client::connect_from(from, self.app.public()).await
     }
 
     /// Posts on a connection of its own.
@@ -323,6 +329,22 @@ impl Client {
         Self { stream, read: Vec::new() }
     }
 
+    pub(crate) async fn connect_from(from: IpAddr, to: SocketAddr) -> Self {
+        let socket = match to {
+            SocketAddr::V4(_) => TcpSocket::new_v4().unwrap(),
+            SocketAddr::V6(_) => TcpSocket::new_v6().unwrap(),
+        };
+        socket.bind(SocketAddr::new(from, 0)).unwrap();
+        let stream = socket.connect(to).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self { stream, read: Vec::new() }
+    }
+
+    /// Sends the same again and again and reads nothing, until the other end ends it.
+    pub(crate) fn send_for_ever(mut self, bytes: &'static [u8]) -> JoinHandle<()> {
+        tokio::spawn(async move { while self.stream.write_all(bytes).await.is_ok() {} })
+    }
+
     pub(crate) async fn send(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).await.unwrap();
     }
@@ -335,6 +357,12 @@ impl Client {
     /// The next answer; interim ones too.
     pub(crate) async fn answer(&mut self) -> Answer {
         timeout(PATIENCE, self.read_answer()).await.expect("an answer")
+    }
+
+    /// The next answer; `None` if the connection ends without a byte of one.
+    pub(crate) async fn answer_if_any(&mut self) -> Option<Answer> {
+        let some = timeout(PATIENCE, self.more()).await.expect("an answer or an end");
+        if some { Some(self.answer().await) } else { None }
     }
 
     /// The next answer to `HEAD`, which has no body.

@@ -99,7 +99,18 @@ impl Place {
 
     /// The product's own program, with what its configuration needs.
     pub(crate) fn program(&self) -> Command {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_hookgate"));
+        self.prepared(Command::new(env!("CARGO_BIN_EXE_hookgate")))
+    }
+
+    /// The same with so many file descriptors at most.
+    pub(crate) fn program_with_descriptors(&self, most: usize) -> Command {
+        let mut shell = Command::new("sh");
+        let script = format!("ulimit -n {most}; exec \"$0\" \"$@\"");
+        shell.args(["-c", &script, env!("CARGO_BIN_EXE_hookgate")]);
+        self.prepared(shell)
+    }
+
+    fn prepared(&self, mut program: Command) -> Command {
         program.envs(ENVIRONMENT).env_remove("RUST_LOG").kill_on_drop(true);
         program
     }
@@ -116,7 +127,11 @@ pub(crate) struct Gate {
 impl Gate {
     /// Starts it; returns when deliveries are taken.
     pub(crate) async fn start(place: &Place) -> Self {
-        let mut program = place.program();
+        Self::start_by(place.program(), place).await
+    }
+
+    /// The same by a program that takes the place of the product's own, or becomes it.
+    pub(crate) async fn start_by(mut program: Command, place: &Place) -> Self {
         program.args(["--log-format", "json", "serve", "--config"]).arg(place.file());
         let mut child = program.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();

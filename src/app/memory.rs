@@ -1,0 +1,112 @@
+//! How much memory the gateway can need at most, computed from its limits.
+//!
+//! Every queue, buffer and crowd has a number, so their sum has one too. It is said at the start,
+//! part by part, and a test floods the gateway and compares. What grows with the journal (the
+//! filters of its identities) is not in it: 16 bits for each event that is remembered.
+
+use crate::bounds;
+use crate::edge::Limits;
+
+/// Bytes of memory by part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ceiling {
+    /// Connections of both listeners: what is held back of a head, the server's buffers, state.
+    pub(super) connections: usize,
+    /// Deliveries in flight without their bodies.
+    pub(super) deliveries: usize,
+    /// Bodies, and the events made of them on their way to the disk: no event is larger than its
+    /// body, but for its envelope.
+    pub(super) bodies: usize,
+    /// Bodies being understood, one on each thread: the body as it grows, and its values.
+    pub(super) parsing: usize,
+    /// The journal's pages, batch, tail and readers.
+    pub(super) journal: usize,
+    /// Events in flight to Kafka: ours and the client's copy.
+    pub(super) kafka: usize,
+    /// Addresses that failed.
+    pub(super) peers: usize,
+    /// The program itself.
+    pub(super) process: usize,
+}
+
+impl Ceiling {
+    /// With these limits. `body_bytes`: of bodies in memory at one time; `body_max`: of the largest
+    /// one; `threads`: those that understand bodies.
+    pub(super) fn new(limits: &Limits, body_bytes: usize, body_max: usize, threads: usize) -> Self {
+        let open = limits.unproven_connections + limits.proven_connections;
+        let connection = bounds::HELD_BYTES_MAX
+            + 2 * bounds::CONNECTION_BUFFER_BYTES_MAX
+            + bounds::CONNECTION_STATE_BYTES;
+        // A list that grows by doubling holds its old and its new memory for a moment.
+        let values = 3 * bounds::JSON_VALUES_MAX * bounds::JSON_VALUE_BYTES / 2;
+        let reader = bounds::JOURNAL_READ_BYTES + bounds::JOURNAL_READER_CACHE_BYTES;
+        let record = bounds::IN_FLIGHT_RECORDS * bounds::RECORD_STATE_BYTES;
+        Self {
+            connections: (open + bounds::ADMIN_CONNECTIONS_MAX) * connection,
+            deliveries: limits.bodies * bounds::DELIVERY_STATE_BYTES,
+            bodies: 2 * body_bytes,
+            parsing: threads * (body_max + values),
+            journal: kib(bounds::JOURNAL_CACHE_KIB)
+                + 2 * bounds::JOURNAL_BATCH_BYTES
+                + bounds::JOURNAL_TAIL_BYTES
+                + bounds::JOURNAL_READERS * reader,
+            kafka: 2 * bounds::IN_FLIGHT_BYTES + record,
+            peers: bounds::PEERS_TRACKED_MAX * bounds::PEER_BYTES,
+            process: bounds::PROCESS_BYTES,
+        }
+    }
+
+    /// All of it.
+    pub(super) fn total(&self) -> usize {
+        let Self { connections, deliveries, bodies, parsing, journal, kafka, peers, process } =
+            *self;
+        connections + deliveries + bodies + parsing + journal + kafka + peers + process
+    }
+
+    /// Says it, part by part.
+    pub(super) fn say(&self) {
+        tracing::info!(
+            bytes = self.total(),
+            mib = self.total() >> 20,
+            connections = self.connections,
+            deliveries = self.deliveries,
+            bodies = self.bodies,
+            parsing = self.parsing,
+            journal = self.journal,
+            kafka = self.kafka,
+            peers = self.peers,
+            process = self.process,
+            "memory has a ceiling, in bytes by part",
+        );
+    }
+}
+
+fn kib(kib: i64) -> usize {
+    usize::try_from(kib).unwrap_or_default() * 1024
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_limits_fit_well_below_a_gibibyte() {
+        let limits = Limits::default();
+        let ceiling =
+            Ceiling::new(&limits, limits.body_bytes, bounds::BODY_BYTES_MAX_DEFAULT, 4).total();
+        assert!(ceiling < 840 << 20, "{} MiB", ceiling >> 20);
+    }
+
+    #[test]
+    fn every_limit_counts() {
+        let of = |change: fn(&mut Limits)| {
+            let mut limits = Limits::default();
+            change(&mut limits);
+            Ceiling::new(&limits, 1 << 20, 1 << 20, 1).total()
+        };
+        let whole = of(|_| {});
+        assert!(of(|limits| limits.unproven_connections /= 2) < whole);
+        assert!(of(|limits| limits.proven_connections /= 2) < whole);
+        assert!(of(|limits| limits.bodies /= 2) < whole);
+    }
+}

@@ -1,0 +1,34 @@
+//! A panic on the way to an answer is that request's 500 and nothing else.
+//!
+//! What the panic said is not looked at: it may quote what a sender sent.
+
+use std::convert::Infallible;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::answer::Answer;
+
+/// An answer to come, whatever happens.
+pub(super) struct Guarded<D> {
+    answer: Pin<Box<dyn Future<Output = Answer> + Send>>,
+    on_defect: D,
+}
+
+/// Guards an answer; `on_defect` answers instead.
+pub(super) fn guarded<D: Fn() -> Answer + Unpin>(
+    answer: impl Future<Output = Answer> + Send + 'static,
+    on_defect: D,
+) -> Guarded<D> {
+    Guarded { answer: Box::pin(answer), on_defect }
+}
+
+impl<D: Fn() -> Answer + Unpin> Future for Guarded<D> {
+    type Output = Result<Answer, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let polled = catch_unwind(AssertUnwindSafe(|| this.answer.as_mut().poll(cx)));
+        polled.unwrap_or_else(|_panicked| Poll::Ready((this.on_defect)())).map(Ok)
+    }
+}
