@@ -167,6 +167,13 @@ pub const JOURNAL_READERS: usize = 4;
 pub const JOURNAL_TAIL_EVENTS: usize = 16_384;
 /// Bytes of those rows.
 pub const JOURNAL_TAIL_BYTES: usize = 32 * 1024 * 1024;
+/// Damaged rows in a row beyond which it is the journal that is damaged: reading ends there.
+pub const JOURNAL_DAMAGED_RUN: usize = 1_024;
+/// Damaged rows whose sequences are remembered; what is beyond is only counted.
+pub const JOURNAL_DAMAGED_KEPT: usize = 10_000;
+/// Pause between two slices of [`JOURNAL_READ_EVENTS`] rows whose checksums are looked at beside
+/// the traffic after an unclean end: at most some 10,000 rows a second.
+pub const PATROL_PAUSE: Duration = Duration::from_millis(100);
 /// Bits of filter for each identity of a sealed generation: one stranger in two thousand is looked
 /// up in vain.
 pub const IDENTITY_FILTER_BITS: usize = 16;

@@ -20,6 +20,7 @@ use super::cursors::Cursors;
 use super::disk::{self, Files};
 use super::fault::{Code, Fault};
 use super::identities::Identities;
+use super::patrol::Patrol;
 use super::read::Readers;
 use super::retention::Sweeper;
 use super::schema;
@@ -139,6 +140,13 @@ fn start(settings: Settings, clock: Clock, mut tuning: Tuning) -> Result<Journal
     let epoch = Digest128(schema::meta(&connection, "epoch")?);
     let tail = Tail::above(head, tuning.tail_events, tuning.tail_bytes);
     let shared = Arc::new(Shared::new(head, cursors, tail));
+    let patrol = if schema::was_closed(&connection)? {
+        shared.looked_through.send_replace(true);
+        None
+    } else {
+        let database = files.database.clone();
+        Some(Patrol::start(database, head, tuning.patrol_pause, Arc::clone(&shared))?)
+    };
     let (queue, orders) = sync_channel(tuning.queue_events);
     let checkpointer =
         Checkpointer::start(&files.database, tuning.checkpoint_every, Arc::clone(&shared))?;
@@ -158,6 +166,7 @@ fn start(settings: Settings, clock: Clock, mut tuning: Tuning) -> Result<Journal
         log_pages: Arc::default(),
         checkpointer,
         sweeper,
+        patrol,
         lock,
     };
     let thread = thread::Builder::new()

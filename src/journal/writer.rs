@@ -25,6 +25,7 @@ use super::disk;
 use super::fault::{Code, Fault};
 use super::identities::Identities;
 use super::ledger::{self, Credits};
+use super::patrol::Patrol;
 use super::retention::Sweeper;
 use super::schema::{self, Row};
 use super::shared::Shared;
@@ -64,6 +65,8 @@ pub(super) struct Writer {
     pub(super) log_pages: Arc<AtomicU32>,
     pub(super) checkpointer: Checkpointer,
     pub(super) sweeper: Sweeper,
+    /// Looks at what an unclean end left behind.
+    pub(super) patrol: Option<Patrol>,
     pub(super) lock: File,
 }
 
@@ -195,6 +198,7 @@ impl Writer {
         moves.write(&transaction, &self.instance)?;
         ledger::publish(&transaction, &moves.published)?;
         self.identities.settle(&transaction, self.tuning.settled, self.clock.now())?;
+        ledger::lose(&transaction, &moves.lost)?;
         self.tuning.disk.commit(transaction)?;
         self.identities.committed();
         Ok(answers)
@@ -351,11 +355,18 @@ impl Writer {
             }
         }
         self.checkpointer.stop();
-        if !self.shared.is_poisoned()
-            && let Err(error) = checkpoint::truncate(&self.connection)
-        {
-            let code = Code::of(&error);
-            tracing::warn!(%code, "the journal's log was not emptied; the next start does it");
+        if let Some(patrol) = self.patrol {
+            patrol.stop();
+        }
+        if !self.shared.is_poisoned() {
+            let noted = match *self.shared.looked_through.borrow() {
+                true => schema::set_closed(&self.connection),
+                false => Ok(()),
+            };
+            if let Err(error) = noted.and_then(|()| checkpoint::truncate(&self.connection)) {
+                let code = Code::of(&error);
+                tracing::warn!(%code, "the journal's log was not emptied; the next start does it");
+            }
         }
         drop(self.connection);
         disk::unlock(&self.lock);
@@ -365,6 +376,9 @@ impl Writer {
     /// more, whoever waits is told.
     fn abandon(self, closing: bool) {
         self.checkpointer.stop();
+        if let Some(patrol) = self.patrol {
+            patrol.stop();
+        }
         drop(self.connection);
         let mut closing = closing;
         while !closing {

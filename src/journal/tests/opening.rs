@@ -187,7 +187,7 @@ fn a_head_behind_its_rows_is_damage() {
 /// Copies the files as a crash at this moment would leave them. Checkpoints must be off, so that
 /// the database stands still while the log grows. By another process: one that opens and closes
 /// a database's files drops SQLite's locks on them.
-fn crash_image(from: &Path) -> TempDir {
+pub(super) fn crash_image(from: &Path) -> TempDir {
     let image = folder();
     for name in ["journal.db", "journal.db-wal"] {
         let status = std::process::Command::new("cp")
