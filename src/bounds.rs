@@ -174,6 +174,12 @@ pub const JOURNAL_DAMAGED_KEPT: usize = 10_000;
 /// Pause between two slices of [`JOURNAL_READ_EVENTS`] rows whose checksums are looked at beside
 /// the traffic after an unclean end: at most some 10,000 rows a second.
 pub const PATROL_PAUSE: Duration = Duration::from_millis(100);
+/// Findings of each part that `journal check` tells in words.
+pub const CHECK_FINDINGS: usize = 20;
+/// Bytes of write-ahead log beyond which `journal check` lets a running gateway have its log back.
+pub const CHECK_LOG_BYTES: u64 = 1024 * 1024 * 1024;
+/// Steps of SQLite's machine between two looks at that log.
+pub const CHECK_LOOK_EVERY: i32 = 100_000;
 /// Bits of filter for each identity of a sealed generation: one stranger in two thousand is looked
 /// up in vain.
 pub const IDENTITY_FILTER_BITS: usize = 16;

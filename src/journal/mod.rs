@@ -40,6 +40,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::event::{Digest128, EventId, InstanceName, Kind, SourceName};
 use crate::scrub::Clean;
 
+mod check;
 mod checkpoint;
 mod cursors;
 mod digests;
@@ -57,6 +58,7 @@ mod tail;
 mod tuning;
 mod writer;
 
+pub use check::{Finding, Part, Progress, check};
 pub use fault::Code;
 pub use open::{Obstacle, OpenError};
 

@@ -42,6 +42,10 @@ pub struct OpenError {
 }
 
 impl OpenError {
+    pub(super) fn new(dir: &Path, why: Obstacle) -> Self {
+        Self { dir: dir.to_owned(), why }
+    }
+
     /// What stands in the way.
     pub fn obstacle(&self) -> &Obstacle {
         &self.why
@@ -127,7 +131,7 @@ impl From<rusqlite::Error> for Obstacle {
 /// Opens a journal.
 pub(super) fn open(settings: Settings, clock: Clock, tuning: Tuning) -> Result<Journal, OpenError> {
     let dir = settings.dir.clone();
-    start(settings, clock, tuning).map_err(|why| OpenError { dir, why })
+    start(settings, clock, tuning).map_err(|why| OpenError::new(&dir, why))
 }
 
 fn start(settings: Settings, clock: Clock, mut tuning: Tuning) -> Result<Journal, Obstacle> {
@@ -203,7 +207,7 @@ fn secure(files: &Files) -> Result<File, Obstacle> {
 /// The writer's connection, to a journal that is ours and whole as far as a glance can tell.
 fn connect(files: &Files, instance: &InstanceName, clock: &Clock) -> Result<Connection, Obstacle> {
     disk::settle(&files.log).map_err(Obstacle::File)?;
-    refuse_foreign(&files.database)?;
+    disk::refuse_foreign(&files.database)?;
     drop(disk::make_file(&files.database).map_err(Obstacle::File)?);
     let mut connection = schema::open_writing(&files.database)?;
     let is_new = schema::is_new(&connection)?;
@@ -219,21 +223,4 @@ fn connect(files: &Files, instance: &InstanceName, clock: &Clock) -> Result<Conn
     // What an unclean end left in the log; on a full disk it simply stays there.
     checkpoint::passive(&connection)?;
     Ok(connection)
-}
-
-/// A file that SQLite did not begin is refused before SQLite, told to write, touches it.
-fn refuse_foreign(database: &Path) -> Result<(), Obstacle> {
-    use io::Read;
-    const MAGIC: &[u8; 16] = b"SQLite format 3\0";
-    let mut head = Vec::new();
-    match File::open(database) {
-        Ok(file) => file.take(16).read_to_end(&mut head).map_err(Obstacle::File)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(Obstacle::File(error)),
-    };
-    if head.is_empty() || head == MAGIC {
-        Ok(())
-    } else {
-        Err(Obstacle::Damaged(Code::NOT_A_DATABASE))
-    }
 }

@@ -164,3 +164,86 @@ fn a_database_cut_off_at_its_end_is_refused_at_the_start() {
     let error = Journal::open(settings(dir.path()), Clock::system()).err().unwrap();
     assert!(matches!(error.obstacle(), Obstacle::Damaged(_)), "{error}");
 }
+
+fn checked(dir: &TempDir) -> Vec<check::Finding> {
+    check(dir.path(), &mut |_| {}).unwrap()
+}
+
+fn wrong(dir: &TempDir) -> Vec<(Part, u64)> {
+    let findings = checked(dir).into_iter().filter(|finding| finding.wrong_count > 0);
+    findings.map(|finding| (finding.part, finding.wrong_count)).collect()
+}
+
+#[test]
+fn the_full_check_finds_a_whole_journal_good_open_or_closed() {
+    let dir = made(300);
+    let look = || {
+        assert_eq!(wrong(&dir), []);
+        let seen: Vec<_> = checked(&dir).into_iter().map(|finding| finding.looked_at).collect();
+        assert_eq!((seen[2], seen[3], seen[4]), (1, 300, 300));
+        assert!(seen[0] > 100, "{seen:?}");
+        assert!(checked(&dir).iter().all(|finding| finding.unfinished.is_none()));
+    };
+    look();
+    let _journal = open(dir.path(), Tuning::default());
+    look();
+}
+
+#[test]
+fn the_full_check_names_each_kind_of_damage() {
+    for (sql, part) in [
+        ("UPDATE event SET received = received + 1 WHERE sequence = 3", Part::Rows),
+        ("DELETE FROM identity_1 WHERE id = (SELECT id FROM event LIMIT 1)", Part::Identities),
+        ("UPDATE meta SET value = 9 WHERE name = 'head'", Part::Order),
+        ("INSERT INTO cursor VALUES ('gate-1', 'live', 11)", Part::Order),
+        ("UPDATE source SET pending = pending + 1", Part::Ledger),
+        ("UPDATE source SET pending = -1, accepted = accepted - 11", Part::Ledger),
+    ] {
+        let dir = made(10);
+        assert_eq!(inspect(dir.path()).execute(sql, []).unwrap(), 1, "{sql}");
+        assert_eq!(wrong(&dir), [(part, 1)], "{sql}");
+        let findings = checked(&dir);
+        let finding = findings.iter().find(|finding| finding.part == part).unwrap();
+        assert!(!finding.wrong[0].is_empty(), "{finding:?}");
+    }
+}
+
+#[test]
+fn the_full_check_sees_a_torn_page_from_two_sides() {
+    let dir = made(300);
+    tear_page_of(&dir, 150);
+    let wrong = wrong(&dir);
+    assert_eq!(wrong[0].0, Part::Pages);
+    assert_eq!(wrong[1].0, Part::Rows);
+    assert!((1..=8).contains(&wrong[1].1), "{wrong:?}");
+}
+
+#[test]
+fn generations_that_begin_during_the_check_are_known_to_it() {
+    let dir = folder();
+    let tuning = || Tuning { generation_events: 20, batch_events: 1, ..Tuning::default() };
+    let journal = open(dir.path(), tuning());
+    for number in 0..50 {
+        append(&journal, event(number)).unwrap();
+    }
+    let mut more = 50;
+    let findings = check(dir.path(), &mut |progress| {
+        if matches!(progress, Progress::Begins(Part::Rows)) {
+            for number in more..more + 50 {
+                append(&journal, event(number)).unwrap();
+            }
+            more += 50;
+        }
+    });
+    let findings = findings.unwrap();
+    assert!(findings.iter().all(|finding| finding.wrong_count == 0), "{findings:?}");
+    assert_eq!(findings[4].looked_at, 100);
+}
+
+#[test]
+fn a_folder_without_a_journal_cannot_be_checked() {
+    let dir = folder();
+    let error = check(dir.path(), &mut |_| {}).unwrap_err();
+    assert!(matches!(error.obstacle(), Obstacle::File(_)), "{error}");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
