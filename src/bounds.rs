@@ -275,6 +275,9 @@ pub const LAG_TICK: Duration = Duration::from_secs(1);
 /// After the drain deadline: how long late heads are still answered `draining` and answers under
 /// way are still sent.
 pub const DRAIN_LAST_WORDS: Duration = Duration::from_secs(1);
+/// From letting a passed socket go to the end of the process: requests under way, and what the
+/// courier can still flush. Whoever connects meanwhile waits for the next process.
+pub const HANDOVER: Duration = Duration::from_secs(3);
 /// Default of `server.drain_grace`.
 pub const DRAIN_GRACE_DEFAULT: Duration = Duration::from_secs(5);
 /// Default of `server.drain_deadline`, counted from the signal.

@@ -44,6 +44,7 @@ mod shares;
 mod socket;
 
 pub use admin::{Admin, Board, Check, Readiness, Standing};
+pub use listen::{Inherited, InheritedError};
 
 use door::Door;
 use listen::Listener;
@@ -104,10 +105,12 @@ impl Default for Limits {
 }
 
 /// What the public door is told.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Settings {
     /// Where it listens; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// The socket that listens there already.
+    pub passed: Option<std::net::TcpListener>,
     /// Bytes of the largest body.
     pub body_max: usize,
     /// Networks that may say whom they speak for.
@@ -138,6 +141,7 @@ pub(crate) enum Phase {
 /// The running public door.
 pub struct Edge {
     address: SocketAddr,
+    inherited: bool,
     door: Arc<Door>,
     phase: watch::Sender<Phase>,
     accepting: JoinHandle<()>,
@@ -163,19 +167,24 @@ pub struct Behind {
 
 impl Edge {
     /// Opens the public listener and begins to take deliveries.
-    pub fn start(settings: Settings, behind: Behind) -> io::Result<Self> {
-        let listener = Listener::bind(settings.listen)?;
-        let address = listener.address()?;
+    pub fn start(mut settings: Settings, behind: Behind) -> io::Result<Self> {
+        let listener = Listener::open(settings.listen, settings.passed.take())?;
+        let (address, inherited) = (listener.address()?, listener.is_inherited());
         let (phase, phase_seen) = watch::channel(Phase::Open);
         let (sign_on, crew) = mpsc::channel(1);
         let door = Arc::new(Door::new(settings, behind, phase_seen.clone(), &sign_on));
         let accepting = tokio::spawn(connection::accept(listener, door.clone(), phase_seen));
-        Ok(Self { address, door, phase, accepting, sign_on: Some(sign_on), crew })
+        Ok(Self { address, inherited, door, phase, accepting, sign_on: Some(sign_on), crew })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Whether its socket goes on without this process: what comes after the closing waits there.
+    pub fn is_inherited(&self) -> bool {
+        self.inherited
     }
 
     /// Bytes of bodies that can be in memory at one time.
