@@ -14,6 +14,9 @@ pub const CONNECTIONS_RESERVED_PER_SOURCE: usize = 64;
 /// An idle connection is closed after this. LiveKit's client keeps its own for 90 s, load balancers
 /// theirs for 60 s: ours must be the longer one, or a post meets a closing socket.
 pub const CONNECTION_IDLE: Duration = Duration::from_secs(100);
+/// When the listener closes: how long the first byte of a connection that has carried nothing yet is
+/// still waited for. Its sender would count the closing as a refusal.
+pub const FIRST_HEAD: Duration = Duration::from_secs(1);
 /// From the first byte of a request head to its last.
 pub const HEAD_READ: Duration = Duration::from_secs(10);
 /// Bytes of one request head: request line and all header lines.

@@ -55,6 +55,8 @@ use listen::Listener;
 pub struct Limits {
     /// See [`bounds::CONNECTION_IDLE`].
     pub connection_idle: Duration,
+    /// See [`bounds::FIRST_HEAD`].
+    pub first_head: Duration,
     /// See [`bounds::HEAD_READ`].
     pub head_read: Duration,
     /// See [`bounds::BODY_READ`].
@@ -87,6 +89,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connection_idle: bounds::CONNECTION_IDLE,
+            first_head: bounds::FIRST_HEAD,
             head_read: bounds::HEAD_READ,
             body_read: bounds::BODY_READ,
             body_rate_grace: bounds::BODY_RATE_GRACE,
@@ -192,8 +195,8 @@ impl Edge {
         self.door.body_bytes_ceiling()
     }
 
-    /// Closes the listener and every idle connection. What has come is still answered, and every
-    /// answer ends its connection.
+    /// Closes the listener and every idle connection; one that has carried nothing yet is waited
+    /// for a little. What has come is still answered, and every answer ends its connection.
     pub async fn close(&mut self) {
         self.phase.send_replace(Phase::Closing);
         // The listener's own task ends at once; only a defect could keep it.

@@ -11,13 +11,15 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 
 use super::disk::{self, Files};
 use super::open::{Obstacle, OpenError};
 use super::read::{self, Met};
-use super::{ReadError, schema};
+use super::{Code, schema};
 use crate::bounds;
+
+type Id = [u8; 16];
 
 /// What the check looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,7 +130,7 @@ fn look(dir: &Path, tell: &mut dyn FnMut(Progress)) -> Result<Vec<Finding>, Obst
 fn within(part: Part, look: impl FnOnce(&mut Finding) -> rusqlite::Result<()>) -> Finding {
     let mut finding = Finding::new(part);
     if let Err(error) = look(&mut finding) {
-        finding.wrong(format!("cannot be read: {}", super::Code::of(&error)));
+        finding.wrong(format!("cannot be read: {}", Code::of(&error)));
     }
     finding
 }
@@ -164,7 +166,7 @@ fn pages(connection: &mut Connection, files: &Files) -> Result<Finding, Obstacle
                     .to_owned(),
             );
         }
-        Err(error) => finding.wrong(format!("cannot be read: {}", super::Code::of(&error))),
+        Err(error) => finding.wrong(format!("cannot be read: {}", Code::of(&error))),
     }
     Ok(finding)
 }
@@ -260,12 +262,15 @@ fn rows(
         }
         for (sequence, id) in ids {
             identities.looked_at += 1;
-            match generations.know(connection, &id) {
+            let known = generations.know(connection, &id);
+            match known.and_then(|known| Ok(known || !is_there(connection, sequence)?)) {
                 Ok(true) => {}
                 Ok(false) => {
                     identities.wrong(format!("the identity of event {sequence} is missing"))
                 }
-                Err(error) => identities.wrong(format!("event {sequence}: {error}")),
+                Err(error) => {
+                    identities.wrong(format!("event {sequence}: {}", Code::of(&error)));
+                }
             }
         }
         through = met_through;
@@ -285,22 +290,32 @@ impl Generations {
         Ok(Self(numbers.map(|number| number.map(lookup)).collect::<Result<_, _>>()?))
     }
 
-    fn know(&mut self, connection: &Connection, id: &[u8; 16]) -> Result<bool, ReadError> {
-        for at in 0..self.0.len() {
-            let Some(lookup) = self.0.get(at) else { break };
-            let found =
-                connection.prepare_cached(lookup)?.query_row([&id[..]], |_| Ok(())).optional()?;
-            if found.is_some() {
-                self.0.swap(0, at);
-                return Ok(true);
-            }
+    fn know(&mut self, connection: &Connection, id: &Id) -> rusqlite::Result<bool> {
+        if self.find(connection, id) {
+            return Ok(true);
         }
-        // One that a running gateway has begun meanwhile.
+        // A running gateway begins generations and lets old ones go.
         let now = Self::of(connection)?;
-        if now.0.len() > self.0.len() {
-            *self = now;
-            return self.know(connection, id);
-        }
-        Ok(false)
+        let changed = now.0.len() != self.0.len() || now.0.iter().any(|one| !self.0.contains(one));
+        *self = now;
+        Ok(changed && self.find(connection, id))
     }
+
+    fn find(&mut self, connection: &Connection, id: &Id) -> bool {
+        let knows = |lookup: &String| {
+            let statement = connection.prepare_cached(lookup);
+            statement.and_then(|mut statement| statement.exists([&id[..]])).unwrap_or(false)
+        };
+        let Some(at) = self.0.iter().position(knows) else {
+            return false;
+        };
+        self.0.swap(0, at);
+        true
+    }
+}
+
+/// Whether a row is still there: a running gateway lets rows go before their identities.
+fn is_there(connection: &Connection, sequence: u64) -> rusqlite::Result<bool> {
+    let mut statement = connection.prepare_cached("SELECT 1 FROM event WHERE sequence = ?1")?;
+    statement.exists([sequence.cast_signed()])
 }

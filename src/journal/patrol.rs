@@ -5,9 +5,9 @@
 //! pauses, on a connection of its own that only reads and holds no view of the database in between,
 //! so that the port is open long before the last row was seen.
 //!
-//! An end is clean when the journal was closed, and what an earlier unclean end left was seen to its
-//! end: the head is then noted in the journal. A note of another head, or none, means an unclean one.
-//! Until the patrol is through no end is clean.
+//! An end is clean when the journal was closed, and what an earlier unclean end left was seen to
+//! its end: the head is then noted in the journal. A note of another head, or none, means an
+//! unclean one. Until the patrol is through no end is clean.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -25,10 +25,10 @@ use super::schema;
 use super::shared::Shared;
 use crate::bounds;
 
-/// The thread that looks.
+/// The thread that looks; dropped, it ends after the slice it is at.
 pub(super) struct Patrol {
-    stop: SyncSender<()>,
-    thread: JoinHandle<()>,
+    stop: Option<SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Patrol {
@@ -44,13 +44,14 @@ impl Patrol {
             .name("journal-patrol".into())
             .spawn(move || run(&database, head, pause, &stopped, &shared))
             .map_err(Obstacle::Thread)?;
-        Ok(Self { stop, thread })
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
+}
 
-    /// Stops it, after the slice it is at.
-    pub(super) fn stop(self) {
-        drop(self.stop);
-        if self.thread.join().is_err() {
+impl Drop for Patrol {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the journal's patrol had ended by a defect");
         }
     }

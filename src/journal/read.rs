@@ -1,8 +1,8 @@
 //! Reading: connections of their own, read-only, and every row checked.
 //!
 //! A page is one short statement; no reader holds a view of the database longer, or the log could
-//! not start again. A row that fails its checksum, or lies on a page that cannot be read, is named by
-//! its sequence, never handed out, and holds up none behind it.
+//! not start again. A row that fails its checksum, or lies on a page that cannot be read, is named
+//! by its sequence, never handed out, and holds up none behind it.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;

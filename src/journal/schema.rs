@@ -206,8 +206,12 @@ pub(super) fn was_closed(connection: &Connection) -> rusqlite::Result<bool> {
     )
 }
 
-/// Notes that the journal is closed at its head. The next event makes the note untrue.
-pub(super) fn set_closed(connection: &Connection) -> rusqlite::Result<()> {
+/// Notes that the journal is closed at its head, if all of it is known to be `whole`. The next
+/// event makes the note untrue.
+pub(super) fn set_closed(connection: &Connection, whole: bool) -> rusqlite::Result<()> {
+    if !whole {
+        return Ok(());
+    }
     connection.execute(
         "INSERT OR REPLACE INTO meta(name, value)
          SELECT 'closed_at', value FROM meta WHERE name = 'head'",

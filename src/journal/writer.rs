@@ -65,7 +65,6 @@ pub(super) struct Writer {
     pub(super) log_pages: Arc<AtomicU32>,
     pub(super) checkpointer: Checkpointer,
     pub(super) sweeper: Sweeper,
-    /// Looks at what an unclean end left behind.
     pub(super) patrol: Option<Patrol>,
     pub(super) lock: File,
 }
@@ -355,18 +354,14 @@ impl Writer {
             }
         }
         self.checkpointer.stop();
-        if let Some(patrol) = self.patrol {
-            patrol.stop();
-        }
-        if !self.shared.is_poisoned() {
-            let noted = match *self.shared.looked_through.borrow() {
-                true => schema::set_closed(&self.connection),
-                false => Ok(()),
-            };
-            if let Err(error) = noted.and_then(|()| checkpoint::truncate(&self.connection)) {
-                let code = Code::of(&error);
-                tracing::warn!(%code, "the journal's log was not emptied; the next start does it");
-            }
+        drop(self.patrol);
+        let whole = *self.shared.looked_through.borrow();
+        if !self.shared.is_poisoned()
+            && let Err(error) = schema::set_closed(&self.connection, whole)
+                .and_then(|()| checkpoint::truncate(&self.connection))
+        {
+            let code = Code::of(&error);
+            tracing::warn!(%code, "the journal's log was not emptied; the next start does it");
         }
         drop(self.connection);
         disk::unlock(&self.lock);
@@ -376,9 +371,7 @@ impl Writer {
     /// more, whoever waits is told.
     fn abandon(self, closing: bool) {
         self.checkpointer.stop();
-        if let Some(patrol) = self.patrol {
-            patrol.stop();
-        }
+        drop(self.patrol);
         drop(self.connection);
         let mut closing = closing;
         while !closing {
