@@ -14,8 +14,8 @@ pub const CONNECTIONS_RESERVED_PER_SOURCE: usize = 64;
 /// An idle connection is closed after this. LiveKit's client keeps its own for 90 s, load balancers
 /// theirs for 60 s: ours must be the longer one, or a post meets a closing socket.
 pub const CONNECTION_IDLE: Duration = Duration::from_secs(100);
-/// When the listener closes: how long the first byte of a connection that has carried nothing yet is
-/// still waited for. Its sender would count the closing as a refusal.
+/// When the listener closes: how long the first byte of a connection that has carried nothing yet
+/// is still waited for. Its sender would count the closing as a refusal.
 pub const FIRST_HEAD: Duration = Duration::from_secs(1);
 /// From the first byte of a request head to its last.
 pub const HEAD_READ: Duration = Duration::from_secs(10);
@@ -195,6 +195,8 @@ pub const WAL_PAGES_MAX: u32 = 4_096;
 pub const WAL_FILE_BYTES_KEPT: i64 = 64 * 1024 * 1024;
 /// Bytes of one page of the journal.
 pub const JOURNAL_PAGE_BYTES: i64 = 4_096;
+/// Events that a page can hold at the most: each takes more than 64 bytes.
+pub const JOURNAL_PAGE_EVENTS: u64 = 64;
 /// KiB of pages that the journal's writer keeps in memory.
 pub const JOURNAL_CACHE_KIB: i64 = 32 * 1024;
 /// Statements that a connection keeps prepared.

@@ -48,6 +48,7 @@ mod disk;
 mod fault;
 mod identities;
 mod ledger;
+mod log;
 mod open;
 mod patrol;
 mod read;

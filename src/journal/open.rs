@@ -20,6 +20,7 @@ use super::cursors::Cursors;
 use super::disk::{self, Files};
 use super::fault::{Code, Fault};
 use super::identities::Identities;
+use super::log::{self, Cut};
 use super::patrol::Patrol;
 use super::read::Readers;
 use super::retention::Sweeper;
@@ -29,6 +30,7 @@ use super::tail::Tail;
 use super::tuning::Tuning;
 use super::writer::Writer;
 use super::{Inner, Journal, Settings};
+use crate::bounds;
 use crate::clock::Clock;
 use crate::event::{Digest128, InstanceName};
 
@@ -207,6 +209,7 @@ fn secure(files: &Files) -> Result<File, Obstacle> {
 /// The writer's connection, to a journal that is ours and whole as far as a glance can tell.
 fn connect(files: &Files, instance: &InstanceName, clock: &Clock) -> Result<Connection, Obstacle> {
     disk::settle(&files.log).map_err(Obstacle::File)?;
+    let cut = log::cut(&files.log).map_err(Obstacle::File)?;
     disk::refuse_foreign(&files.database)?;
     drop(disk::make_file(&files.database).map_err(Obstacle::File)?);
     let mut connection = schema::open_writing(&files.database)?;
@@ -220,7 +223,27 @@ fn connect(files: &Files, instance: &InstanceName, clock: &Clock) -> Result<Conn
         disk::sync_folder(&files.dir).map_err(Obstacle::Folder)?;
     }
     schema::check(&connection, instance)?;
+    if let Some(cut) = cut {
+        pass_over(cut, &connection)?;
+    }
     // What an unclean end left in the log; on a full disk it simply stays there.
     checkpoint::passive(&connection)?;
     Ok(connection)
+}
+
+/// Acknowledged commits are gone. Their sequences may be known outside and are not given again.
+fn pass_over(cut: Cut, connection: &Connection) -> rusqlite::Result<()> {
+    let head = schema::meta::<i64>(connection, "head")?.cast_unsigned();
+    let Cut { whole, dropped, commits } = cut;
+    let next = head + dropped * bounds::JOURNAL_PAGE_EVENTS;
+    tracing::error!(
+        last_event = head,
+        next_event = next + 1,
+        whole,
+        dropped,
+        commits,
+        "the journal's write-ahead log is damaged: events that were acknowledged after the last \
+         event may be lost; look at the disk"
+    );
+    schema::set_head(connection, next)
 }
