@@ -8,6 +8,7 @@
 //!
 //! What it says carries counts and sequences, never content.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -262,11 +263,13 @@ fn rows(
         }
         for (sequence, id) in ids {
             identities.looked_at += 1;
-            let known = generations.know(connection, &id);
-            match known.and_then(|known| Ok(known || !is_there(connection, sequence)?)) {
-                Ok(true) => {}
-                Ok(false) => {
-                    identities.wrong(format!("the identity of event {sequence} is missing"))
+            if generations.know(connection, &id) {
+                continue;
+            }
+            match is_there(connection, sequence) {
+                Ok(false) => {}
+                Ok(true) => {
+                    identities.wrong(format!("the identity of event {sequence} is missing"));
                 }
                 Err(error) => {
                     identities.wrong(format!("event {sequence}: {}", Code::of(&error)));
@@ -279,38 +282,48 @@ fn rows(
     Ok((rows, identities))
 }
 
-/// The tables of identities, the one that knew the last row first: rows are in their order.
-struct Generations(Vec<String>);
+/// Every identity that was known when the head was read.
+struct Generations {
+    /// Of the generations that are sealed, the one that knew the last row first: rows are in their
+    /// order.
+    sealed: Vec<String>,
+    /// Of those that are not.
+    arrivals: HashSet<Id>,
+}
 
 impl Generations {
     fn of(connection: &Connection) -> rusqlite::Result<Self> {
-        let mut statement = connection.prepare("SELECT number FROM generation ORDER BY number")?;
-        let numbers = statement.query_map([], |row| row.get::<_, i64>(0))?;
-        let lookup = |number| format!("SELECT 1 FROM identity_{number} WHERE id = ?1");
-        Ok(Self(numbers.map(|number| number.map(lookup)).collect::<Result<_, _>>()?))
-    }
-
-    fn know(&mut self, connection: &Connection, id: &Id) -> rusqlite::Result<bool> {
-        if self.find(connection, id) {
-            return Ok(true);
+        // One view of all tables: a running gateway settles and drops them.
+        let view = connection.unchecked_transaction()?;
+        let mut statement = view.prepare("SELECT number, sealed_at IS NULL FROM generation")?;
+        let mut generations = Self { sealed: Vec::new(), arrivals: HashSet::new() };
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let number: i64 = row.get(0)?;
+            if row.get(1)? {
+                let mut ids = view.prepare(&format!("SELECT id FROM arrival_{number}"))?;
+                for id in ids.query_map([], |row| row.get(0))? {
+                    generations.arrivals.insert(id?);
+                }
+            } else {
+                let lookup = format!("SELECT 1 FROM identity_{number} WHERE id = ?1");
+                generations.sealed.push(lookup);
+            }
         }
-        // A running gateway begins generations and lets old ones go.
-        let now = Self::of(connection)?;
-        let changed = now.0.len() != self.0.len() || now.0.iter().any(|one| !self.0.contains(one));
-        *self = now;
-        Ok(changed && self.find(connection, id))
+        Ok(generations)
     }
 
-    fn find(&mut self, connection: &Connection, id: &Id) -> bool {
+    fn know(&mut self, connection: &Connection, id: &Id) -> bool {
         let knows = |lookup: &String| {
+            // A table that a running gateway has dropped meanwhile knows nothing.
             let statement = connection.prepare_cached(lookup);
             statement.and_then(|mut statement| statement.exists([&id[..]])).unwrap_or(false)
         };
-        let Some(at) = self.0.iter().position(knows) else {
-            return false;
-        };
-        self.0.swap(0, at);
-        true
+        let found = self.sealed.iter().position(knows);
+        if let Some(at) = found {
+            self.sealed.swap(0, at);
+        }
+        found.is_some() || self.arrivals.contains(id)
     }
 }
 

@@ -193,7 +193,7 @@ fn the_full_check_finds_a_whole_journal_good_open_or_closed() {
 fn the_full_check_names_each_kind_of_damage() {
     for (sql, part) in [
         ("UPDATE event SET received = received + 1 WHERE sequence = 3", Part::Rows),
-        ("DELETE FROM identity_1 WHERE id = (SELECT id FROM event LIMIT 1)", Part::Identities),
+        ("DELETE FROM arrival_1 WHERE number = 3", Part::Identities),
         ("UPDATE meta SET value = 9 WHERE name = 'head'", Part::Order),
         ("INSERT INTO cursor VALUES ('gate-1', 'live', 11)", Part::Order),
         ("UPDATE source SET pending = pending + 1", Part::Ledger),
@@ -206,6 +206,21 @@ fn the_full_check_names_each_kind_of_damage() {
         let finding = findings.iter().find(|finding| finding.part == part).unwrap();
         assert!(!finding.wrong[0].is_empty(), "{finding:?}");
     }
+}
+
+#[test]
+fn the_full_check_looks_into_generations_that_are_sealed() {
+    let dir = folder();
+    let tuning = Tuning { generation_events: 20, settled: 10, ..Tuning::default() };
+    let journal = open(dir.path(), tuning);
+    for number in 0..100 {
+        append(&journal, event(number)).unwrap();
+    }
+    journal.close();
+    assert_eq!(wrong(&dir), []);
+    let sql = "DELETE FROM identity_1 WHERE id = (SELECT id FROM event WHERE sequence = 7)";
+    assert_eq!(inspect(dir.path()).execute(sql, []).unwrap(), 1);
+    assert_eq!(wrong(&dir), [(Part::Identities, 1)]);
 }
 
 #[test]
