@@ -80,7 +80,7 @@ impl Senders {
     }
 }
 
-fn event(number: u64) -> String {
+pub(crate) fn event(number: u64) -> String {
     let room = number % 16;
     format!(
         r#"{{"version":"1.0.0","type":"meeting.started","id":"event-{number}","payload":{{"start_ts":1795168800.5,"meeting_id":"6497c79b-f326-4942-aef8-{number:012}","room":"consult-{room:08x}"}},"event_ts":1795168800.6}}"#

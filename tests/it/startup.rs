@@ -4,11 +4,15 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Output, Stdio};
 
+use hookgate::publish::Embedded;
 use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::proof::PATIENCE;
+use crate::proof::consumer::read;
 use crate::proof::gate::{Gate, Place};
+use crate::proof::road::Road;
+use crate::proof::wire::Client;
 
 fn place() -> Place {
     Place::new("127.0.0.1:1", "video", "1ms", "")
@@ -89,6 +93,41 @@ async fn a_damaged_journal_is_1_and_is_left_as_it_is() {
     let words = ["is damaged", "restore a backup", "SQLite code"];
     assert_refused(&output(place.serve()).await, 1, &words);
     assert_eq!(std::fs::read(&file).unwrap(), bytes);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_event_holds_up_none_behind_it_and_is_shown() {
+    let place = place();
+    let mut roads = Road::all(place.config()).into_iter();
+    let road = roads.find(|road| road.source.as_str() == "daily").unwrap();
+    let gate = Gate::start(&place).await;
+    for number in 1..=5 {
+        let request = road.signed(&crate::restart::event(number));
+        let answer = Client::default().ask(gate.public, &request).await.unwrap();
+        assert_eq!(answer.status(), 200);
+    }
+    gate.kill().await;
+    let by_hand = rusqlite::Connection::open(place.journal("journal.db")).unwrap();
+    by_hand.execute("UPDATE event SET value = x'00' WHERE sequence = 3", []).unwrap();
+    drop(by_hand);
+    let broker = Embedded::start("video", 2).unwrap();
+    rewrite(&place, "127.0.0.1:1\"", &format!("{}\"", broker.brokers()));
+    let gate = Gate::start(&place).await;
+    let said = gate.until_said("an event of the journal is damaged").await;
+    assert!(said.contains("ERROR") && said.contains("\"sequence\":3"), "{said}");
+    gate.until_said("every row of the journal has been looked at").await;
+    gate.until_published().await;
+    assert_eq!(gate.metric("hookgate_journal_damaged_events").await, 1.0);
+    let (status, said) = gate.readyz().await.unwrap();
+    let journal = &said["checks"]["journal"];
+    assert_eq!((status, journal["status"].as_str()), (200, Some("degraded")), "{said}");
+    assert!(journal["reason"].as_str().unwrap().contains("hookgate journal check"), "{said}");
+    let ledger = gate.stop().await;
+    let daily = ledger.iter().find(|row| row["source"] == "daily").unwrap();
+    assert_eq!((&daily["published"], &daily["erased_unpublished"]), (&4.into(), &1.into()));
+    let records = read(&place.config().kafka).await;
+    let sequences: std::collections::BTreeSet<_> = records.iter().map(|r| r.sequence).collect();
+    assert_eq!(sequences.into_iter().collect::<Vec<_>>(), [1, 2, 4, 5]);
 }
 
 #[tokio::test]
