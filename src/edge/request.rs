@@ -1,8 +1,8 @@
 //! One request, step by step, to its answer.
 //!
-//! Route, head, size, room, place, body; then the intake, which finishes whether the client stays or not. What is refused
-//! before its body is read is answered at once. Each request has exactly one [`Ending`], which
-//! counts itself even when the client hangs up or something panics.
+//! Route, head, size, room, place, body; then the intake, which finishes whether the client stays
+//! or not. What is refused before its body is read is answered at once. Each request has exactly
+//! one [`Ending`], which counts itself even when the client hangs up or something panics.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -227,7 +227,7 @@ impl Post {
             let close = outcome.event_id().is_some() && !guest.prove(place);
             (outcome, close)
         });
-        delivery.await
+        delivery.await.unwrap_or((Outcome::InternalError, false))
     }
 
     fn failed(&self, outcome: &Outcome) {

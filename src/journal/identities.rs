@@ -13,8 +13,9 @@
 //!
 //! Identities outlive their rows: a sender's late retry is known after retention took the event.
 //! A generation goes whole, the oldest first, when its sealing lies further back than retention
-//! and [`crate::bounds::IDENTITIES_KEPT`] and none of its rows is left. Until then it costs 200,000 bytes
-//! of memory, its filter, for 100,000 events: 173 MB for each day of a thousand events a second.
+//! and [`crate::bounds::IDENTITIES_KEPT`] and none of its rows is left. Until then it costs 200,000
+//! bytes of memory, its filter, for 100,000 events: 173 MB for each day of a thousand events a
+//! second.
 
 use rusqlite::Connection;
 

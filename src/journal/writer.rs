@@ -21,7 +21,6 @@ use tokio::sync::oneshot;
 
 use super::checkpoint::{self, Checkpointer};
 use super::cursors::Moves;
-use super::disk;
 use super::fault::{Code, Fault};
 use super::identities::Identities;
 use super::ledger::{self, Credits};
@@ -35,6 +34,8 @@ use crate::bounds;
 use crate::clock::Clock;
 use crate::event::InstanceName;
 use crate::scrub::Clean;
+
+mod ending;
 
 /// What the writer is asked for.
 pub(super) enum Order {
@@ -334,56 +335,6 @@ impl Writer {
         if let Err(error) = self.connection.wal_hook(Some(hook)) {
             self.fail(&error, "watching the log failed");
         }
-    }
-
-    /// The end of a journal that is closed: the queue, the cursors, the log.
-    fn finish(mut self) {
-        loop {
-            let mut batch = Batch::default();
-            if let Ok(order) = self.orders.try_recv() {
-                self.gather(order, &mut batch);
-            }
-            let last = batch.events.is_empty();
-            match self.shared.health() {
-                Health::Ok => self.take(batch),
-                Health::DiskFull => refuse(batch, AppendError::DiskFull),
-                Health::Poisoned => refuse(batch, AppendError::Poisoned),
-            }
-            if last {
-                break;
-            }
-        }
-        self.checkpointer.stop();
-        drop(self.patrol);
-        let whole = *self.shared.looked_through.borrow();
-        if !self.shared.is_poisoned()
-            && let Err(error) = schema::set_closed(&self.connection, whole)
-                .and_then(|()| checkpoint::truncate(&self.connection))
-        {
-            let code = Code::of(&error);
-            tracing::warn!(%code, "the journal's log was not emptied; the next start does it");
-        }
-        drop(self.connection);
-        disk::unlock(&self.lock);
-    }
-
-    /// The end of a journal that no longer trusts its disk: nothing is committed or copied any
-    /// more, whoever waits is told.
-    fn abandon(self, closing: bool) {
-        self.checkpointer.stop();
-        drop(self.patrol);
-        drop(self.connection);
-        let mut closing = closing;
-        while !closing {
-            match self.orders.recv() {
-                Ok(Order::Append(_, reply)) => {
-                    let _ = reply.send(Err(AppendError::Poisoned));
-                }
-                Ok(Order::Nudge) => {}
-                Ok(Order::Close) | Err(_) => closing = true,
-            }
-        }
-        disk::unlock(&self.lock);
     }
 }
 

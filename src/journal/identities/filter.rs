@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_sealed_generation_costs_the_memory_that_the_header_says() {
-        let size = usize::try_from(bounds::IDENTITY_GENERATION_EVENTS).unwrap();
+        let size = bounds::IDENTITY_GENERATION_EVENTS;
         assert_eq!(Filter::with_room(size, 1).bits.num_bits() / 8, 200_000);
     }
 }
