@@ -6,7 +6,7 @@
 //! the first delivery that is answered 200. `warm` leaves the journal in the page cache, as after a
 //! crash of the process alone; `cold` drops it first, as after a crash of the machine.
 //!
-//! Budget: below 2 s at ten million events, warm and cold.
+//! Budget: below 2 s at ten million events, warm and cold; it fails when it is not kept.
 //!
 //! `ROWS=10000000 cargo bench --bench opening` (about ten minutes, nearly all of it filling, and
 //! 15 GB of disk); `JOURNAL=DIR` keeps the journal there and takes one that is there already.
@@ -47,6 +47,7 @@ const ROUNDS: usize = 5;
 /// Deliveries that a gateway has taken when it is killed.
 const TAKEN: usize = 20_000;
 const CONNECTIONS: usize = 64;
+const BUDGET_SECONDS: f64 = 2.0;
 /// Nobody listens there: the courier waits, as during an outage.
 const BROKERS: &str = "127.0.0.1:1";
 
@@ -67,6 +68,7 @@ fn main() {
     let mut made = filled(&runtime, &folder, &lanes, rows);
     println!("| {made} events | killed after | port open and answering after |");
     println!("|---|---|---|");
+    let mut worst = 0.0_f64;
     for cold in [false, true] {
         for round in 0..ROUNDS {
             let mut killed = Gateway::start(&folder);
@@ -80,12 +82,14 @@ fn main() {
             let request = lane::request(&lanes, made);
             runtime.block_on(post(next.public, &request)).expect("an answer");
             let took = began.elapsed().as_secs_f64();
+            worst = worst.max(took);
             next.kill();
             let cache = if cold { "cold" } else { "warm" };
             std::fs::write(folder.join("made"), made.to_string()).expect("a note");
             println!("| {cache} {round} | {TAKEN} deliveries | {took:.3} s |");
         }
     }
+    assert!(worst < BUDGET_SECONDS, "the budget is {BUDGET_SECONDS} s");
 }
 
 /// Fills the journal up to so many rows, if it has fewer; the number to go on after.

@@ -3,24 +3,35 @@
 //! Start: counters, the journal (its lock first), the courier, the admin door, the public door. A
 //! delivery is taken only when everything behind it stands; nothing waits for Kafka.
 //!
+//! What fails ends the start with its reason and an exit code: 78 for the configuration, 1 for the
+//! journal (in use, damaged, on an untrusted or full disk) and for the ports. Only Kafka is waited
+//! for, beside the traffic.
+//!
 //! Stop: `/readyz` goes red and deliveries go on for the grace, so that a load balancer can look
 //! away; then the listener closes and what has come is answered; the courier has the rest of the
 //! deadline; the journal closes; the ledger is said. A journal that trusts its disk no more stops
 //! the gateway as well, with exit code 1.
+//!
+//! A supervisor that holds the sockets (systemd's socket activation) is told when deliveries are
+//! taken. From the moment on at which such a socket is let go, whoever connects waits for the next
+//! process, so the rest of the stop has [`HANDOVER`] and not all of the deadline: no slow sender,
+//! and no absent broker, may keep the others waiting.
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{sleep, timeout};
 
+use crate::bounds::HANDOVER;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::courier::Courier;
-use crate::edge::{self, Admin, Behind, Edge, Limits};
+use crate::edge::{self, Admin, Behind, Edge, Inherited, Limits};
 use crate::intake::Intake;
 use crate::journal::{self, Health, Journal, LedgerRow};
 use crate::throttle::Peers;
@@ -34,7 +45,7 @@ use board::{Panel, Stopping};
 use memory::Ceiling;
 
 /// What may stand for the real thing.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Parts {
     /// The time.
     pub clock: Clock,
@@ -42,11 +53,18 @@ pub struct Parts {
     pub limits: Limits,
     /// Whether events are published. A bench looks at the road without its end.
     pub publish: bool,
+    /// Sockets that listen already.
+    pub sockets: Inherited,
 }
 
 impl Default for Parts {
     fn default() -> Self {
-        Self { clock: Clock::system(), limits: Limits::default(), publish: true }
+        Self {
+            clock: Clock::system(),
+            limits: Limits::default(),
+            publish: true,
+            sockets: Inherited::default(),
+        }
     }
 }
 
@@ -124,7 +142,7 @@ impl App {
         for warning in warnings {
             tracing::warn!(%warning, "the configuration allows what should be known");
         }
-        let Parts { clock, limits, publish } = parts;
+        let Parts { clock, limits, publish, sockets } = parts;
         let limits = descriptors::provide(limits);
         let telemetry = Arc::new(assembly::telemetry(&kafka)?);
         let sources = assembly::routed(sources, &keys, &telemetry, &clock);
@@ -136,8 +154,9 @@ impl App {
         let listed = sources.iter().map(|routed| routed.source.clone()).collect();
         let panel = Arc::new(Panel::new(journal.clone(), status, telemetry.clone(), listed));
         panel.restore().await?;
-        let admin = Admin::start(admin.listen, limits.clone(), clock.clone(), panel.clone())
-            .map_err(port("admin.listen", admin.listen))?;
+        let at = admin.listen;
+        let admin = Admin::start(at, sockets.admin, limits.clone(), clock.clone(), panel.clone())
+            .map_err(port("admin.listen", at))?;
         let peers = Arc::new(Peers::new(clock.clone()));
         let behind = Behind {
             intake: Arc::new(Intake::new(journal.clone(), clock.clone())),
@@ -149,6 +168,7 @@ impl App {
         let last_words = limits.last_words;
         let settings = edge::Settings {
             listen: server.listen,
+            passed: sockets.public,
             body_max: server.body_max,
             trusted_proxies: server.trusted_proxies,
             limits: limits.clone(),
@@ -158,6 +178,7 @@ impl App {
         Ceiling::new(&limits, edge.body_bytes_ceiling(), server.body_max, threads).say();
         tracing::info!(
             instance = %server.instance, public = %edge.address(), admin = %admin.address(),
+            socket_passed = edge.is_inherited(),
             "deliveries are taken",
         );
         let mut upkeep = JoinSet::new();
@@ -197,6 +218,7 @@ impl App {
         let mut signals = Signals::new()?;
         let mut health = self.journal.health();
         tracing::info!("running until a signal comes");
+        tell_supervisor(NotifyState::Ready);
         tokio::select! {
             () = signals.next() => tracing::info!("a signal asks the gateway to stop"),
             _ = health.wait_for(|health| *health == Health::Poisoned) => {
@@ -213,9 +235,10 @@ impl App {
 
     /// The same; the grace ends early when `hurry` does.
     pub async fn stop(mut self, hurry: impl Future<Output = ()>) -> Stopped {
-        let began = self.clock.steady();
+        let mut end = self.clock.steady().saturating_add(self.deadline);
         let mut deadline = Box::pin(sleep(self.deadline));
         self.panel.stopping(Stopping::Grace);
+        tell_supervisor(NotifyState::Stopping);
         tracing::info!(grace_seconds = self.grace.as_secs_f64(), "not ready; still taking");
         tokio::select! {
             () = sleep(self.grace) => {}
@@ -223,6 +246,10 @@ impl App {
             () = &mut deadline => {}
         }
         self.panel.stopping(Stopping::Finishing);
+        if self.edge.is_inherited() {
+            end = end.min(self.clock.steady().saturating_add(HANDOVER));
+            deadline = Box::pin(sleep(end.saturating_sub(self.clock.steady())));
+        }
         self.edge.close().await;
         tracing::info!("the public listener is closed; finishing what has come");
         tokio::select! {
@@ -235,7 +262,7 @@ impl App {
                 }
             }
         }
-        let left = self.deadline.saturating_sub(self.clock.steady().saturating_sub(began));
+        let left = end.saturating_sub(self.clock.steady());
         let published_all = match self.courier.take() {
             Some(courier) => courier.drain(left).await.complete,
             None => false,
@@ -324,6 +351,13 @@ impl Signals {
             _ = self.interrupt.recv() => {}
             _ = self.hangup.recv() => {}
         }
+    }
+}
+
+/// Tells a supervisor that waits for it (`NOTIFY_SOCKET`, sd_notify(3)) how far this process is.
+fn tell_supervisor(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(%error, "the supervisor cannot be told how far this process is");
     }
 }
 

@@ -14,6 +14,9 @@ pub const CONNECTIONS_RESERVED_PER_SOURCE: usize = 64;
 /// An idle connection is closed after this. LiveKit's client keeps its own for 90 s, load balancers
 /// theirs for 60 s: ours must be the longer one, or a post meets a closing socket.
 pub const CONNECTION_IDLE: Duration = Duration::from_secs(100);
+/// When the listener closes: how long the first byte of a connection that has carried nothing yet
+/// is still waited for. Its sender would count the closing as a refusal.
+pub const FIRST_HEAD: Duration = Duration::from_secs(1);
 /// From the first byte of a request head to its last.
 pub const HEAD_READ: Duration = Duration::from_secs(10);
 /// Bytes of one request head: request line and all header lines.
@@ -194,6 +197,19 @@ pub const JOURNAL_READER_CACHE_BYTES: usize = 2 * 1024 * 1024;
 pub const JOURNAL_TAIL_EVENTS: usize = 16_384;
 /// Bytes of those rows.
 pub const JOURNAL_TAIL_BYTES: usize = 32 * 1024 * 1024;
+/// Damaged rows in a row beyond which it is the journal that is damaged: reading ends there.
+pub const JOURNAL_DAMAGED_RUN: usize = 1_024;
+/// Damaged rows whose sequences are remembered; what is beyond is only counted.
+pub const JOURNAL_DAMAGED_KEPT: usize = 10_000;
+/// Pause between two slices of [`JOURNAL_READ_EVENTS`] rows whose checksums are looked at beside
+/// the traffic after an unclean end: at most some 10,000 rows a second.
+pub const PATROL_PAUSE: Duration = Duration::from_millis(100);
+/// Findings of each part that `journal check` tells in words.
+pub const CHECK_FINDINGS: usize = 20;
+/// Bytes of write-ahead log beyond which `journal check` lets a running gateway have its log back.
+pub const CHECK_LOG_BYTES: u64 = 1024 * 1024 * 1024;
+/// Steps of SQLite's machine between two looks at that log.
+pub const CHECK_LOOK_EVERY: i32 = 100_000;
 /// Bits of filter for each identity of a sealed generation: one stranger in two thousand is looked
 /// up in vain.
 pub const IDENTITY_FILTER_BITS: usize = 16;
@@ -206,6 +222,8 @@ pub const WAL_PAGES_MAX: u32 = 4_096;
 pub const WAL_FILE_BYTES_KEPT: i64 = 64 * 1024 * 1024;
 /// Bytes of one page of the journal.
 pub const JOURNAL_PAGE_BYTES: i64 = 4_096;
+/// Events that a page can hold at the most: each takes more than 64 bytes.
+pub const JOURNAL_PAGE_EVENTS: u64 = 64;
 /// KiB of pages that the journal's writer keeps in memory.
 pub const JOURNAL_CACHE_KIB: i64 = 32 * 1024;
 /// Statements that a connection keeps prepared.
@@ -301,6 +319,9 @@ pub const PROCESS_BYTES: usize = 48 * 1024 * 1024;
 /// After the drain deadline: how long late heads are still answered `draining` and answers under
 /// way are still sent.
 pub const DRAIN_LAST_WORDS: Duration = Duration::from_secs(1);
+/// From letting a passed socket go to the end of the process: requests under way, and what the
+/// courier can still flush. Whoever connects meanwhile waits for the next process.
+pub const HANDOVER: Duration = Duration::from_secs(3);
 /// Default of `server.drain_grace`.
 pub const DRAIN_GRACE_DEFAULT: Duration = Duration::from_secs(5);
 /// Default of `server.drain_deadline`, counted from the signal.

@@ -99,6 +99,8 @@ pub struct GatewayMeters {
     pub held: Gauge,
     /// Bytes of the journal on disk.
     pub journal_bytes: Gauge,
+    /// Damaged events met in the journal since the start.
+    pub damaged_events: Gauge,
     /// Bytes free where the journal lies.
     pub disk_free: Gauge,
     /// Age of the oldest event not yet acknowledged by Kafka, in seconds; 0 when there is none.
@@ -191,6 +193,7 @@ fn gateway_meters(lists: &Lists<'_>, topics: &[(Family, String)]) -> GatewayMete
         pending: unpublished("pending"),
         held: unpublished("held"),
         journal_bytes: rest(metrics::gauge!("hookgate_journal_bytes")),
+        damaged_events: rest(metrics::gauge!("hookgate_journal_damaged_events")),
         disk_free: rest(metrics::gauge!("hookgate_disk_free_bytes")),
         publish_lag: rest(metrics::gauge!("hookgate_publish_lag_seconds")),
         kafka_up: rest(metrics::gauge!("hookgate_kafka_up")),
@@ -274,6 +277,7 @@ fn describe() {
     histogram!("hookgate_journal_batch_events", "Deliveries of one group commit");
     gauge!("hookgate_journal_unpublished", "Events in the journal not yet published, by state");
     gauge!("hookgate_journal_bytes", "Bytes of the journal on disk");
+    gauge!("hookgate_journal_damaged_events", "Damaged events met in the journal since the start");
     gauge!("hookgate_disk_free_bytes", "Bytes free where the journal lies");
     gauge!("hookgate_publish_lag_seconds", "Age of the oldest event that waits for Kafka");
     gauge!("hookgate_kafka_up", "1 while the brokers answer");

@@ -331,3 +331,59 @@ async fn killed_three_times_nothing_that_got_200_is_missing() {
         silent.len(),
     );
 }
+
+/// Starts a gateway with faults from its first call on: exit code, and what it said.
+async fn started_with(
+    place: &Place,
+    calls: &str,
+    inject: &str,
+    only: Option<&Path>,
+) -> (Option<i32>, String) {
+    let serve = place.serve();
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-o", "/dev/null", "-e", &format!("trace={calls}")]);
+    strace.args(["-e", &format!("inject={inject}")]);
+    if let Some(file) = only {
+        strace.arg("-P").arg(file);
+    }
+    strace.arg(serve.as_std().get_program()).args(serve.as_std().get_args());
+    let set = serve.as_std().get_envs();
+    strace.envs(set.filter_map(|(name, value)| Some((name, value?)))).env_remove("RUST_LOG");
+    let strace = strace.stdin(Stdio::null()).stderr(Stdio::piped()).stdout(Stdio::null());
+    let spawned = strace.kill_on_drop(true).spawn();
+    let child = spawned.expect("strace is needed here: apt-get install strace");
+    let ended = timeout(PATIENCE, child.wait_with_output()).await;
+    let ended = ended.expect("it ends by itself").unwrap();
+    (ended.status.code(), String::from_utf8(ended.stderr).unwrap())
+}
+
+#[tokio::test]
+async fn a_journal_on_a_network_file_system_is_refused_at_the_start() {
+    let stand = Stand::new("1ms");
+    // The kernel's answer to statfs(2) begins with the number of NFS.
+    let nfs = "statfs:poke_exit=@arg2=6969000000000000";
+    let (code, said) = started_with(&stand.place, "statfs", nfs, None).await;
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("lies on NFS") && said.contains("put it on a local disk"), "{said}");
+}
+
+#[tokio::test]
+async fn a_disk_without_room_for_a_journal_is_refused_at_the_start() {
+    let stand = Stand::new("1ms");
+    let (code, said) = started_with(&stand.place, "pwrite64", "pwrite64:error=ENOSPC", None).await;
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("the disk is full") && said.contains("make room"), "{said}");
+    Gate::start(&stand.place).await.stop().await;
+}
+
+#[tokio::test]
+async fn a_disk_that_fails_at_the_start_is_refused() {
+    let stand = Stand::new("1ms");
+    Gate::start(&stand.place).await.stop().await;
+    let file = stand.place.journal("journal.db");
+    let failing = "pread64:error=EIO";
+    let (code, said) = started_with(&stand.place, "pread64", failing, Some(&file)).await;
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("cannot be opened (SQLite code"), "{said}");
+    Gate::start(&stand.place).await.stop().await;
+}

@@ -99,6 +99,7 @@ impl Panel {
     fn show(&self, seen: &Seen) {
         let gateway = &self.telemetry.gateway;
         gateway.journal_bytes.set(seen.bytes as f64);
+        gateway.damaged_events.set(self.journal.damaged_events() as f64);
         if let Some(free) = seen.free {
             gateway.disk_free.set(free as f64);
         }
@@ -119,7 +120,13 @@ impl Panel {
 
     fn journal_check(&self) -> Check {
         match *self.health.borrow() {
-            Health::Ok => Check::ok(),
+            Health::Ok => match self.journal.damaged_events() {
+                0 => Check::ok(),
+                damaged => Check::not(
+                    Standing::Degraded,
+                    format!("{damaged} events are damaged: run hookgate journal check"),
+                ),
+            },
             Health::DiskFull => Check::not(Standing::Unavailable, "the disk is full"),
             Health::Poisoned => Check::not(
                 Standing::Unavailable,

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::{Failure, configured, runtime};
 use crate::app::{self, App, Parts};
+use crate::edge::Inherited;
 
 /// What to run by.
 #[derive(Debug, Args)]
@@ -22,10 +23,13 @@ pub struct Serve {
 /// 78 for a configuration with mistakes; 1 for what keeps it from starting, and for a journal that
 /// trusts its disk no more.
 pub fn run(args: &Serve) -> Result<(), Failure> {
+    // Before there is any other thread.
+    let sockets = Inherited::take().map_err(anyhow::Error::from)?;
     let config = configured(&args.config)?;
     app::silence_panics();
+    let parts = Parts { sockets, ..Parts::default() };
     let stopped = runtime()?.block_on(async {
-        let app = App::start(config, Parts::default()).await?;
+        let app = App::start(config, parts).await?;
         app.run_until_signal().await
     });
     let stopped = stopped.context("the gateway does not run")?;

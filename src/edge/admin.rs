@@ -114,14 +114,15 @@ impl Readiness {
 }
 
 impl Admin {
-    /// Opens the admin listener.
+    /// Opens the admin listener, or takes the one that was passed.
     pub fn start(
         listen: SocketAddr,
+        passed: Option<std::net::TcpListener>,
         limits: Limits,
         clock: Clock,
         board: Arc<dyn Board>,
     ) -> io::Result<Self> {
-        let listener = Listener::bind(listen)?;
+        let listener = Listener::open(listen, passed)?;
         let address = listener.address()?;
         let accepting = tokio::spawn(accept(listener, limits, clock, board));
         Ok(Self { address, accepting })

@@ -30,7 +30,7 @@ use super::request;
 use super::socket::{Over, Socket};
 
 /// Takes connections in until the door closes, then those that have come already, and lets the
-/// listener go.
+/// listener go. What waits on a passed one is the next process's.
 pub(super) async fn accept(listener: Listener, door: Arc<Door>, mut phase: watch::Receiver<Phase>) {
     let crowded = || {
         door.lobby().make_room();
@@ -42,6 +42,9 @@ pub(super) async fn accept(listener: Listener, door: Arc<Door>, mut phase: watch
             _ = closing => break,
             (stream, from) = listener.accept(crowded) => welcome(stream, from, &door),
         }
+    }
+    if listener.is_inherited() {
+        return;
     }
     // What the kernel has accepted for us would be reset with the listener.
     while let Ok((stream, from)) = timeout(Duration::ZERO, listener.accept(crowded)).await {

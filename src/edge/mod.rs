@@ -50,6 +50,7 @@ mod socket;
 
 pub use admin::{Admin, Board, Check, Readiness, Standing};
 pub use framing::{Framing, Step};
+pub use listen::{Inherited, InheritedError};
 
 use door::Door;
 use listen::Listener;
@@ -60,6 +61,8 @@ use listen::Listener;
 pub struct Limits {
     /// See [`bounds::CONNECTION_IDLE`].
     pub connection_idle: Duration,
+    /// See [`bounds::FIRST_HEAD`].
+    pub first_head: Duration,
     /// See [`bounds::HEAD_READ`].
     pub head_read: Duration,
     /// See [`bounds::BODY_READ`].
@@ -94,6 +97,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connection_idle: bounds::CONNECTION_IDLE,
+            first_head: bounds::FIRST_HEAD,
             head_read: bounds::HEAD_READ,
             body_read: bounds::BODY_READ,
             body_rate_grace: bounds::BODY_RATE_GRACE,
@@ -113,10 +117,12 @@ impl Default for Limits {
 }
 
 /// What the public door is told.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Settings {
     /// Where it listens; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// The socket that listens there already.
+    pub passed: Option<std::net::TcpListener>,
     /// Bytes of the largest body.
     pub body_max: usize,
     /// Networks that may say whom they speak for.
@@ -147,6 +153,7 @@ pub(crate) enum Phase {
 /// The running public door.
 pub struct Edge {
     address: SocketAddr,
+    inherited: bool,
     door: Arc<Door>,
     phase: watch::Sender<Phase>,
     accepting: JoinHandle<()>,
@@ -172,14 +179,14 @@ pub struct Behind {
 
 impl Edge {
     /// Opens the public listener and begins to take deliveries.
-    pub fn start(settings: Settings, behind: Behind) -> io::Result<Self> {
-        let listener = Listener::bind(settings.listen)?;
-        let address = listener.address()?;
+    pub fn start(mut settings: Settings, behind: Behind) -> io::Result<Self> {
+        let listener = Listener::open(settings.listen, settings.passed.take())?;
+        let (address, inherited) = (listener.address()?, listener.is_inherited());
         let (phase, phase_seen) = watch::channel(Phase::Open);
         let (sign_on, crew) = mpsc::channel(1);
         let door = Arc::new(Door::new(settings, behind, phase_seen.clone(), &sign_on));
         let accepting = tokio::spawn(connection::accept(listener, door.clone(), phase_seen));
-        Ok(Self { address, door, phase, accepting, sign_on: Some(sign_on), crew })
+        Ok(Self { address, inherited, door, phase, accepting, sign_on: Some(sign_on), crew })
     }
 
     /// Where it listens.
@@ -187,13 +194,18 @@ impl Edge {
         self.address
     }
 
+    /// Whether its socket goes on without this process: what comes after the closing waits there.
+    pub fn is_inherited(&self) -> bool {
+        self.inherited
+    }
+
     /// Bytes of bodies that can be in memory at one time.
     pub fn body_bytes_ceiling(&self) -> usize {
         self.door.body_bytes_ceiling()
     }
 
-    /// Closes the listener and every idle connection. What has come is still answered, and every
-    /// answer ends its connection.
+    /// Closes the listener and every idle connection; one that has carried nothing yet is waited
+    /// for a little. What has come is still answered, and every answer ends its connection.
     pub async fn close(&mut self) {
         self.phase.send_replace(Phase::Closing);
         // The listener's own task ends at once; only a defect could keep it.

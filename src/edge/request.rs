@@ -243,7 +243,7 @@ impl Post {
             let close = outcome.event_id().is_some() && !guest.prove(place);
             (outcome, close)
         });
-        delivery.await
+        delivery.await.unwrap_or((Outcome::InternalError, false))
     }
 
     fn failed(&self, outcome: &Outcome) {

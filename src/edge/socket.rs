@@ -56,13 +56,15 @@ pub(super) struct Socket {
     /// Whether others had their turn since the last request was handed on.
     others_had_turn: bool,
     waiting: Option<Waiting>,
+    /// Whether a request has come.
+    used: bool,
     /// When the last request began, by the steady clock.
     last_used: Duration,
     unwritten: Option<Pin<Box<Sleep>>>,
 }
 
 struct Waiting {
-    for_head: bool,
+    limit: Duration,
     until: Pin<Box<Sleep>>,
 }
 
@@ -73,6 +75,7 @@ impl Socket {
             stream,
             line,
             limits,
+            used: false,
             last_used: clock.steady(),
             clock,
             framing: Framing::default(),
@@ -205,6 +208,7 @@ impl Socket {
 
     /// A head has passed.
     fn begin(&mut self) {
+        self.used = true;
         self.last_used = self.clock.steady();
         self.others_had_turn = false;
         self.line.begin(self.framing.awaits_head());
@@ -216,22 +220,28 @@ impl Socket {
             return Poll::Pending;
         }
         let for_head = !self.held.is_empty();
-        match self.line.asked() {
-            Leave::Stay => {}
-            Leave::Finish if for_head => {}
-            Leave::Finish | Leave::Now => return Poll::Ready(Over::Gone),
-        }
+        let asked = self.line.asked();
+        let limit = match (for_head, asked) {
+            (_, Leave::Now) => return Poll::Ready(Over::Gone),
+            (true, Leave::Stay | Leave::Finish) => self.limits.head_read,
+            (false, Leave::Stay) => self.limits.connection_idle,
+            (false, Leave::Finish) if self.used => return Poll::Ready(Over::Gone),
+            // Who has just connected is about to post.
+            (false, Leave::Finish) => self.limits.first_head,
+        };
         self.line.rest();
-        let limit = if for_head { self.limits.head_read } else { self.limits.connection_idle };
         let waiting =
-            self.waiting.get_or_insert_with(|| Waiting { for_head, until: Box::pin(sleep(limit)) });
-        if waiting.for_head != for_head {
-            waiting.for_head = for_head;
+            self.waiting.get_or_insert_with(|| Waiting { limit, until: Box::pin(sleep(limit)) });
+        if waiting.limit != limit {
+            waiting.limit = limit;
             waiting.until.set(sleep(limit));
         }
         while waiting.until.as_mut().poll(cx).is_ready() {
             if for_head {
                 return Poll::Ready(Over::Slow);
+            }
+            if asked == Leave::Finish {
+                return Poll::Ready(Over::Gone);
             }
             // The timer was set when the connection first fell idle, not after each request.
             let idle = self.clock.steady().saturating_sub(self.last_used);

@@ -4,17 +4,20 @@
 //! backwards and never past the head; the counts of an advance that moves nothing are not taken,
 //! so that a lane that starts again from its cursor counts nothing twice.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::{Connection, params};
 
 use super::{Advance, Lane};
+use crate::bounds;
 use crate::event::{InstanceName, SourceName};
 
 /// Cursors of one instance, and what is not yet on disk of them.
 #[derive(Debug, Default)]
 pub(super) struct Cursors {
     through: HashMap<Lane, u64>,
+    /// Damaged events that no cursor has passed yet, with their source as far as it is known.
+    damaged: BTreeMap<u64, Option<SourceName>>,
     waiting: Moves,
 }
 
@@ -24,6 +27,8 @@ pub(super) struct Moves {
     lanes: HashMap<Lane, u64>,
     /// Events published since the last commit, by source.
     pub(super) published: HashMap<SourceName, u64>,
+    /// Events lost to damage that a cursor has passed since the last commit, by source.
+    pub(super) lost: HashMap<SourceName, u64>,
 }
 
 /// Why an advance was not taken.
@@ -42,7 +47,7 @@ impl Cursors {
         for lane in Lane::ALL {
             through.insert(lane.clone(), read(connection, of, lane)?);
         }
-        Ok(Self { through, waiting: Moves::default() })
+        Ok(Self { through, ..Self::default() })
     }
 
     /// Takes an advance. `Ok(true)` when it is the first that waits, so that the writer must be
@@ -55,6 +60,11 @@ impl Cursors {
         if to.through <= *through {
             return Err(Ignored::Behind);
         }
+        let beyond = self.damaged.split_off(&(to.through + 1));
+        let passed = std::mem::replace(&mut self.damaged, beyond);
+        for source in passed.into_values().flatten() {
+            *self.waiting.lost.entry(source).or_default() += 1;
+        }
         *through = to.through;
         let first = self.waiting.is_empty();
         self.waiting.lanes.insert(to.lane, to.through);
@@ -62,6 +72,15 @@ impl Cursors {
             *self.waiting.published.entry(source).or_default() += count;
         }
         Ok(first)
+    }
+
+    /// Notes an event that can never be published: once the live cursor passes it, it is accounted
+    /// for as lost. Bounded by [`bounds::JOURNAL_DAMAGED_KEPT`].
+    pub(super) fn lose(&mut self, sequence: u64, source: Option<SourceName>) {
+        let ahead = sequence > self.through(&Lane::Live);
+        if ahead && self.damaged.len() < bounds::JOURNAL_DAMAGED_KEPT {
+            self.damaged.insert(sequence, source);
+        }
     }
 
     /// How far a lane has come, on disk or not.
@@ -87,6 +106,9 @@ impl Cursors {
         }
         for (source, count) in moves.published {
             *self.waiting.published.entry(source).or_default() += count;
+        }
+        for (source, count) in moves.lost {
+            *self.waiting.lost.entry(source).or_default() += count;
         }
     }
 }

@@ -9,6 +9,9 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use super::fault::Code;
+use super::open::Obstacle;
+
 /// The files of a journal in its folder.
 #[derive(Clone, Debug)]
 pub(super) struct Files {
@@ -76,6 +79,23 @@ pub(super) fn unlock(lock: &File) {
 /// Makes the names in a folder last.
 pub(super) fn sync_folder(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
+}
+
+/// A file that SQLite did not begin is refused before SQLite, told to write, touches it.
+pub(super) fn refuse_foreign(database: &Path) -> Result<(), Obstacle> {
+    use io::Read;
+    const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+    let mut head = Vec::new();
+    match File::open(database) {
+        Ok(file) => file.take(16).read_to_end(&mut head).map_err(Obstacle::File)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(Obstacle::File(error)),
+    };
+    if head.is_empty() || head == MAGIC {
+        Ok(())
+    } else {
+        Err(Obstacle::Damaged(Code::NOT_A_DATABASE))
+    }
 }
 
 /// Makes what an earlier process left in the log either durable or gone. Killed between write and

@@ -99,6 +99,21 @@ pub(super) fn publish(
     Ok(())
 }
 
+/// Moves events that were lost to damage from pending to erased.
+pub(super) fn lose(
+    connection: &Connection,
+    counts: &HashMap<SourceName, u64>,
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(
+        "UPDATE source SET erased_unpublished = erased_unpublished + ?2, pending = pending - ?2
+         WHERE name = ?1",
+    )?;
+    for (source, count) in counts {
+        statement.execute(params![source.as_str(), count.cast_signed()])?;
+    }
+    Ok(())
+}
+
 /// All totals, in one read transaction, in the order of their names.
 pub(super) fn read(connection: &Connection) -> rusqlite::Result<Vec<LedgerRow>> {
     let mut statement = connection.prepare_cached(

@@ -12,6 +12,10 @@
 //! - Published events go by age and by bytes, in small steps between commits, and their space is
 //!   given back (`retention.rs`); what is not published stays.
 //! - The ledger's totals change in the transactions of the rows and cursors they speak of.
+//! - After an unclean end every row's checksum is looked at beside the traffic (`patrol.rs`).
+//! - A damaged row is never handed out and holds up none behind it: it is an error in the log with
+//!   its sequence, is counted, and becomes `erased_unpublished` in the ledger if the cursor had not
+//!   passed it. Where its source cannot be told any more, it stays `pending` there.
 //!
 //! Never
 //! - two processes on one journal, or a journal on a network file system: both are refused;
@@ -36,6 +40,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::event::{Digest128, EventId, InstanceName, Kind, SourceName};
 use crate::scrub::Clean;
 
+mod check;
 mod checkpoint;
 mod cursors;
 mod digests;
@@ -43,7 +48,9 @@ mod disk;
 mod fault;
 mod identities;
 mod ledger;
+mod log;
 mod open;
+mod patrol;
 mod read;
 mod retention;
 mod schema;
@@ -52,6 +59,7 @@ mod tail;
 mod tuning;
 mod writer;
 
+pub use check::{Finding, Part, Progress, check};
 pub use fault::Code;
 pub use open::{Obstacle, OpenError};
 
@@ -219,12 +227,6 @@ pub enum Health {
 /// A read failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
-    /// A row fails its checksum: its bytes are not those that were written.
-    #[error("the journal's event {sequence} is damaged: it fails its checksum")]
-    Damaged {
-        /// Its sequence.
-        sequence: u64,
-    },
     /// A row is whole, but of a kind that this version does not know.
     #[error("the journal's event {sequence} was written by a newer version of hookgate")]
     UnknownKind {
@@ -304,12 +306,26 @@ impl Journal {
 
     /// Events after a sequence, in order, at most [`crate::bounds::JOURNAL_READ_EVENTS`] and
     /// [`crate::bounds::JOURNAL_READ_BYTES`] (but always one if there is one). Blocks.
+    ///
+    /// Damaged ones are not among them: each is said to be lost, once, and counts as erased before
+    /// it was published when the cursor passes it. An error is what has to be waited out: a disk
+    /// that cannot be read, or more damage in a row than [`crate::bounds::JOURNAL_DAMAGED_RUN`].
     pub fn read_after(&self, sequence: u64) -> Result<Vec<Stored>, ReadError> {
-        if let Some(rows) = self.inner.shared.tail().after(sequence) {
+        let shared = &self.inner.shared;
+        if let Some(rows) = shared.tail().after(sequence) {
             return Ok(rows);
         }
+        let head = *shared.head.borrow();
         let readers = &self.inner.readers;
-        readers.with(|connection| read::after(connection, sequence))
+        let found = readers.with(|connection| read::after(connection, sequence, head))?;
+        shared.damaged(found.damaged);
+        Ok(found.rows)
+    }
+
+    /// Damaged events that were met since the start, by reading or by the look at every row that
+    /// follows an unclean end.
+    pub fn damaged_events(&self) -> u64 {
+        self.inner.shared.damage()
     }
 
     /// What tells this journal from every other: random, made with it, kept by its copies.

@@ -20,6 +20,8 @@ use super::cursors::Cursors;
 use super::disk::{self, Files};
 use super::fault::{Code, Fault};
 use super::identities::Identities;
+use super::log::{self, Cut};
+use super::patrol::Patrol;
 use super::read::Readers;
 use super::retention::Sweeper;
 use super::schema;
@@ -28,6 +30,7 @@ use super::tail::Tail;
 use super::tuning::Tuning;
 use super::writer::Writer;
 use super::{Inner, Journal, Settings};
+use crate::bounds;
 use crate::clock::Clock;
 use crate::event::{Digest128, InstanceName};
 
@@ -41,6 +44,10 @@ pub struct OpenError {
 }
 
 impl OpenError {
+    pub(super) fn new(dir: &Path, why: Obstacle) -> Self {
+        Self { dir: dir.to_owned(), why }
+    }
+
     /// What stands in the way.
     pub fn obstacle(&self) -> &Obstacle {
         &self.why
@@ -126,7 +133,7 @@ impl From<rusqlite::Error> for Obstacle {
 /// Opens a journal.
 pub(super) fn open(settings: Settings, clock: Clock, tuning: Tuning) -> Result<Journal, OpenError> {
     let dir = settings.dir.clone();
-    start(settings, clock, tuning).map_err(|why| OpenError { dir, why })
+    start(settings, clock, tuning).map_err(|why| OpenError::new(&dir, why))
 }
 
 fn start(settings: Settings, clock: Clock, mut tuning: Tuning) -> Result<Journal, Obstacle> {
@@ -139,6 +146,13 @@ fn start(settings: Settings, clock: Clock, mut tuning: Tuning) -> Result<Journal
     let epoch = Digest128(schema::meta(&connection, "epoch")?);
     let tail = Tail::above(head, tuning.tail_events, tuning.tail_bytes);
     let shared = Arc::new(Shared::new(head, cursors, tail));
+    let patrol = if schema::was_closed(&connection)? {
+        shared.looked_through.send_replace(true);
+        None
+    } else {
+        let database = files.database.clone();
+        Some(Patrol::start(database, head, tuning.patrol_pause, Arc::clone(&shared))?)
+    };
     let (queue, orders) = sync_channel(tuning.queue_events);
     let checkpointer =
         Checkpointer::start(&files.database, tuning.checkpoint_every, Arc::clone(&shared))?;
@@ -158,6 +172,7 @@ fn start(settings: Settings, clock: Clock, mut tuning: Tuning) -> Result<Journal
         log_pages: Arc::default(),
         checkpointer,
         sweeper,
+        patrol,
         lock,
     };
     let thread = thread::Builder::new()
@@ -194,7 +209,8 @@ fn secure(files: &Files) -> Result<File, Obstacle> {
 /// The writer's connection, to a journal that is ours and whole as far as a glance can tell.
 fn connect(files: &Files, instance: &InstanceName, clock: &Clock) -> Result<Connection, Obstacle> {
     disk::settle(&files.log).map_err(Obstacle::File)?;
-    refuse_foreign(&files.database)?;
+    let cut = log::cut(&files.log).map_err(Obstacle::File)?;
+    disk::refuse_foreign(&files.database)?;
     drop(disk::make_file(&files.database).map_err(Obstacle::File)?);
     let mut connection = schema::open_writing(&files.database)?;
     let is_new = schema::is_new(&connection)?;
@@ -207,24 +223,27 @@ fn connect(files: &Files, instance: &InstanceName, clock: &Clock) -> Result<Conn
         disk::sync_folder(&files.dir).map_err(Obstacle::Folder)?;
     }
     schema::check(&connection, instance)?;
+    if let Some(cut) = cut {
+        pass_over(cut, &connection)?;
+    }
     // What an unclean end left in the log; on a full disk it simply stays there.
     checkpoint::passive(&connection)?;
     Ok(connection)
 }
 
-/// A file that SQLite did not begin is refused before SQLite, told to write, touches it.
-fn refuse_foreign(database: &Path) -> Result<(), Obstacle> {
-    use io::Read;
-    const MAGIC: &[u8; 16] = b"SQLite format 3\0";
-    let mut head = Vec::new();
-    match File::open(database) {
-        Ok(file) => file.take(16).read_to_end(&mut head).map_err(Obstacle::File)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(Obstacle::File(error)),
-    };
-    if head.is_empty() || head == MAGIC {
-        Ok(())
-    } else {
-        Err(Obstacle::Damaged(Code::NOT_A_DATABASE))
-    }
+/// Acknowledged commits are gone. Their sequences may be known outside and are not given again.
+fn pass_over(cut: Cut, connection: &Connection) -> rusqlite::Result<()> {
+    let head = schema::meta::<i64>(connection, "head")?.cast_unsigned();
+    let Cut { whole, dropped, commits } = cut;
+    let next = head + dropped * bounds::JOURNAL_PAGE_EVENTS;
+    tracing::error!(
+        last_event = head,
+        next_event = next + 1,
+        whole,
+        dropped,
+        commits,
+        "the journal's write-ahead log is damaged: events that were acknowledged after the last \
+         event may be lost; look at the disk"
+    );
+    schema::set_head(connection, next)
 }

@@ -1,8 +1,10 @@
 //! Reading: connections of their own, read-only, and every row checked.
 //!
 //! A page is one short statement; no reader holds a view of the database longer, or the log could
-//! not start again. A row that fails its checksum is named by its sequence and never handed out.
+//! not start again. A row that fails its checksum, or lies on a page that cannot be read, is named
+//! by its sequence, never handed out, and holds up none behind it.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, PoisonError};
 
@@ -107,43 +109,153 @@ impl Page {
     }
 }
 
-/// A page of rows after a sequence. A damaged row ends the page; it is an error when it is the
-/// first, so that what stands before it is not held up.
-pub(super) fn after(connection: &Connection, sequence: u64) -> Result<Vec<Stored>, ReadError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT e.sequence, e.id, e.source, e.kind, e.received, e.key, e.value, e.crc, s.name
-         FROM event e LEFT JOIN source s ON s.number = e.source
-         WHERE e.sequence > ?1 ORDER BY e.sequence LIMIT ?2",
-    )?;
-    let limit = i64::try_from(bounds::JOURNAL_READ_EVENTS).unwrap_or(i64::MAX);
-    let mut rows = statement.query(params![sequence.cast_signed(), limit])?;
-    let mut page = Page::default();
-    loop {
-        let stored = match rows.next() {
-            Ok(None) => break,
-            Ok(Some(row)) => decode(row),
-            Err(error) => Err(error.into()),
-        };
-        match stored {
-            Ok(stored) if page.fits(stored.bytes()) => page.push(stored),
-            Err(error) if page.rows.is_empty() => return Err(error),
-            Ok(_) | Err(_) => break,
-        }
-    }
-    Ok(page.into_rows())
+/// What one reading found.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Whole rows, in order.
+    pub(super) rows: Vec<Stored>,
+    /// Rows among and before them that are lost.
+    pub(super) damaged: Vec<Damaged>,
 }
 
-fn decode(row: &rusqlite::Row<'_>) -> Result<Stored, ReadError> {
+/// A row that is not what was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Damaged {
+    pub(super) sequence: u64,
+    /// Where it came from, as far as the rest of it tells.
+    pub(super) source: Option<SourceName>,
+}
+
+/// One row, as it is met.
+pub(super) enum Met {
+    Whole(Stored),
+    Damaged(Damaged),
+    /// Whole, but of a kind that this version does not know.
+    Newer(u64),
+}
+
+/// A page of whole rows after a sequence, and the damaged ones up to its end. A row of a newer
+/// version ends the page; it is an error when it is the first.
+pub(super) fn after(connection: &Connection, sequence: u64, head: u64) -> Result<Found, ReadError> {
+    let mut page = Page::default();
+    let mut damaged = Vec::new();
+    let mut newer = None;
+    let ended = scan(connection, sequence, head, |met| match met {
+        Met::Whole(stored) if page.fits(stored.bytes()) => {
+            page.push(stored);
+            ControlFlow::Continue(())
+        }
+        Met::Whole(_) => ControlFlow::Break(()),
+        Met::Damaged(row) => {
+            damaged.push(row);
+            ControlFlow::Continue(())
+        }
+        Met::Newer(sequence) => {
+            newer = Some(ReadError::UnknownKind { sequence });
+            ControlFlow::Break(())
+        }
+    });
+    let rows = page.into_rows();
+    match ended.err().or(newer) {
+        Some(error) if rows.is_empty() => Err(error),
+        Some(_) => {
+            let last = rows.last().map_or(0, |row| row.sequence);
+            damaged.retain(|row| row.sequence < last);
+            Ok(Found { rows, damaged })
+        }
+        None => Ok(Found { rows, damaged }),
+    }
+}
+
+/// Meets every row after a sequence, in order, until the visitor has enough or the head is reached.
+/// Rows on a page that SQLite cannot read are asked for one by one. A run of damaged rows that is
+/// longer than [`bounds::JOURNAL_DAMAGED_RUN`] is a damaged journal, and an error.
+pub(super) fn scan(
+    connection: &Connection,
+    after: u64,
+    head: u64,
+    mut visit: impl FnMut(Met) -> ControlFlow<()>,
+) -> Result<(), ReadError> {
+    let mut run = 0;
+    let mut last = after;
+    let mut meet = |met: Met| {
+        run = if matches!(met, Met::Damaged(_)) { run + 1 } else { 0 };
+        match visit(met) {
+            ControlFlow::Break(()) => Some(Ok(())),
+            ControlFlow::Continue(()) if run > bounds::JOURNAL_DAMAGED_RUN => {
+                Some(Err(ReadError::Sqlite(Code::CORRUPT)))
+            }
+            ControlFlow::Continue(()) => None,
+        }
+    };
+    while last < head {
+        match walk(connection, &mut last, head, &mut meet) {
+            Ok(None) => return Ok(()),
+            Ok(Some(end)) => return end,
+            Err(ReadError::Sqlite(code)) if code.is_damage() => {}
+            Err(error) => return Err(error),
+        }
+        last += 1;
+        let met = match single(connection, last) {
+            Ok(met) => met,
+            Err(ReadError::Sqlite(code)) if code.is_damage() => {
+                Some(Met::Damaged(Damaged { sequence: last, source: None }))
+            }
+            Err(error) => return Err(error),
+        };
+        if let Some(end) = met.and_then(&mut meet) {
+            return end;
+        }
+    }
+    Ok(())
+}
+
+const COLUMNS: &str = "
+    SELECT e.sequence, e.id, e.source, e.kind, e.received, e.key, e.value, e.crc, s.name
+    FROM event e LEFT JOIN source s ON s.number = e.source";
+
+type End = Option<Result<(), ReadError>>;
+
+/// Row after row, as far as SQLite can read.
+fn walk(
+    connection: &Connection,
+    last: &mut u64,
+    head: u64,
+    meet: &mut impl FnMut(Met) -> End,
+) -> Result<End, ReadError> {
+    let sql = format!("{COLUMNS} WHERE e.sequence > ?1 AND e.sequence <= ?2 ORDER BY e.sequence");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(params![last.cast_signed(), head.cast_signed()])?;
+    while let Some(row) = rows.next()? {
+        let met = decode(row)?;
+        *last = row.get::<_, i64>(0)?.cast_unsigned().max(*last);
+        if let Some(end) = meet(met) {
+            return Ok(Some(end));
+        }
+    }
+    Ok(None)
+}
+
+fn single(connection: &Connection, sequence: u64) -> Result<Option<Met>, ReadError> {
+    let mut statement = connection.prepare_cached(&format!("{COLUMNS} WHERE e.sequence = ?1"))?;
+    let mut rows = statement.query([sequence.cast_signed()])?;
+    rows.next()?.map(decode).transpose()
+}
+
+fn decode(row: &rusqlite::Row<'_>) -> Result<Met, ReadError> {
     let sequence = row.get::<_, i64>(0)?.cast_unsigned();
-    let damaged = ReadError::Damaged { sequence };
+    let source = row.get_ref(8)?.as_str().ok().map(SourceName::new);
+    let damaged = Damaged { sequence, source };
     let Some((fields, crc, name)) = fields(row, sequence) else {
-        return Err(damaged);
+        return Ok(Met::Damaged(damaged));
     };
     if schema::checksum(&fields) != crc {
-        return Err(damaged);
+        return Ok(Met::Damaged(damaged));
     }
-    let kind = Kind::parse(fields.kind).ok_or(ReadError::UnknownKind { sequence })?;
-    Ok(Stored {
+    let Some(kind) = Kind::parse(fields.kind) else {
+        return Ok(Met::Newer(sequence));
+    };
+    Ok(Met::Whole(Stored {
         sequence,
         id: EventId(Digest128(fields.id)),
         source: SourceName::new(name),
@@ -151,7 +263,7 @@ fn decode(row: &rusqlite::Row<'_>) -> Result<Stored, ReadError> {
         received: Timestamp::from_millis(fields.received),
         key: Bytes::copy_from_slice(fields.key),
         value: Bytes::copy_from_slice(fields.value),
-    })
+    }))
 }
 
 /// The columns, if each is of its type.

@@ -131,6 +131,7 @@ pub(super) fn create(
     meta("filter_seed", &filter_seed)?;
     meta("epoch", &rand::random::<[u8; 16]>())?;
     meta("head", &0_i64)?;
+    meta("closed_at", &0_i64)?;
     transaction.commit()
 }
 
@@ -191,6 +192,31 @@ pub(super) fn set_head(connection: &Connection, head: u64) -> rusqlite::Result<(
     connection
         .prepare_cached("UPDATE meta SET value = ?1 WHERE name = 'head'")?
         .execute([head.cast_signed()])?;
+    Ok(())
+}
+
+/// Whether the journal was closed at this head and every row of it is accounted for. One that a
+/// version without this note wrote was not, as far as is known.
+pub(super) fn was_closed(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row(
+        "SELECT EXISTS(SELECT 1 FROM meta closed JOIN meta head ON closed.value = head.value
+             WHERE closed.name = 'closed_at' AND head.name = 'head')",
+        [],
+        |row| row.get(0),
+    )
+}
+
+/// Notes that the journal is closed at its head, if all of it is known to be `whole`. The next
+/// event makes the note untrue.
+pub(super) fn set_closed(connection: &Connection, whole: bool) -> rusqlite::Result<()> {
+    if !whole {
+        return Ok(());
+    }
+    connection.execute(
+        "INSERT OR REPLACE INTO meta(name, value)
+         SELECT 'closed_at', value FROM meta WHERE name = 'head'",
+        [],
+    )?;
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Health only ever goes one way once poisoned; nothing here waits.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -10,8 +11,11 @@ use tokio::sync::watch;
 
 use super::cursors::Cursors;
 use super::fault::Code;
+use super::read::Damaged;
 use super::tail::Tail;
 use super::{AppendError, Health};
+use crate::bounds;
+use crate::event::SourceName;
 
 /// What the parts of one journal share.
 #[derive(Debug)]
@@ -21,6 +25,16 @@ pub(super) struct Shared {
     closed: AtomicBool,
     cursors: Mutex<Cursors>,
     tail: Mutex<Tail>,
+    damage: Mutex<Damage>,
+    /// Whether every row that an unclean end left behind has been looked at.
+    pub(super) looked_through: watch::Sender<bool>,
+}
+
+/// Damaged rows that were met since the start.
+#[derive(Debug, Default)]
+struct Damage {
+    count: u64,
+    known: BTreeSet<u64>,
 }
 
 impl Shared {
@@ -32,6 +46,8 @@ impl Shared {
             closed: AtomicBool::new(false),
             cursors: Mutex::new(cursors),
             tail: Mutex::new(tail),
+            damage: Mutex::default(),
+            looked_through: watch::Sender::new(false),
         }
     }
 
@@ -95,6 +111,35 @@ impl Shared {
     /// The cursors.
     pub(super) fn cursors(&self) -> MutexGuard<'_, Cursors> {
         lock(&self.cursors)
+    }
+
+    /// Notes rows that are lost, and says so once of each.
+    pub(super) fn damaged(&self, met: Vec<Damaged>) {
+        for Damaged { sequence, source } in met {
+            {
+                let mut damage = lock(&self.damage);
+                if !damage.known.insert(sequence) {
+                    continue;
+                }
+                damage.count += 1;
+                if damage.known.len() > bounds::JOURNAL_DAMAGED_KEPT {
+                    damage.known.pop_first();
+                }
+            }
+            let name = source.as_ref().map(SourceName::as_str);
+            tracing::error!(
+                sequence,
+                source = name,
+                "an event of the journal is damaged: if it was not published yet it is lost; run \
+                 hookgate journal check"
+            );
+            self.cursors().lose(sequence, source);
+        }
+    }
+
+    /// How many rows were found damaged since the start.
+    pub(super) fn damage(&self) -> u64 {
+        lock(&self.damage).count
     }
 
     /// The newest rows.

@@ -41,6 +41,7 @@ pub(super) struct Tuning {
     pub(super) log_pages: u32,
     pub(super) probe_every: Duration,
     pub(super) sweep: Pace,
+    pub(super) patrol_pause: Duration,
     pub(super) disk: Box<dyn Disk>,
 }
 
@@ -92,6 +93,7 @@ impl Default for Tuning {
             log_pages: bounds::WAL_PAGES_MAX,
             probe_every: bounds::DISK_PROBE,
             sweep: Pace::default(),
+            patrol_pause: bounds::PATROL_PAUSE,
             disk: Box::new(Plain),
         }
     }

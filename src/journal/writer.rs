@@ -20,10 +20,10 @@ use tokio::sync::oneshot;
 
 use super::checkpoint::{self, Checkpointer};
 use super::cursors::Moves;
-use super::disk;
 use super::fault::{Code, Fault};
 use super::identities::Identities;
 use super::ledger::{self, Credits};
+use super::patrol::Patrol;
 use super::retention::Sweeper;
 use super::schema::{self, Row};
 use super::shared::{Alarm, Shared};
@@ -33,6 +33,8 @@ use crate::bounds;
 use crate::clock::Clock;
 use crate::event::InstanceName;
 use crate::scrub::Clean;
+
+mod ending;
 
 /// What the writer is asked for.
 pub(super) enum Order {
@@ -63,6 +65,7 @@ pub(super) struct Writer {
     pub(super) log_pages: Arc<AtomicU32>,
     pub(super) checkpointer: Checkpointer,
     pub(super) sweeper: Sweeper,
+    pub(super) patrol: Option<Patrol>,
     pub(super) lock: File,
 }
 
@@ -194,6 +197,7 @@ impl Writer {
         moves.write(&transaction, &self.instance)?;
         ledger::publish(&transaction, &moves.published)?;
         self.identities.settle(&transaction, self.tuning.settled, self.clock.now())?;
+        ledger::lose(&transaction, &moves.lost)?;
         self.tuning.disk.commit(transaction)?;
         self.identities.committed();
         Ok(answers)
@@ -332,52 +336,6 @@ impl Writer {
         if let Err(error) = self.connection.wal_hook(Some(hook)) {
             self.fail(&error, "watching the log failed");
         }
-    }
-
-    /// The end of a journal that is closed: the queue, the cursors, the log.
-    fn finish(mut self) {
-        loop {
-            let mut batch = Batch::default();
-            if let Ok(order) = self.orders.try_recv() {
-                self.gather(order, &mut batch);
-            }
-            let last = batch.events.is_empty();
-            match self.shared.health() {
-                Health::Ok => self.take(batch),
-                Health::DiskFull => refuse(batch, AppendError::DiskFull),
-                Health::Poisoned => refuse(batch, AppendError::Poisoned),
-            }
-            if last {
-                break;
-            }
-        }
-        self.checkpointer.stop();
-        if !self.shared.is_poisoned()
-            && let Err(error) = checkpoint::truncate(&self.connection)
-        {
-            let code = Code::of(&error);
-            tracing::warn!(%code, "the journal's log was not emptied; the next start does it");
-        }
-        drop(self.connection);
-        disk::unlock(&self.lock);
-    }
-
-    /// The end of a journal that no longer trusts its disk: nothing is committed or copied any
-    /// more, whoever waits is told.
-    fn abandon(self, closing: bool) {
-        self.checkpointer.stop();
-        drop(self.connection);
-        let mut closing = closing;
-        while !closing {
-            match self.orders.recv() {
-                Ok(Order::Append(_, reply)) => {
-                    let _ = reply.send(Err(AppendError::Poisoned));
-                }
-                Ok(Order::Nudge) => {}
-                Ok(Order::Close) | Err(_) => closing = true,
-            }
-        }
-        disk::unlock(&self.lock);
     }
 }
 

@@ -11,7 +11,7 @@ use crate::target::{self, Target};
 async fn with_too_few_descriptors_there_are_fewer_connections_and_nobody_is_refused() {
     let place = Place::new("127.0.0.1:1", "video", "1ms", "");
     target::listens_everywhere(&place);
-    let gate = Gate::start_by(place.program_with_descriptors(600), &place).await;
+    let gate = Gate::started(place.serve_with_descriptors(600)).await;
     let said = gate.said();
     let line = said.iter().find(|line| line.contains("too few for all connections")).unwrap();
     let line: serde_json::Value = serde_json::from_str(line).unwrap();

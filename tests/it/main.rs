@@ -21,4 +21,9 @@ mod fixtures;
 mod gateway;
 mod logged;
 mod process;
+mod restart;
+mod startup;
 mod verify;
+
+#[path = "../proof/mod.rs"]
+mod proof;

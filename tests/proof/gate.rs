@@ -1,7 +1,8 @@
 //! `hookgate serve`, started from its configuration, watched through its log and its admin port.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 
@@ -22,7 +23,7 @@ const TEXT: &str = r#"
 instance = "gate-proof"
 listen = "127.0.0.1:0"
 drain_grace = "GRACE"
-drain_deadline = "60s"
+drain_deadline = "DEADLINE"
 [admin]
 listen = "127.0.0.1:0"
 [journal]
@@ -67,6 +68,11 @@ pub(crate) struct Place {
 impl Place {
     /// `more` are further lines of `[kafka]`.
     pub(crate) fn new(brokers: &str, prefix: &str, grace: &str, more: &str) -> Self {
+        Self::of(brokers, prefix, grace, more, "60s")
+    }
+
+    /// The same with another `drain_deadline`.
+    pub(crate) fn of(brokers: &str, prefix: &str, grace: &str, more: &str, deadline: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let journal = folder.path().join("journal");
         let text = TEXT
@@ -74,6 +80,7 @@ impl Place {
             .replace("BROKERS", brokers)
             .replace("PREFIX", prefix)
             .replace("GRACE", grace)
+            .replace("DEADLINE", deadline)
             .replace("MORE", more);
         std::fs::write(folder.path().join("hookgate.toml"), text).unwrap();
         Self { folder }
@@ -97,23 +104,46 @@ impl Place {
         parsed.unwrap_or_else(|mistakes| panic!("{mistakes}"))
     }
 
+    /// `serve` on this configuration.
+    pub(crate) fn serve(&self) -> Command {
+        self.serving(self.program())
+    }
+
     /// The product's own program, with what its configuration needs.
     pub(crate) fn program(&self) -> Command {
-        self.prepared(Command::new(env!("CARGO_BIN_EXE_hookgate")))
+        prepared(Command::new(env!("CARGO_BIN_EXE_hookgate")))
     }
 
     /// The same with so many file descriptors at most.
-    pub(crate) fn program_with_descriptors(&self, most: usize) -> Command {
+    pub(crate) fn serve_with_descriptors(&self, most: usize) -> Command {
         let mut shell = Command::new("sh");
         let script = format!("ulimit -n {most}; exec \"$0\" \"$@\"");
         shell.args(["-c", &script, env!("CARGO_BIN_EXE_hookgate")]);
-        self.prepared(shell)
+        self.serving(prepared(shell))
     }
 
-    fn prepared(&self, mut program: Command) -> Command {
-        program.envs(ENVIRONMENT).env_remove("RUST_LOG").kill_on_drop(true);
+    /// The same, with a listening socket passed on as systemd does: as file 3, to this process.
+    pub(crate) fn serve_on(&self, socket: &TcpListener, name: &str) -> Command {
+        let serve = self.serve();
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "export LISTEN_PID=$$; exec \"$@\" 3<&0 </dev/null", "sh"]);
+        shell.arg(serve.as_std().get_program()).args(serve.as_std().get_args());
+        let set = serve.as_std().get_envs();
+        shell.envs(set.filter_map(|(name, value)| Some((name, value?)))).env_remove("RUST_LOG");
+        shell.env("LISTEN_FDS", "1").env("LISTEN_FDNAMES", name).kill_on_drop(true);
+        shell.stdin(OwnedFd::from(socket.try_clone().unwrap()));
+        shell
+    }
+
+    fn serving(&self, mut program: Command) -> Command {
+        program.args(["--log-format", "json", "serve", "--config"]).arg(self.file());
         program
     }
+}
+
+fn prepared(mut program: Command) -> Command {
+    program.envs(ENVIRONMENT).env_remove("RUST_LOG").kill_on_drop(true);
+    program
 }
 
 /// A running `hookgate serve`.
@@ -127,12 +157,11 @@ pub(crate) struct Gate {
 impl Gate {
     /// Starts it; returns when deliveries are taken.
     pub(crate) async fn start(place: &Place) -> Self {
-        Self::start_by(place.program(), place).await
+        Self::started(place.serve()).await
     }
 
-    /// The same by a program that takes the place of the product's own, or becomes it.
-    pub(crate) async fn start_by(mut program: Command, place: &Place) -> Self {
-        program.args(["--log-format", "json", "serve", "--config"]).arg(place.file());
+    /// The same of a program that is `serve` in the end.
+    pub(crate) async fn started(mut program: Command) -> Self {
         let mut child = program.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let (say, said) = watch::channel(Vec::new());
@@ -216,10 +245,20 @@ impl Gate {
         timeout(PATIENCE, self.child.wait()).await.expect("it ends by itself").unwrap()
     }
 
-    /// Drains it; its ledger, a line a source.
-    pub(crate) async fn stop(mut self) -> Vec<Value> {
+    /// Asks it to stop.
+    pub(crate) async fn terminate(&self) {
         let id = self.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
+    }
+
+    /// Waits until it has said these words; the line.
+    pub(crate) async fn until_said(&self, words: &str) -> String {
+        says(&self.said, words).await
+    }
+
+    /// Drains it; its ledger, a line a source.
+    pub(crate) async fn stop(mut self) -> Vec<Value> {
+        self.terminate().await;
         let status = self.ended().await;
         says(&self.said, "\"stopped\"").await;
         let said = self.said();

@@ -120,6 +120,11 @@ impl Line {
 pub(crate) struct Client(Option<Line>);
 
 impl Client {
+    /// Whether a connection was kept.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// One request and its answer; `None` if none came.
     pub(crate) async fn ask(&mut self, to: SocketAddr, request: &[u8]) -> Option<Message> {
         let kept = self.0.take().filter(|line| line.leads(to));

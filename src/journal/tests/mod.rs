@@ -14,6 +14,7 @@ use crate::event::QuarantineReason;
 
 mod append;
 mod cursor;
+mod damage;
 mod digest;
 mod faults;
 mod identity;

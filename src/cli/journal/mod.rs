@@ -1,0 +1,32 @@
+//! `journal`: the journal as a file. One file per verb below it.
+
+use clap::{Args, Subcommand};
+
+use super::Failure;
+
+pub mod check;
+
+/// What to do with it.
+#[derive(Debug, Args)]
+pub struct Journal {
+    /// The verb.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Looks at every page, row, identity, cursor and total; changes nothing
+    Check(check::Check),
+}
+
+/// Does it.
+///
+/// # Errors
+/// What the verb says.
+pub fn run(args: &Journal) -> Result<(), Failure> {
+    match &args.verb {
+        Verb::Check(args) => check::run(args),
+    }
+}
