@@ -148,6 +148,11 @@ pub struct Stored {
 }
 
 impl Stored {
+    /// The digest of all that is published of it, and its place.
+    pub fn digest(&self) -> Digest128 {
+        digests::of_stored(self)
+    }
+
     /// Bytes it takes in memory.
     fn bytes(&self) -> usize {
         size_of::<Self>() + self.key.len() + self.value.len()
@@ -164,8 +169,8 @@ pub enum Lane {
 impl Lane {
     const ALL: &[Self] = &[Self::Live];
 
-    /// Its name on disk.
-    const fn name(&self) -> &'static str {
+    /// Its name, on disk and in Kafka.
+    pub const fn name(&self) -> &'static str {
         match self {
             Self::Live => "live",
         }
@@ -310,6 +315,11 @@ impl Journal {
         }
         let readers = &self.inner.readers;
         readers.with(|connection| read::after(connection, sequence))
+    }
+
+    /// Whose journal it is.
+    pub fn instance(&self) -> &InstanceName {
+        &self.inner.instance
     }
 
     /// What tells this journal from every other: random, made with it, kept by its copies.

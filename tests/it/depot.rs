@@ -20,7 +20,7 @@ use hookgate::event::{Family, InstanceName, SourceName, TenantName};
 use hookgate::journal::{self, Journal, Journaled, Lane};
 use hookgate::normalize::normalize;
 use hookgate::providers::{Provider, Providers};
-use hookgate::publish::{Creation, Embedded, Received, Settings, Tail};
+use hookgate::publish::{Creation, Delivery, Embedded, Received, Settings, Tail};
 use hookgate::scrub::{self, Boundary, Clean, Keys};
 use hookgate::secret::Secret;
 use hookgate::telemetry::{Lists, Telemetry};
@@ -251,6 +251,7 @@ pub(crate) fn settings(brokers: &str) -> Settings {
     Settings {
         brokers: brokers.to_owned(),
         topic_prefix: "video".to_owned(),
+        delivery: Delivery::AtLeastOnce,
         create_topics: None,
         compression: "zstd".to_owned(),
         properties: Vec::new(),
