@@ -20,6 +20,7 @@ pub mod check_config;
 pub mod dev;
 mod exit;
 pub mod fixture;
+pub mod journal;
 pub mod keygen;
 pub mod logs;
 pub mod schema;
@@ -91,8 +92,8 @@ pub enum Verb {
     Backup(Later),
     /// Brings a copy of the journal back (not yet)
     Restore(Later),
-    /// Checks the journal (not yet)
-    Journal(Later),
+    /// Looks into the journal's file
+    Journal(journal::Journal),
     /// Who changed what (not yet)
     Audit(Later),
     /// The PII boundary, readable and proven (not yet)
@@ -145,7 +146,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
         Verb::Capture(_) => Err(later("capture")),
         Verb::Backup(_) => Err(later("backup")),
         Verb::Restore(_) => Err(later("restore")),
-        Verb::Journal(_) => Err(later("journal")),
+        Verb::Journal(args) => journal::run(&args),
         Verb::Audit(_) => Err(later("audit")),
         Verb::Policy(_) => Err(later("policy")),
         Verb::Pseudonym(_) => Err(later("pseudonym")),

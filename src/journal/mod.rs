@@ -41,6 +41,7 @@ mod cursors;
 mod digests;
 mod disk;
 mod fault;
+mod glance;
 mod identities;
 mod ledger;
 mod open;
@@ -53,6 +54,7 @@ mod tuning;
 mod writer;
 
 pub use fault::Code;
+pub use glance::Glance;
 pub use open::{Obstacle, OpenError};
 
 use cursors::Ignored;

@@ -41,6 +41,10 @@ pub struct OpenError {
 }
 
 impl OpenError {
+    pub(super) fn new(dir: &Path, why: Obstacle) -> Self {
+        Self { dir: dir.to_owned(), why }
+    }
+
     /// What stands in the way.
     pub fn obstacle(&self) -> &Obstacle {
         &self.why
@@ -126,7 +130,7 @@ impl From<rusqlite::Error> for Obstacle {
 /// Opens a journal.
 pub(super) fn open(settings: Settings, clock: Clock, tuning: Tuning) -> Result<Journal, OpenError> {
     let dir = settings.dir.clone();
-    start(settings, clock, tuning).map_err(|why| OpenError { dir, why })
+    start(settings, clock, tuning).map_err(|why| OpenError::new(&dir, why))
 }
 
 fn start(settings: Settings, clock: Clock, mut tuning: Tuning) -> Result<Journal, Obstacle> {

@@ -8,6 +8,7 @@
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +49,10 @@ pub(crate) struct Depot {
 
 impl Depot {
     pub(crate) fn new(settings: Settings) -> Self {
+        Self::at(tempfile::tempdir().unwrap(), settings)
+    }
+
+    fn at(dir: TempDir, settings: Settings) -> Self {
         let provider = *Providers::standard().get("livekit").unwrap();
         let key = ApiKey {
             api_key: "APIdepot".to_owned(),
@@ -71,7 +76,6 @@ impl Depot {
         };
         let keys =
             Keys { identity: Secret::new(vec![0x11; 32]), pseudonym: Secret::new(vec![0x22; 32]) };
-        let dir = tempfile::tempdir().unwrap();
         let lists = Lists { refusals: &[], rules: &[], failures: FAILURES };
         let topics = Family::ALL.map(|family| (family, settings.topic(family)));
         Self {
@@ -90,6 +94,23 @@ impl Depot {
     pub(crate) fn reopen(&mut self) {
         self.journal.close();
         self.journal = open(&self.dir);
+    }
+
+    /// A second depot on a copy of this one's journal, as it is now. Leaves this one open.
+    pub(crate) fn copy(&mut self) -> Self {
+        self.journal.close();
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::copy(self.database(), dir.path().join("journal.db")).unwrap();
+        self.journal = open(&self.dir);
+        let copy = Self::at(dir, self.settings.clone());
+        // What both keep from now on is not the same.
+        copy.number.set(self.number.get() + 1_000_000);
+        copy
+    }
+
+    /// The journal's file.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.dir.path().join("journal.db")
     }
 
     pub(crate) fn courier(&self) -> Courier {

@@ -92,6 +92,7 @@ impl Look {
 
     /// Which topics are there, with how many partitions; makes those that are not, where it may.
     fn topics(&mut self) -> Vec<(Family, i32)> {
+        let before = (self.last.blocked.len(), self.last.cursor.is_some());
         self.last.blocked.clear();
         let mut there = Vec::new();
         let mut missing = Vec::new();
@@ -112,9 +113,6 @@ impl Look {
             }
         }
         self.last.unreachable = None;
-        if !missing.is_empty() {
-            self.settled = false;
-        }
         for (family, topic) in missing {
             match self.supply(&topic, |new| new) {
                 Ok(partitions) => there.push((family, partitions)),
@@ -123,6 +121,10 @@ impl Look {
         }
         let cursor = self.cursor.as_ref().and_then(|topic| self.cursor_topic(topic).err());
         self.last.cursor = cursor.filter(|failure| failure.trouble != Trouble::Unreachable);
+        // What appears is asked about, too.
+        if (self.last.blocked.len(), self.last.cursor.is_some()) != before {
+            self.settled = false;
+        }
         there
     }
 
