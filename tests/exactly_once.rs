@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use hookgate::bounds::TRANSACTION_TIMEOUT;
+use hookgate::bounds::{TRANSACTION_STEP, TRANSACTION_TIMEOUT};
 use hookgate::courier::Kafka;
 use hookgate::courier::judge::{self, Ours};
 use hookgate::event::Family;
@@ -289,7 +289,8 @@ async fn a_broker_frozen_for_longer_than_a_transaction_may_take_costs_nothing_bu
     broker.script("freeze");
     depot.keep(50).await;
     until(&courier, |status| matches!(status.kafka, Kafka::Down { .. })).await;
-    tokio::time::sleep(TRANSACTION_TIMEOUT + Duration::from_secs(12)).await;
+    // The brokers look for overdue transactions every ten seconds.
+    pass(TRANSACTION_TIMEOUT + Duration::from_secs(12)).await;
     broker.script("thaw");
     until(&courier, |status| status.cursor == 100 && status.kafka == Kafka::Up).await;
     depot.keep(10).await;
@@ -315,6 +316,33 @@ async fn a_broker_killed_and_started_again_loses_and_doubles_nothing() {
     assert_once_and_in_order(&read(&depot.settings, 1_000).await, 1_000);
 }
 
+/// Lets time pass that a test is about: a freeze, a life; not a guess at how long something takes.
+async fn pass(time: Duration) {
+    let mut time = tokio::time::interval(time);
+    time.tick().await;
+    time.tick().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn steps_that_a_frozen_broker_leaves_unanswered_are_tried_again_as_what_they_were() {
+    let (broker, settings) = Own::start();
+    let depot = Depot::new(Settings { delivery: Delivery::ExactlyOnce, ..settings });
+    let courier = depot.courier();
+    depot.keep(20).await;
+    until(&courier, |status| status.cursor > 0).await;
+    for _ in 0..2 {
+        // Longer than one attempt at a step, shorter than the transaction.
+        depot.keep(300).await;
+        broker.script("freeze");
+        depot.keep(300).await;
+        pass(TRANSACTION_STEP + Duration::from_secs(3)).await;
+        broker.script("thaw");
+        depot.keep(300).await;
+    }
+    depot.drain(courier).await;
+    assert_once_and_in_order(&read(&depot.settings, 1_820).await, 1_820);
+}
+
 /// Ends of `serve` in the midst of traffic; `HOOKGATE_KILLS` says how many. Every fourth is a
 /// SIGTERM, the others are kill -9.
 #[tokio::test(flavor = "multi_thread")]
@@ -328,7 +356,7 @@ async fn of_gateways_killed_in_the_midst_of_traffic_consumers_read_every_event_o
     for kill in 1..=kills {
         let gate = Gate::start(&place).await;
         traffic.leads(Some(gate.public));
-        tokio::time::sleep(Duration::from_millis(rand::random_range(1..4_000))).await;
+        pass(Duration::from_millis(rand::random_range(1..4_000))).await;
         if kill % 4 == 0 {
             gate.stop().await;
         } else {

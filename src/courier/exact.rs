@@ -4,51 +4,46 @@
 //! is the window's front, in order, without gaps: the cursor in the same transaction says that all
 //! before it is published. So a topic that takes nothing holds up every family here.
 //!
-//! A producer goes through the same steps whenever it is made: look at the cursor, judge it, fence
-//! older producers, look again (now it is the last word, also on a commit whose outcome was not
-//! heard), write it with our incarnation, publish. Two processes of one name do not take turns:
-//! whoever finds the cursor moved by another incarnation since it began stops for good.
+//! What happens before the first batch of a producer is in `takeover.rs`.
 
 use tokio::sync::watch;
 
-use super::holds::Holds;
-use super::judge::{self, Mismatch, Ours, REMEDY};
-use super::pause::Deadline;
+use super::judge::{self, Mismatch};
+use super::pause::{Backoff, Deadline};
 use super::run::Run;
-use super::window::Window;
 use crate::bounds;
 use crate::event::{Digest128, Family};
 use crate::journal::Lane;
 use crate::publish::{
-    Answer, Answers, Batch, Failure, Found, Inspection, SettingsError, Transactor, Trouble,
+    Answer, Answers, Batch, Failure, Inspection, Record, SettingsError, Transactor, Trouble,
 };
 
 /// What exactly-once delivery knows beside the window.
 pub(super) struct Exact {
     /// This process among all that ever have its name.
-    incarnation: String,
+    pub(super) incarnation: String,
     /// The record where the cursor stood when this process first had the last word on it.
-    began_at: Option<Option<i64>>,
-    wire: Option<Wire>,
+    pub(super) began_at: Option<Option<i64>>,
+    pub(super) wire: Option<Wire>,
     /// Records that the next transaction may have.
     share: usize,
     /// Families that the brokers are known to take nothing for.
     blocked: Vec<Family>,
     /// Why it waits for a human to decide about the cursor.
-    mismatch: Option<Mismatch>,
+    pub(super) mismatch: Option<Mismatch>,
     /// Another process publishes under our name.
-    over: bool,
+    pub(super) over: bool,
 }
 
 /// The producer at hand, and what it is at.
-struct Wire {
-    transactor: Transactor,
+pub(super) struct Wire {
+    pub(super) transactor: Transactor,
     answers: Answers,
     batch_bytes: usize,
     stage: Stage,
 }
 
-enum Stage {
+pub(super) enum Stage {
     /// The thread works towards its first batch.
     Opening,
     /// It waits for a batch.
@@ -100,15 +95,6 @@ impl Exact {
     /// Lets the producer go. What it had not committed never appears.
     pub(super) fn close(&mut self) {
         self.wire = None;
-    }
-
-    /// Whether the record was moved by another process since this one began.
-    fn is_usurped(&self, found: Option<&Found>) -> bool {
-        let (Some(began), Some(found)) = (self.began_at, found) else {
-            return false;
-        };
-        let ours = found.mark.as_ref().is_some_and(|mark| mark.incarnation == self.incarnation);
-        !ours && began != Some(found.offset)
     }
 }
 
@@ -192,9 +178,9 @@ impl Run<'_> {
         true
     }
 
-    fn publish(
+    pub(super) fn publish(
         &mut self,
-        records: Vec<(usize, crate::publish::Record)>,
+        records: Vec<(usize, Record)>,
         slots: Vec<(usize, Family)>,
         sequence: u64,
         digest: Option<Digest128>,
@@ -205,17 +191,6 @@ impl Run<'_> {
         if let Some(wire) = &mut exact.wire {
             wire.transactor.publish(Batch { records, mark });
             wire.stage = Stage::Busy(slots);
-        }
-    }
-
-    fn ours(&self, cursor: u64) -> Ours {
-        let journal = &self.parts.journal;
-        Ours {
-            instance: journal.instance().to_string(),
-            lane: Lane::Live.name(),
-            epoch: journal.epoch().to_string(),
-            head: *journal.head().borrow(),
-            cursor,
         }
     }
 
@@ -234,103 +209,6 @@ impl Run<'_> {
         }
     }
 
-    /// The cursor as far as it can be seen without fencing anybody: enough to find out that this is
-    /// not our place, so that a process that has no right to publish disturbs none that has.
-    fn looked(&mut self, found: Option<&Found>) {
-        self.outlook.answered();
-        match self.judged(found) {
-            Some(Ok(_) | Err(Mismatch::Behind { .. })) => {
-                if let Some(wire) = self.exact.as_ref().and_then(|exact| exact.wire.as_ref()) {
-                    wire.transactor.go();
-                }
-            }
-            Some(Err(mismatch)) => self.mismatched(mismatch),
-            None => {}
-        }
-    }
-
-    /// The last word on what is published: nobody older can add to it.
-    fn opened(&mut self, found: Option<&Found>) {
-        self.outlook.answered();
-        let through = match self.judged(found) {
-            Some(Ok(through)) => through,
-            Some(Err(mismatch)) => return self.mismatched(mismatch),
-            None => return,
-        };
-        let Some(exact) = &mut self.exact else { return };
-        if exact.mismatch.take().is_some() {
-            self.outlook.resumed();
-        }
-        exact.began_at.get_or_insert(found.map(|found| found.offset));
-        if through < self.cursor {
-            tracing::warn!(after = through, "events are published again, as an operator decided");
-            self.window = Window::default();
-            self.holds = Holds::default();
-            (self.read, self.cursor) = (through, through);
-        } else {
-            self.window.published_through(through);
-        }
-        self.window.rewind();
-        let digest = match self.parts.journal.digest(through) {
-            Ok(digest) => digest,
-            Err(error) => return self.unreadable_cursor(&error.to_string()),
-        };
-        tracing::info!(after = through, "publishing in transactions");
-        self.publish(Vec::new(), Vec::new(), through, digest);
-    }
-
-    /// What is to be made of a record; `None` when that is settled already.
-    fn judged(&mut self, found: Option<&Found>) -> Option<Result<u64, Mismatch>> {
-        if self.exact.as_ref().is_some_and(|exact| exact.is_usurped(found)) {
-            self.usurped();
-            return None;
-        }
-        let journal = &self.parts.journal;
-        let judged = journal.cursor(&Lane::Live).and_then(|cursor| {
-            self.counted = cursor;
-            judge::judge(found, &self.ours(cursor), |at| journal.digest(at))
-        });
-        match judged {
-            Ok(judged) => Some(judged),
-            Err(error) => {
-                self.unreadable_cursor(&error.to_string());
-                None
-            }
-        }
-    }
-
-    fn unreadable_cursor(&mut self, detail: &str) {
-        self.let_go();
-        self.stop(Failure { trouble: Trouble::Refused, detail: detail.to_owned() });
-    }
-
-    /// Waits until a human has decided, and looks now and again whether one has.
-    fn mismatched(&mut self, mismatch: Mismatch) {
-        self.let_go();
-        self.pause = Some(Deadline::after(bounds::CURSOR_LOOK_AGAIN));
-        let Some(exact) = &mut self.exact else { return };
-        if exact.mismatch.as_ref() != Some(&mismatch) {
-            self.parts.telemetry.gateway.publish_failed(Trouble::Cursor.as_str());
-        }
-        let detail = format!("{mismatch}; {REMEDY}");
-        exact.mismatch = Some(mismatch);
-        self.outlook.stopped(Failure { trouble: Trouble::Cursor, detail });
-    }
-
-    fn usurped(&mut self) {
-        self.let_go();
-        if let Some(exact) = &mut self.exact {
-            exact.over = true;
-        }
-        self.parts.telemetry.gateway.publish_failed(Trouble::Fenced.as_str());
-        let instance = &self.parts.settings.instance;
-        let detail = format!(
-            "another process publishes as instance \"{instance}\", and this one stopped: give each \
-             a server.instance and a journal.dir of its own, then restart this one"
-        );
-        self.outlook.stopped(Failure { trouble: Trouble::Fenced, detail });
-    }
-
     fn committed(&mut self) {
         self.outlook.answered();
         let slots = self.slots_in_hand();
@@ -345,7 +223,7 @@ impl Run<'_> {
         if let Some(exact) = &mut self.exact {
             exact.share = (exact.share * 2).min(bounds::TRANSACTION_RECORDS);
         }
-        self.backoff = super::pause::Backoff::default();
+        self.backoff = Backoff::default();
         self.outlook.resumed();
     }
 
@@ -454,7 +332,7 @@ impl Run<'_> {
         slots
     }
 
-    fn let_go(&mut self) {
+    pub(super) fn let_go(&mut self) {
         if let Some(exact) = &mut self.exact {
             exact.close();
         }

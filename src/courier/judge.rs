@@ -28,9 +28,7 @@ pub struct Ours {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Mismatch {
     /// The record cannot be understood.
-    #[error(
-        "the cursor in Kafka cannot be understood: a newer hookgate, or somebody else, wrote it"
-    )]
+    #[error("the cursor in Kafka cannot be understood: a newer hookgate or somebody else wrote it")]
     Unreadable,
     /// The record under our key names somebody else.
     #[error("the cursor in Kafka is that of instance {0:?}")]
@@ -63,8 +61,8 @@ pub enum Mismatch {
     Forgotten(u64),
     /// The journal's own cursor is further.
     #[error(
-        "the cursor in Kafka ({mark}) is behind the journal's own ({cursor}): events were published \
-         with delivery = \"at_least_once\" meanwhile, or Kafka lost what it had confirmed"
+        "the cursor in Kafka ({mark}) is behind the journal's own ({cursor}): events were \
+         published with delivery = \"at_least_once\" meanwhile, or Kafka lost what it had confirmed"
     )]
     Behind {
         /// Where Kafka's cursor stands.

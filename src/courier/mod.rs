@@ -16,7 +16,7 @@
 //!
 //! What is said here of acknowledgements is [`Delivery::AtLeastOnce`]; with
 //! [`Delivery::ExactlyOnce`] the same window goes out in transactions, each with the cursor, and
-//! Kafka's cursor counts, not the journal's (`exact.rs`, `judge.rs`).
+//! Kafka's cursor counts, not the journal's (`exact.rs`, `takeover.rs`, `judge.rs`).
 //!
 //! It has a thread of its own, because reading the journal and closing a client block.
 
@@ -41,6 +41,7 @@ mod line;
 mod outlook;
 mod pause;
 mod run;
+mod takeover;
 mod window;
 
 /// Reasons of `hookgate_publish_failures_total`.

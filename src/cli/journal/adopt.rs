@@ -65,8 +65,8 @@ impl FromStr for After {
 /// Shows, or resolves.
 ///
 /// # Errors
-/// 69 where Kafka does not answer; 78 for a configuration with mistakes; 2 for a place that does not
-/// exist; 1 for a journal that cannot be read.
+/// 69 where Kafka does not answer; 78 for a configuration with mistakes; 2 for a place that does
+/// not exist; 1 for a journal that cannot be read.
 pub fn run(args: &Adopt) -> Result<(), Failure> {
     let config = configured(&args.config)?;
     if config.kafka.delivery != Delivery::ExactlyOnce {
@@ -162,7 +162,7 @@ fn choices(text: &mut String, ours: &Ours, kafka: Option<u64>) {
     let _ = writeln!(text, "--after head      publishes only what comes from now on:");
     let _ = writeln!(
         text,
-        "                  the {} events after {cursor} count as published, whether they were or not",
+        "                  the {} events after {cursor} count as published, whatever they are",
         of(*cursor)
     );
     text.push_str("--after SEQUENCE  publishes what stands after this event\n");

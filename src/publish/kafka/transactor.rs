@@ -3,11 +3,11 @@
 //! Init, commit and abort block for as long as the coordinator wants; here nobody waits for them.
 //! The thread takes one batch at a time and says one [`Answer`] to each. What it promises:
 //!
-//! - [`Answer::Committed`] only on the coordinator's word; [`Answer::Aborted`] only when no consumer
-//!   of committed records will ever see any of the batch.
-//! - [`Answer::Ended`] when neither is known or this producer is no more: whoever opens the next one
-//!   is told by the cursor what became of it. A commit that times out is tried again as a commit and
-//!   never taken for an abort.
+//! - [`Answer::Committed`] only on the coordinator's word; [`Answer::Aborted`] only when no
+//!   consumer of committed records will ever see any of the batch.
+//! - [`Answer::Ended`] when neither is known or this producer is no more: whoever opens the next
+//!   one is told by the cursor what became of it. A commit that times out is tried again as a
+//!   commit and never taken for an abort.
 //! - Nobody is fenced before the owner has seen the cursor and said [`Transactor::go`].
 //!
 //! Every delivery is awaited before the commit: the wrapper's own wait is in steps of 100 ms.
