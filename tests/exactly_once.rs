@@ -16,11 +16,12 @@ use hookgate::courier::Kafka;
 use hookgate::courier::judge::{self, Ours};
 use hookgate::event::Family;
 use hookgate::journal::Lane;
-use hookgate::publish::{Creation, Delivery, Received, Settings, read_mark, write_mark};
+use hookgate::publish::{Creation, Delivery, Received, Settings, Tail, read_mark, write_mark};
 use rdkafka::config::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::timeout;
 
 #[path = "it/brokers.rs"]
 mod brokers;
@@ -343,16 +344,97 @@ async fn steps_that_a_frozen_broker_leaves_unanswered_are_tried_again_as_what_th
     assert_once_and_in_order(&read(&depot.settings, 1_820).await, 1_820);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_is_shown_the_choices_after_a_restored_backup_and_the_gateway_goes_on() {
+    let given = given();
+    let place = Place::new(&given.brokers, &given.topic_prefix, "1ms", EXACTLY);
+    let first = deliver(&place, 0).await;
+    let backup = std::fs::read(place.journal("journal.db")).unwrap();
+    let second = deliver(&place, 1_000_000).await;
+    std::fs::write(place.journal("journal.db"), backup).unwrap();
+
+    let gate = Gate::start(&place).await;
+    let reason = || async {
+        let (status, said) = gate.readyz().await.unwrap();
+        assert_eq!(status, 200, "deliveries are taken");
+        said["checks"]["kafka"]["reason"].as_str().unwrap_or_default().to_owned()
+    };
+    let mut looks = tokio::time::interval(proof::LOOK);
+    while !reason().await.contains("`hookgate journal adopt --config FILE`") {
+        looks.tick().await;
+    }
+    let (code, told) = adopting(&place, &[]).await;
+    assert_eq!(code, Some(0), "{told}");
+    for words in ["is ahead of the journal's head", "--after journal ", "--after head "] {
+        assert!(told.contains(words), "{told}");
+    }
+    assert!(told.contains("Nothing was changed"), "{told}");
+    assert_eq!(adopting(&place, &["--after", "head"]).await.0, Some(2), "a reason is needed");
+    let reasoned = ["--reason", "the backup of 03:00", "--after"];
+    assert_eq!(adopting(&place, &[&reasoned[..], &["9999999"]].concat()).await.0, Some(2));
+    let (code, told) = adopting(&place, &[&reasoned[..], &["head"]].concat()).await;
+    assert_eq!(code, Some(0), "{told}");
+    let third = Traffic::start(&place, 2_000_000);
+    third.leads(Some(gate.public));
+    let third = third.end_after(50).await;
+    gate.until_published().await;
+    gate.stop().await;
+    let (code, told) = adopting(&place, &[]).await;
+    assert!(code == Some(0) && told.contains("Nothing to resolve"), "{told}");
+
+    let all: BTreeSet<_> = [first, second, third].into_iter().flatten().collect();
+    let records = consumed(&place, all.len()).await;
+    assert_eq!(records.len(), all.len(), "nothing is there twice");
+    assert_eq!(records.iter().map(id).collect::<BTreeSet<_>>(), all);
+}
+
+/// A gateway's life with a few deliveries, all published; their ids.
+async fn deliver(place: &Place, from: u64) -> BTreeSet<String> {
+    let gate = Gate::start(place).await;
+    let traffic = Traffic::start(place, from);
+    traffic.leads(Some(gate.public));
+    let taken = traffic.end_after(50).await;
+    gate.until_published().await;
+    gate.stop().await;
+    taken
+}
+
+async fn adopting(place: &Place, more: &[&str]) -> (Option<i32>, String) {
+    let mut program = place.program();
+    program.args(["journal", "adopt", "--config"]).arg(place.file()).args(more);
+    let output = program.output().await.unwrap();
+    let told = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8_lossy(&told).into_owned())
+}
+
+/// What consumers read until so many events have come, and whatever else there is.
+async fn consumed(place: &Place, count: usize) -> Vec<Received> {
+    let settings = place.config().kafka;
+    let tail = spawn_blocking(move || Tail::open(&settings).unwrap()).await.unwrap();
+    let (mut records, mut seen) = (Vec::new(), BTreeSet::new());
+    while seen.len() < count {
+        let next = timeout(PATIENCE, tail.next()).await;
+        let next = next.unwrap_or_else(|_| panic!("only {} of {count} came", seen.len()));
+        records.push(next.unwrap());
+        seen.insert(id(&records[records.len() - 1]));
+    }
+    while let Ok(more) = timeout(proof::LOOK * 25, tail.next()).await {
+        records.push(more.unwrap());
+    }
+    records
+}
+
+const EXACTLY: &str = "delivery = \"exactly_once\"\ncreate_topics = true\npartitions = 4\n\
+     replication_factor = 1";
+
 /// Ends of `serve` in the midst of traffic; `HOOKGATE_KILLS` says how many. Every fourth is a
 /// SIGTERM, the others are kill -9.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_gateways_killed_in_the_midst_of_traffic_consumers_read_every_event_once() {
     let kills = std::env::var("HOOKGATE_KILLS").map_or(12, |text| text.parse().unwrap());
     let given = given();
-    let more = "delivery = \"exactly_once\"\ncreate_topics = true\npartitions = 4\n\
-         replication_factor = 1";
-    let place = Place::new(&given.brokers, &given.topic_prefix, "1ms", more);
-    let traffic = Traffic::start(&place);
+    let place = Place::new(&given.brokers, &given.topic_prefix, "1ms", EXACTLY);
+    let traffic = Traffic::start(&place, 0);
     for kill in 1..=kills {
         let gate = Gate::start(&place).await;
         traffic.leads(Some(gate.public));
@@ -372,7 +454,7 @@ async fn of_gateways_killed_in_the_midst_of_traffic_consumers_read_every_event_o
         let count = |what: &str| row[what].as_u64().unwrap();
         assert_eq!(count("accepted") + count("quarantined"), count("published"), "{row}");
     }
-    let records = read(&place.config().kafka, taken.len()).await;
+    let records = consumed(&place, taken.len()).await;
     let ids: Vec<_> = records.iter().map(id).collect();
     let once: BTreeSet<_> = ids.iter().cloned().collect();
     println!("{kills} ends, {} events answered 200, {} on Kafka", taken.len(), ids.len());
@@ -390,27 +472,39 @@ fn id(record: &Received) -> String {
 struct Traffic {
     to: watch::Sender<Option<SocketAddr>>,
     over: Flag,
+    number: Arc<AtomicU64>,
+    from: u64,
     senders: JoinSet<BTreeSet<String>>,
 }
 
 type Flag = Arc<AtomicBool>;
 
 impl Traffic {
-    fn start(place: &Place) -> Self {
+    /// Events with the numbers after `from`: the same number is the same event.
+    fn start(place: &Place, from: u64) -> Self {
         let to = watch::Sender::new(None);
         let over = Flag::default();
-        let number = Arc::new(AtomicU64::new(0));
+        let number = Arc::new(AtomicU64::new(from));
         let mut senders = JoinSet::new();
         for _ in 0..6 {
             let road = Road::all(place.config()).remove(1);
             let (number, over) = (Arc::clone(&number), Arc::clone(&over));
             senders.spawn(send(road, to.subscribe(), number, over));
         }
-        Self { to, over, senders }
+        Self { to, over, number, from, senders }
     }
 
     fn leads(&self, to: Option<SocketAddr>) {
         self.to.send_replace(to);
+    }
+
+    /// The same, once so many events were begun.
+    async fn end_after(self, count: u64) -> BTreeSet<String> {
+        let mut looks = tokio::time::interval(proof::LOOK);
+        while self.number.load(Ordering::SeqCst) < self.from + count {
+            looks.tick().await;
+        }
+        self.end().await
     }
 
     /// No new events; the ids of all that were answered with 200.
