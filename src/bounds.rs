@@ -246,6 +246,8 @@ pub const BATCH_BYTES_DEFAULT: usize = 900_000;
 pub const BATCH_BYTES_MIN: usize = 4 * 1024;
 /// Longest pause of the client between its own attempts to reach a broker; the first is 100 ms.
 pub const BROKER_RECONNECT_MAX: Duration = Duration::from_secs(2);
+/// How often a producer asks anew which broker leads which partition.
+pub const METADATA_REFRESH: Duration = Duration::from_secs(10);
 /// One question to the brokers (metadata, topic settings, creation of topics).
 pub const BROKER_REQUEST: Duration = Duration::from_secs(5);
 /// First and longest pause between attempts of the courier; jitter is added.

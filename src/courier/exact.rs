@@ -257,6 +257,11 @@ impl Run<'_> {
         if let Some((slot, failure)) = too_large {
             return self.isolate(slot, failure, &slots);
         }
+        if cause.trouble == Trouble::Unreachable {
+            // After a change of leaders a client can go on believing that there is none (seen with
+            // a broker frozen for longer than its session): a new one asks.
+            self.let_go();
+        }
         if !mended {
             self.falter(cause);
         }

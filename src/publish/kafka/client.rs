@@ -137,6 +137,9 @@ fn promising(settings: &Settings) -> ClientConfig {
     let kib = bounds::CLIENT_QUEUE_KIB.to_string();
     config.set("queue.buffering.max.messages", records).set("queue.buffering.max.kbytes", kib);
     at_most(&mut config, "message.max.bytes", bounds::RECORD_BYTES_MAX);
+    // A client that believes a partition without a leader learns better with the next answer only.
+    let refresh = usize::try_from(bounds::METADATA_REFRESH.as_millis()).unwrap_or(usize::MAX);
+    at_most(&mut config, "topic.metadata.refresh.interval.ms", refresh);
     config
 }
 
@@ -358,7 +361,7 @@ mod tests {
 
     #[test]
     fn a_producer_of_transactions_keeps_their_times_whatever_is_configured() {
-        let settings = settings(&[("socket.timeout.ms", "60000"), ("transaction.timeout.ms", "1")]);
+        let settings = settings(&[("socket.timeout.ms", "60000"), ("transaction.timeout.ms", "2000")]);
         let config = transactional(&settings, "live", 1_000).unwrap();
         let millis = bounds::TRANSACTION_TIMEOUT.as_millis().to_string();
         for name in ["transaction.timeout.ms", "message.timeout.ms", "socket.timeout.ms"] {
