@@ -361,7 +361,8 @@ mod tests {
 
     #[test]
     fn a_producer_of_transactions_keeps_their_times_whatever_is_configured() {
-        let settings = settings(&[("socket.timeout.ms", "60000"), ("transaction.timeout.ms", "2000")]);
+        let settings =
+            settings(&[("socket.timeout.ms", "60000"), ("transaction.timeout.ms", "2000")]);
         let config = transactional(&settings, "live", 1_000).unwrap();
         let millis = bounds::TRANSACTION_TIMEOUT.as_millis().to_string();
         for name in ["transaction.timeout.ms", "message.timeout.ms", "socket.timeout.ms"] {
