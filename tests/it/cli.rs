@@ -163,7 +163,7 @@ fn the_defaults_are_printed_as_they_are_documented() {
 
 #[test]
 fn a_verb_of_a_later_version_says_so_and_repeats_nothing() {
-    let verbs = "events quarantine replay status forget capture backup restore journal audit \
+    let verbs = "events quarantine replay status forget capture backup restore audit \
          policy pseudonym completions man";
     for verb in verbs.split_whitespace() {
         for args in [&[verb][..], &[verb, "list", "--room", "zoe.canary", "--json"]] {
