@@ -58,7 +58,8 @@ pub(crate) fn fill(
     last
 }
 
-fn make(lanes: &[Lane; 2], number: u64) -> Clean {
+/// The event of a number.
+pub(crate) fn make(lanes: &[Lane; 2], number: u64) -> Clean {
     let lane = &lanes[number as usize % lanes.len()];
     let body = lane.body(number);
     lane.clean(&lane.verify(lane.head(&body), body))

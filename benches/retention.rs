@@ -45,9 +45,11 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
 use lane::{Lane, NOW, lanes};
+use steal::Ticks;
 
 mod bulk;
 mod lane;
+mod steal;
 
 const CALLERS: usize = 64;
 const FOR_EVER: Retention = Retention { age: Duration::MAX, bytes_max: u64::MAX };
@@ -232,28 +234,6 @@ fn open(folder: &Path, retention: Retention) -> Journal {
         on_commit: Arc::new(|_| {}),
     };
     Journal::open(settings, Clock::system()).expect("a journal")
-}
-
-/// Time of all processors since the machine started, from `/proc/stat`.
-struct Ticks {
-    all: u64,
-    stolen: u64,
-}
-
-impl Ticks {
-    fn now() -> Self {
-        let text = std::fs::read_to_string("/proc/stat").unwrap_or_default();
-        let line = text.lines().next().unwrap_or_default();
-        let ticks: Vec<u64> = line.split(' ').filter_map(|word| word.parse().ok()).collect();
-        // user nice system idle iowait irq softirq steal
-        let all = ticks.iter().take(8).sum();
-        Self { all, stolen: ticks.get(7).copied().unwrap_or_default() }
-    }
-
-    /// The share that other guests of the host had.
-    fn steal_since(&self, before: &Self) -> f64 {
-        (self.stolen - before.stolen) as f64 / (self.all - before.all).max(1) as f64
-    }
 }
 
 fn number(name: &str, default: u64) -> u64 {

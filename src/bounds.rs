@@ -293,6 +293,8 @@ pub const BATCH_BYTES_DEFAULT: usize = 900_000;
 pub const BATCH_BYTES_MIN: usize = 4 * 1024;
 /// Longest pause of the client between its own attempts to reach a broker; the first is 100 ms.
 pub const BROKER_RECONNECT_MAX: Duration = Duration::from_secs(2);
+/// How often a producer asks anew which broker leads which partition.
+pub const METADATA_REFRESH: Duration = Duration::from_secs(10);
 /// One question to the brokers (metadata, topic settings, creation of topics).
 pub const BROKER_REQUEST: Duration = Duration::from_secs(5);
 /// First and longest pause between attempts of the courier; jitter is added.
@@ -307,6 +309,33 @@ pub const BROKER_FRESH: Duration = Duration::from_secs(15);
 pub const TROUBLE_REMINDER: Duration = Duration::from_secs(10 * 60);
 /// How often the publish lag is measured while nothing else happens.
 pub const LAG_TICK: Duration = Duration::from_secs(1);
+
+/// Records of one transaction.
+pub const TRANSACTION_RECORDS: usize = 5_000;
+/// Bytes of one transaction, keys and values; a larger record has one of its own.
+pub const TRANSACTION_BYTES: usize = 16 * 1024 * 1024;
+/// A transaction that is open for longer is aborted by the brokers: so long, after a crash without
+/// a restart, consumers of committed records wait at its beginning.
+pub const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(30);
+/// One attempt at init, commit or abort.
+pub const TRANSACTION_STEP: Duration = Duration::from_secs(10);
+/// Attempts at one init, commit or abort before the producer is made anew.
+pub const TRANSACTION_STEPS: u32 = 6;
+/// The pause between them.
+pub const TRANSACTION_PAUSE: Duration = Duration::from_millis(100);
+/// How often a commit gives way to the client's freeing of a report that was heard.
+pub const RECEIPT_SPINS: u32 = 10_000;
+/// Records of the cursor topic's end that are read for a lane's cursor at first; 16 times as many
+/// when it is not among them.
+pub const CURSOR_LOOK_BACK: i64 = 1_000;
+/// How often it is looked whether the open transactions in the cursor topic have ended.
+pub const OPEN_TRANSACTION_LOOKS: u32 = 900;
+/// The pause between two such looks.
+pub const OPEN_TRANSACTION_LOOK: Duration = Duration::from_millis(50);
+/// How long a courier that stopped at a cursor waits before it looks whether a human has decided.
+pub const CURSOR_LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// Bytes of one segment of the cursor topic: only closed segments are compacted.
+pub const CURSOR_SEGMENT_BYTES: usize = 16 * 1024 * 1024;
 
 // --- Process -----------------------------------------------------------------------------------
 

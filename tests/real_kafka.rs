@@ -6,96 +6,20 @@
 #![cfg(test)]
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
-use std::process::Command;
 
 use hookgate::courier::Kafka;
 use hookgate::event::Family;
 use hookgate::publish::{Creation, Received, Settings};
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
-use rdkafka::config::ClientConfig;
 
+#[path = "it/brokers.rs"]
+mod brokers;
 #[path = "it/depot.rs"]
 mod depot;
 
+use brokers::{ALL, Own, admin, given, make, patient};
 use depot::{
-    Depot, PATIENCE, assert_in_order, assert_once_and_in_order, fresh_prefix, read, sequences,
-    settings, until, waits_for,
+    Depot, PATIENCE, assert_in_order, assert_once_and_in_order, read, sequences, until, waits_for,
 };
-
-/// The broker that the environment names, and topics of our own on it.
-fn given() -> Settings {
-    let address = std::env::var("HOOKGATE_TEST_KAFKA").unwrap_or_default();
-    assert!(
-        !address.is_empty(),
-        "HOOKGATE_TEST_KAFKA=host:port is not set: start one with tests/kafka/broker start DIR"
-    );
-    let mut settings = settings(&address);
-    settings.topic_prefix = fresh_prefix();
-    settings
-}
-
-/// A broker of one test, in a folder of its own.
-struct Own(PathBuf);
-
-impl Own {
-    fn start() -> (Self, Settings) {
-        let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-        let broker = Self(target.join("kafka").join(fresh_prefix()));
-        let address = broker.script("start");
-        let mut settings = settings(address.trim());
-        settings.create_topics = Some(FOUR);
-        (broker, settings)
-    }
-
-    fn script(&self, verb: &str) -> String {
-        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/kafka/broker");
-        let output = Command::new(script).arg(verb).arg(&self.0).output();
-        let output = output.expect("tests/kafka/broker runs");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "broker {verb}: {said}");
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    }
-}
-
-impl Drop for Own {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            self.script("kill");
-            std::fs::remove_dir_all(&self.0).unwrap();
-        } else if self.0.join("pid").exists() {
-            self.script("kill");
-        }
-    }
-}
-
-const FOUR: Creation = Creation { partitions: 4, replication_factor: 1 };
-
-const ALL: [&str; 4] = ["recording", "participant", "lifecycle", "quarantine"];
-
-fn admin(settings: &Settings) -> AdminClient<DefaultClientContext> {
-    let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", &settings.brokers);
-    config.create().unwrap()
-}
-
-fn patient() -> AdminOptions {
-    AdminOptions::new().operation_timeout(Some(PATIENCE))
-}
-
-/// Makes topics as somebody else would.
-async fn make(settings: &Settings, families: &[&str], partitions: i32, with: &[(&str, &str)]) {
-    for family in families {
-        let name = format!("{}.{family}", settings.topic_prefix);
-        let mut topic = NewTopic::new(&name, partitions, TopicReplication::Fixed(1));
-        for (key, value) in with {
-            topic = topic.set(key, value);
-        }
-        let made = admin(settings).create_topics([&topic], &patient()).await;
-        made.unwrap().remove(0).unwrap();
-    }
-}
 
 fn quarantined(records: &[Received]) -> Vec<u64> {
     let found = records.iter().filter(|record| record.family == Family::Quarantine);

@@ -12,7 +12,7 @@ use super::raw::join;
 use super::read::{Report, Section, article};
 use crate::bounds::{BROKERS_BYTES_MAX, PARTITIONS_MAX, PROPERTIES_MAX, REPLICATION_MAX};
 use crate::event::InstanceName;
-use crate::publish::{self, Creation, RESERVED, Settings, SettingsError};
+use crate::publish::{self, Creation, Delivery, RESERVED, Settings, SettingsError};
 use crate::secret::Secret;
 
 const BROKERS: &str = "must be host:port pairs with commas between them and no spaces, such as \
@@ -36,9 +36,10 @@ pub(super) fn kafka(
         let fits = (1..=200).contains(&text.len()) && text.chars().all(fine);
         (fits && !text.starts_with('.')).then_some(text)
     });
-    if section.choice("delivery", &["at_least_once", "exactly_once"]) == Some("exactly_once") {
-        section.not_yet("delivery", "only \"at_least_once\" is built");
-    }
+    let delivery = match section.choice("delivery", &["at_least_once", "exactly_once"]) {
+        Some("exactly_once") => Delivery::ExactlyOnce,
+        Some(_) | None => Delivery::AtLeastOnce,
+    };
     let compression = section.choice("compression", &COMPRESSIONS);
     let create_topics = creation(&mut section);
     let report = section.report();
@@ -49,6 +50,7 @@ pub(super) fn kafka(
         // Whether properties exist has nothing to do with where the brokers are.
         brokers: brokers.clone().unwrap_or_else(|| "127.0.0.1:1".to_owned()),
         topic_prefix: prefix.unwrap_or("video").to_owned(),
+        delivery,
         create_topics,
         compression: compression.unwrap_or("zstd").to_owned(),
         properties,

@@ -218,7 +218,7 @@ fn what_is_not_built_yet_says_so() {
          [[tenant]]\nname = \"t\"\n";
     let keys = KEYS.replace("[keys]\n", "[keys]\nprevious = {}\n");
     let text = format!(
-        "{server}{KAFKA}delivery = \"exactly_once\"\n{keys}{SOURCE}mode = \"shadow\"\n\
+        "{server}{KAFKA}{keys}{SOURCE}mode = \"shadow\"\n\
          on_violation = \"quarantine\"\nrole_map = {{ host = \"Doctor\" }}\ncapture = true\n"
     );
     let lines = mistakes(&text);
@@ -231,7 +231,6 @@ fn what_is_not_built_yet_says_so() {
             "admin.allow_plaintext",
             "admin.tls",
             "admin.token_file",
-            "kafka.delivery",
             "keys.previous",
             "server.tls",
             "source[0].capture",

@@ -48,21 +48,29 @@ impl Run<'_> {
             ),
             Trouble::TooLarge => {
                 self.alone_through = self.alone_through.max(self.window.last_tried());
-                if !self.limit_known {
-                    self.batch_bytes = (self.batch_bytes / 2).max(bounds::BATCH_BYTES_MIN);
-                }
-                if let Some((inspector, _)) = &self.inspector {
-                    inspector.again();
-                }
+                self.shrink_batches();
                 self.end(failure, slot);
             }
-            Trouble::Fatal | Trouble::Refused | Trouble::Authentication | Trouble::Unreachable => {
-                self.end(failure, slot)
-            }
+            Trouble::Fatal
+            | Trouble::Fenced
+            | Trouble::Cursor
+            | Trouble::Refused
+            | Trouble::Authentication
+            | Trouble::Unreachable => self.end(failure, slot),
         }
     }
 
-    fn hold(&mut self, slot: usize, failure: Failure) {
+    /// A batch was over the topics' limit: learns it anew, and is careful until it is known.
+    pub(super) fn shrink_batches(&mut self) {
+        if !self.limit_known {
+            self.batch_bytes = (self.batch_bytes / 2).max(bounds::BATCH_BYTES_MIN);
+        }
+        if let Some((inspector, _)) = &self.inspector {
+            inspector.again();
+        }
+    }
+
+    pub(super) fn hold(&mut self, slot: usize, failure: Failure) {
         let Some(family) = self.window.family(slot) else {
             return;
         };
@@ -73,6 +81,8 @@ impl Run<'_> {
             | Trouble::Authentication
             | Trouble::TooLarge
             | Trouble::Fatal
+            | Trouble::Fenced
+            | Trouble::Cursor
             | Trouble::Unreachable
             | Trouble::Refused => format!("topic {topic} may not be written: {}", failure.detail),
         };
@@ -80,7 +90,7 @@ impl Run<'_> {
         self.outlook.hold(self.holds.reasons());
     }
 
-    fn quarantine(&mut self, slot: usize) {
+    pub(super) fn quarantine(&mut self, slot: usize) {
         let Some(event) = self.window.event(slot) else {
             return;
         };
@@ -108,18 +118,22 @@ impl Run<'_> {
                     self.parts.telemetry.gateway.publish_failed(reason);
                 }
             }
-            Trouble::Fatal => {
+            // Of a transaction the step in hand tells it, too.
+            Trouble::Fatal | Trouble::Fenced if self.exact.is_some() => {}
+            Trouble::Fatal | Trouble::Fenced => {
                 self.parts.telemetry.gateway.publish_failed(reason);
                 self.end(failure, self.window.front());
             }
             Trouble::UnknownTopic
             | Trouble::Unauthorized
             | Trouble::TooLarge
+            | Trouble::Cursor
             | Trouble::Refused => tracing::debug!(reason, "kafka client: {}", failure.detail),
         }
     }
 
     pub(super) fn inspected(&mut self, found: &Inspection) {
+        self.inspected_exact(found);
         match &found.unreachable {
             Some(failure) if self.outlook.is_stale() => drop(self.outlook.away(failure.clone())),
             Some(_) => {}

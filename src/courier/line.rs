@@ -57,12 +57,18 @@ impl Run<'_> {
     }
 
     fn open(&mut self) -> Result<(), SettingsError> {
-        if self.inspector.is_none() {
-            self.inspector = Some(Inspector::start(&self.parts.settings)?);
-        }
+        self.inspect()?;
         let batching = self.batching();
         let (publisher, reports) = Publisher::open(&self.parts.settings, batching)?;
         self.line = Some(Line { publisher, reports, batching });
+        Ok(())
+    }
+
+    /// Has somebody look at the brokers.
+    pub(super) fn inspect(&mut self) -> Result<(), SettingsError> {
+        if self.inspector.is_none() {
+            self.inspector = Some(Inspector::start(&self.parts.settings)?);
+        }
         Ok(())
     }
 
@@ -87,14 +93,14 @@ impl Run<'_> {
     }
 
     /// Pauses before the next client.
-    fn stop(&mut self, failure: Failure) {
+    pub(super) fn stop(&mut self, failure: Failure) {
         let first = self.backoff.is_fresh();
         let pause = self.backoff.next();
         let reason = &failure.detail;
         tracing::warn!(?pause, reason, "the Kafka client is made anew");
         self.pause = Some(Deadline::after(pause));
         // A client that ended once is an event, and nobody's task; twice is a state.
-        if !first || failure.trouble != Trouble::Fatal {
+        if !first || !matches!(failure.trouble, Trouble::Fatal | Trouble::Fenced) {
             self.outlook.stopped(failure);
         }
     }
@@ -108,6 +114,9 @@ impl Run<'_> {
 
     /// Lets the client run out, then be closed. A cause that says more replaces one that says less.
     pub(super) fn end(&mut self, cause: Failure, slot: usize) {
+        if self.exact.is_some() {
+            return self.stop(cause);
+        }
         match &mut self.ending {
             None => {
                 let latest = Deadline::after(bounds::BROKER_REQUEST);
@@ -126,11 +135,12 @@ impl Run<'_> {
 /// What follows from another failure says less than that other.
 fn weight(cause: &Failure) -> u8 {
     match cause.trouble {
-        Trouble::Fatal => 0,
+        Trouble::Fatal | Trouble::Fenced => 0,
         Trouble::TooLarge => 1,
         Trouble::UnknownTopic
         | Trouble::Unauthorized
         | Trouble::Authentication
+        | Trouble::Cursor
         | Trouble::Unreachable
         | Trouble::Refused => 2,
     }

@@ -14,6 +14,10 @@
 //!
 //! Never: a delivery that waits for Kafka; an event that is skipped.
 //!
+//! What is said here of acknowledgements is [`Delivery::AtLeastOnce`]; with
+//! [`Delivery::ExactlyOnce`] the same window goes out in transactions, each with the cursor, and
+//! Kafka's cursor counts, not the journal's (`exact.rs`, `takeover.rs`, `judge.rs`).
+//!
 //! It has a thread of its own, because reading the journal and closing a client block.
 
 use std::sync::Arc;
@@ -24,15 +28,20 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock::Clock;
 use crate::journal::Journal;
+#[cfg(doc)]
+use crate::publish::Delivery;
 use crate::publish::{Settings, Trouble};
 use crate::telemetry::Telemetry;
 
+mod exact;
 mod fates;
 mod holds;
+pub mod judge;
 mod line;
 mod outlook;
 mod pause;
 mod run;
+mod takeover;
 mod window;
 
 /// Reasons of `hookgate_publish_failures_total`.

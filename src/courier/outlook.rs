@@ -25,6 +25,8 @@ pub(super) struct Outlook {
     held: Vec<(Family, Failure)>,
     /// What stops one family, as looking at the brokers found it.
     seen: Vec<(Family, Failure)>,
+    /// Why cursors cannot be kept in Kafka, as looking at the brokers found it.
+    cursor: Option<Failure>,
     warnings: Arc<[String]>,
     reminder: Option<Deadline>,
     /// Until then an answer counts as fresh.
@@ -41,6 +43,7 @@ impl Outlook {
             unreadable: None,
             held: Vec::new(),
             seen: Vec::new(),
+            cursor: None,
             warnings: Arc::default(),
             reminder: None,
             fresh: None,
@@ -101,6 +104,7 @@ impl Outlook {
     /// What looking at the brokers found.
     pub(super) fn seen(&mut self, found: &Inspection) {
         self.seen.clone_from(&found.blocked);
+        self.cursor.clone_from(&found.cursor);
         for warning in found.warnings.iter() {
             if !self.warnings.contains(warning) {
                 tracing::warn!("{warning}");
@@ -137,6 +141,8 @@ impl Outlook {
                 | Trouble::Authentication
                 | Trouble::TooLarge
                 | Trouble::Fatal
+                | Trouble::Fenced
+                | Trouble::Cursor
                 | Trouble::Refused => waiting(away),
             };
         }
@@ -146,7 +152,8 @@ impl Outlook {
         // The brokers' own list is the fuller one; publishing knows what they do not say.
         let unseen = |(family, _): &&(Family, Failure)| !self.seen.iter().any(|(f, _)| f == family);
         let families = self.seen.iter().chain(self.held.iter().filter(unseen));
-        let reasons: Vec<_> = families.map(|(_, failure)| failure.detail.as_str()).collect();
+        let failures = families.map(|(_, failure)| failure).chain(&self.cursor);
+        let reasons: Vec<_> = failures.map(|failure| failure.detail.as_str()).collect();
         if reasons.is_empty() {
             return Kafka::Up;
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{self, MissedTickBehavior};
 
+use super::exact::{self, Exact};
 use super::holds::Holds;
 use super::line::{Ending, Line};
 use super::outlook::Outlook;
@@ -15,7 +16,9 @@ use super::{Drain, Drained, Status};
 use crate::bounds;
 use crate::clock::Clock;
 use crate::journal::{Advance, Journal, Lane};
-use crate::publish::{Failure, Inspection, Inspector, NotTaken, Report, Reports, Settings};
+use crate::publish::{
+    Delivery, Failure, Inspection, Inspector, NotTaken, Report, Reports, Settings,
+};
 use crate::telemetry::Telemetry;
 
 /// What the courier is given.
@@ -78,6 +81,10 @@ pub(super) struct Run<'a> {
     pub(super) stuck: Option<usize>,
     pub(super) holds: Holds,
     pub(super) outlook: Outlook,
+    /// The ledger counts events up to this one as published already.
+    pub(super) counted: u64,
+    /// What stands for `line` where delivery is exactly once.
+    pub(super) exact: Option<Exact>,
     pub(super) drain: Option<(Deadline, oneshot::Sender<Drained>)>,
 }
 
@@ -113,6 +120,8 @@ impl<'a> Run<'a> {
             stuck: None,
             holds: Holds::default(),
             outlook: Outlook::new(),
+            counted: cursor,
+            exact: (parts.settings.delivery == Delivery::ExactlyOnce).then(Exact::new),
             drain: None,
         }
     }
@@ -122,7 +131,10 @@ impl<'a> Run<'a> {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut heard = Vec::with_capacity(bounds::JOURNAL_READ_EVENTS);
         loop {
-            self.mend();
+            match self.exact {
+                Some(_) => self.mend_exact(),
+                None => self.mend(),
+            }
             let more = self.fill();
             self.hear_now(&mut heard);
             self.tell();
@@ -137,6 +149,10 @@ impl<'a> Run<'a> {
             let line = self.line.as_mut().map(|line| &mut line.reports);
             let found = self.inspector.as_mut().map(|(_, found)| found);
             tokio::select! {
+                word = next_exact(self.exact.as_mut()) => match word {
+                    exact::Word::Answer(answer) => self.answered(answer),
+                    exact::Word::Ailment(failure) => self.ails(failure),
+                },
                 word = next_word(line, &mut heard) => match word {
                     Word::Fates => self.settle_all(&mut heard),
                     Word::Ailment(failure) => self.ails(failure),
@@ -154,6 +170,9 @@ impl<'a> Run<'a> {
             }
         }
         self.close();
+        if let Some(exact) = &mut self.exact {
+            exact.close();
+        }
         self.tell();
         if let Some((_, done)) = self.drain.take() {
             let complete = self.is_empty();
@@ -167,6 +186,10 @@ impl<'a> Run<'a> {
     /// more to do at once.
     fn fill(&mut self) -> bool {
         let read = self.read();
+        if self.exact.is_some() {
+            // A batch is given once; what comes next is an answer.
+            return read || self.dispatch();
+        }
         let batching = self.batching();
         let Some(line) = &self.line else { return read };
         if self.ending.is_some() || line.batching != batching {
@@ -179,7 +202,7 @@ impl<'a> Run<'a> {
             let Some((slot, record)) = self.window.next_to_send(self.alone_through, held) else {
                 break;
             };
-            match line.publisher.send(slot, record) {
+            match line.publisher.send(slot, &record) {
                 Ok(()) => self.window.sent(slot),
                 Err(NotTaken::QueueFull) => return false,
                 Err(NotTaken::Failed(failure)) => {
@@ -249,7 +272,7 @@ impl<'a> Run<'a> {
             self.backoff = Backoff::default();
             self.outlook.resumed();
         }
-        if let Some(prefix) = self.window.advance() {
+        if let Some(prefix) = self.window.advance(self.counted) {
             self.cursor = prefix.through;
             self.parts.journal.advance(Advance {
                 lane: Lane::Live,
@@ -272,7 +295,8 @@ impl<'a> Run<'a> {
 
     fn is_drained(&self) -> bool {
         let over = |(deadline, _): &(Deadline, _)| deadline.is_past() || self.is_empty();
-        self.drain.as_ref().is_some_and(over)
+        let in_vain = self.exact.as_ref().is_some_and(Exact::is_stopped);
+        self.drain.as_ref().is_some_and(|drain| over(drain) || in_vain)
     }
 
     fn is_empty(&self) -> bool {
@@ -313,6 +337,13 @@ async fn next_word(reports: Option<&mut Reports>, heard: &mut Vec<Report>) -> Wo
                 }
             }
         }
+    }
+}
+
+async fn next_exact(exact: Option<&mut Exact>) -> exact::Word {
+    match exact {
+        Some(exact) => exact.next_word().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -23,6 +23,8 @@ pub(super) struct Window {
     next: usize,
     outstanding: usize,
     bytes: usize,
+    /// Events up to this sequence are known to be published, also those not read yet.
+    published: u64,
 }
 
 struct Slot {
@@ -56,13 +58,23 @@ impl Slot {
         }
     }
 
-    fn record(&self) -> Record<'_> {
+    fn record(&self) -> Record {
         Record {
             family: self.family(),
-            key: &self.event.key,
-            value: self.oversized.as_ref().unwrap_or(&self.event.value),
+            key: self.event.key.clone(),
+            value: self.oversized.as_ref().unwrap_or(&self.event.value).clone(),
             sequence: self.event.sequence,
         }
+    }
+
+    /// Done with: the place in the row is kept, the content is no longer needed. The bytes freed.
+    fn acknowledge(&mut self) -> usize {
+        let bytes = self.bytes();
+        self.state = State::Acknowledged;
+        self.event.value = Bytes::new();
+        self.event.key = Bytes::new();
+        self.oversized = None;
+        bytes
     }
 
     fn bytes(&self) -> usize {
@@ -78,7 +90,10 @@ impl Window {
 
     /// Takes the next event of the journal in.
     pub(super) fn push(&mut self, event: Stored) {
-        let slot = Slot { event, oversized: None, state: State::Waiting };
+        let mut slot = Slot { event, oversized: None, state: State::Waiting };
+        if slot.event.sequence <= self.published {
+            slot.acknowledge();
+        }
         self.bytes += slot.bytes();
         self.slots.push_back(slot);
     }
@@ -89,7 +104,7 @@ impl Window {
         &mut self,
         through: Option<usize>,
         held: impl Fn(Family) -> bool,
-    ) -> Option<(usize, Record<'_>)> {
+    ) -> Option<(usize, Record)> {
         let end = self.end().min(through.map_or(usize::MAX, |last| last + 1));
         self.next = self.next.max(self.base);
         while self.next < end {
@@ -119,14 +134,22 @@ impl Window {
     pub(super) fn acknowledged(&mut self, slot: usize) {
         let Some(found) = self.slot(slot) else { return };
         if found.state == State::Sent {
-            found.state = State::Acknowledged;
-            let bytes = found.bytes();
-            // The place in the row is kept, the content is no longer needed.
-            found.event.value = Bytes::new();
-            found.event.key = Bytes::new();
-            found.oversized = None;
+            let bytes = found.acknowledge();
             self.outstanding -= 1;
             self.bytes -= bytes;
+        }
+    }
+
+    /// Notes that the brokers have every event up to this sequence, whatever was heard of them.
+    pub(super) fn published_through(&mut self, sequence: u64) {
+        self.published = self.published.max(sequence);
+        for slot in self.slots.iter_mut().take_while(|slot| slot.event.sequence <= sequence) {
+            match slot.state {
+                State::Acknowledged => continue,
+                State::Sent => self.outstanding -= 1,
+                State::Waiting => {}
+            }
+            self.bytes -= slot.acknowledge();
         }
     }
 
@@ -172,8 +195,8 @@ impl Window {
         self.next = self.next.min(slot);
     }
 
-    /// Takes the acknowledged prefix out.
-    pub(super) fn advance(&mut self) -> Option<Prefix> {
+    /// Takes the acknowledged prefix out. Events up to `counted` add nothing: they are counted.
+    pub(super) fn advance(&mut self, counted: u64) -> Option<Prefix> {
         let mut through = None;
         let mut published = BTreeMap::<SourceName, u64>::new();
         while let Some(front) = self.slots.front() {
@@ -182,7 +205,9 @@ impl Window {
             }
             if let Some(front) = self.slots.pop_front() {
                 through = Some(front.event.sequence);
-                *published.entry(front.event.source).or_default() += 1;
+                if front.event.sequence > counted {
+                    *published.entry(front.event.source).or_default() += 1;
+                }
                 self.base += 1;
             }
         }
@@ -284,11 +309,11 @@ pub(super) mod tests {
             window.acknowledged(slot);
         }
         let published = [("even", 1), ("odd", 1)].map(|(name, n)| (SourceName::new(name), n));
-        let prefix = window.advance().unwrap();
+        let prefix = window.advance(0).unwrap();
         assert_eq!((prefix.through, prefix.published), (6, published.to_vec()));
-        assert_eq!(window.advance(), None);
+        assert_eq!(window.advance(0), None);
         window.acknowledged(2);
-        assert_eq!(window.advance().unwrap().through, 10);
+        assert_eq!(window.advance(0).unwrap().through, 10);
         assert_eq!((window.len(), window.outstanding(), window.bytes), (0, 0, 0));
     }
 
@@ -328,7 +353,7 @@ pub(super) mod tests {
         window.rewind_to(0);
         let (slot, record) = window.next_to_send(None, |_| false).unwrap();
         assert_eq!(
-            (slot, record.family, record.key, record.value, record.sequence),
+            (slot, record.family, &record.key[..], &record.value[..], record.sequence),
             (0, Family::Quarantine, &b"k"[..], &b"short"[..], 7)
         );
     }
@@ -342,10 +367,27 @@ pub(super) mod tests {
         assert!(window.has_suspects(0, |_| false) && !window.has_suspects(0, |_| true));
         window.acknowledged(0);
         assert!(!window.has_suspects(0, |_| false) && window.has_suspects(1, |_| false));
-        window.advance();
+        window.advance(0);
         assert!(!window.has_suspects(0, |_| false));
         assert!(window.is_settled(0) && !window.is_settled(1) && !window.is_settled(9));
         assert_eq!(send_all(&mut window), [2, 3]);
+    }
+
+    #[test]
+    fn what_is_known_to_be_published_is_not_sent_read_or_not_and_is_counted_once() {
+        let mut window = window(1..=3);
+        let (slot, _) = window.next_to_send(None, |_| false).unwrap();
+        window.sent(slot);
+        window.published_through(4);
+        window.push(stored(4, Kind::RoomStarted));
+        window.push(stored(5, Kind::RoomStarted));
+        let published = vec![(SourceName::new("even"), 1), (SourceName::new("odd"), 1)];
+        assert_eq!(window.advance(2), Some(Prefix { through: 4, published }));
+        assert_eq!(window.outstanding(), 0);
+        window.rewind();
+        assert_eq!(send_all(&mut window), [5]);
+        window.published_through(5);
+        assert_eq!((window.advance(5).unwrap().published, window.bytes), (Vec::new(), 0));
     }
 
     #[test]
@@ -355,7 +397,7 @@ pub(super) mod tests {
         window.acknowledged(0);
         window.acknowledged(0);
         window.waits_again(0);
-        window.advance();
+        window.advance(0);
         window.acknowledged(0);
         assert_eq!((window.outstanding(), window.len()), (0, 0));
     }

@@ -8,7 +8,21 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
+use super::Stored;
 use crate::event::Digest128;
+
+/// The digest of an event in hand, the same as [`of`] its row.
+pub(super) fn of_stored(event: &Stored) -> Digest128 {
+    digest([
+        &event.sequence.to_le_bytes(),
+        &event.id.0.0,
+        event.source.as_str().as_bytes(),
+        event.kind.as_str().as_bytes(),
+        &event.received.millis().to_le_bytes(),
+        &event.key,
+        &event.value,
+    ])
+}
 
 /// The digest of an event: from its row or, where the row is gone, from what was kept of it.
 /// `None` for an event that never was, or whose digest was not kept.

@@ -46,6 +46,7 @@ mod cursors;
 mod digests;
 mod disk;
 mod fault;
+mod glance;
 mod identities;
 mod ledger;
 mod log;
@@ -61,6 +62,7 @@ mod writer;
 
 pub use check::{Finding, Part, Progress, check};
 pub use fault::Code;
+pub use glance::Glance;
 pub use open::{Obstacle, OpenError};
 
 use cursors::Ignored;
@@ -156,6 +158,11 @@ pub struct Stored {
 }
 
 impl Stored {
+    /// The digest of all that is published of it, and its place.
+    pub fn digest(&self) -> Digest128 {
+        digests::of_stored(self)
+    }
+
     /// Bytes it takes in memory.
     fn bytes(&self) -> usize {
         size_of::<Self>() + self.key.len() + self.value.len()
@@ -172,8 +179,8 @@ pub enum Lane {
 impl Lane {
     const ALL: &[Self] = &[Self::Live];
 
-    /// Its name on disk.
-    const fn name(&self) -> &'static str {
+    /// Its name, on disk and in Kafka.
+    pub const fn name(&self) -> &'static str {
         match self {
             Self::Live => "live",
         }
@@ -326,6 +333,11 @@ impl Journal {
     /// follows an unclean end.
     pub fn damaged_events(&self) -> u64 {
         self.inner.shared.damage()
+    }
+
+    /// Whose journal it is.
+    pub fn instance(&self) -> &InstanceName {
+        &self.inner.instance
     }
 
     /// What tells this journal from every other: random, made with it, kept by its copies.

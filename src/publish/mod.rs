@@ -17,15 +17,19 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::event::{Family, InstanceName};
 use crate::secret::Secret;
 
 mod kafka;
+mod mark;
 
 pub use kafka::{
-    Embedded, EmbeddedError, Injected, Inspector, Publisher, Received, Reports, Tail, TailError,
-    check,
+    Answer, Answers, Batch, Embedded, EmbeddedError, Injected, Inspector, Publisher, Received,
+    Reports, Tail, TailError, Transactor, check, read_mark, write_mark,
 };
+pub use mark::{Found, Mark};
 
 /// The brokers and how to speak to them.
 #[derive(Clone, Debug)]
@@ -34,6 +38,8 @@ pub struct Settings {
     pub brokers: String,
     /// The first part of every topic's name.
     pub topic_prefix: String,
+    /// What is promised of each event.
+    pub delivery: Delivery,
     /// Make missing topics; `None`: name them and wait.
     pub create_topics: Option<Creation>,
     /// librdkafka's name of the compression.
@@ -42,6 +48,15 @@ pub struct Settings {
     pub properties: Vec<(String, Secret)>,
     /// This gateway, for the `hookgate-instance` header and the client id.
     pub instance: InstanceName,
+}
+
+/// How often an event stands on Kafka.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// Once, and again after some crashes.
+    AtLeastOnce,
+    /// Once, for consumers that read what is committed: records and cursor share a transaction.
+    ExactlyOnce,
 }
 
 /// How missing topics are made.
@@ -57,6 +72,16 @@ impl Settings {
     /// The topic of a family.
     pub fn topic(&self, family: Family) -> String {
         format!("{}.{}", self.topic_prefix, family.as_str())
+    }
+
+    /// The topic of the cursors: compacted, one partition.
+    pub fn cursor_topic(&self) -> String {
+        format!("{}.hookgate-cursor", self.topic_prefix)
+    }
+
+    /// What the brokers know a lane's producer by, and fence its elders by.
+    pub fn transactional_id(&self, lane: &str) -> String {
+        format!("{}.hookgate.{}.{lane}", self.topic_prefix, self.instance)
     }
 }
 
@@ -112,14 +137,14 @@ pub enum SettingsError {
 }
 
 /// One record on its way.
-#[derive(Clone, Copy, Debug)]
-pub struct Record<'a> {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
     /// Whose topic.
     pub family: Family,
     /// The record key.
-    pub key: &'a [u8],
+    pub key: Bytes,
     /// The CloudEvents JSON.
-    pub value: &'a [u8],
+    pub value: Bytes,
     /// Its place in the journal, for the header.
     pub sequence: u64,
 }
@@ -162,6 +187,10 @@ pub enum Trouble {
     TooLarge,
     /// The client can no longer keep its promise and must be made anew.
     Fatal,
+    /// Another producer has this one's name: a second process, or our own successor.
+    Fenced,
+    /// The cursor in Kafka is not this journal's, until a human decides.
+    Cursor,
     /// No broker answers.
     Unreachable,
     /// The brokers refuse the record for another reason.
@@ -170,12 +199,14 @@ pub enum Trouble {
 
 impl Trouble {
     /// Every reason, for metrics that exist at 0 from the start.
-    pub const REASONS: [&'static str; 7] = [
+    pub const REASONS: [&'static str; 9] = [
         Self::UnknownTopic.as_str(),
         Self::Unauthorized.as_str(),
         Self::Authentication.as_str(),
         Self::TooLarge.as_str(),
         Self::Fatal.as_str(),
+        Self::Fenced.as_str(),
+        Self::Cursor.as_str(),
         Self::Unreachable.as_str(),
         Self::Refused.as_str(),
     ];
@@ -188,6 +219,8 @@ impl Trouble {
             Self::Authentication => "authentication",
             Self::TooLarge => "too_large",
             Self::Fatal => "fatal",
+            Self::Fenced => "fenced",
+            Self::Cursor => "cursor",
             Self::Unreachable => "unreachable",
             Self::Refused => "refused",
         }
@@ -252,6 +285,8 @@ pub struct Inspection {
     pub unreachable: Option<Failure>,
     /// Topics that are not there or not to be written, each with its words for a human.
     pub blocked: Vec<(Family, Failure)>,
+    /// Why cursors cannot be kept, where they are to be.
+    pub cursor: Option<Failure>,
     /// What is weaker or other than it should be, in words for a human.
     pub warnings: Arc<[String]>,
     /// The smallest `max.message.bytes` of the topics, in bytes; `None` while it is not known.

@@ -8,6 +8,7 @@
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use hookgate::event::{Family, InstanceName, SourceName, TenantName};
 use hookgate::journal::{self, Journal, Journaled, Lane};
 use hookgate::normalize::normalize;
 use hookgate::providers::{Provider, Providers};
-use hookgate::publish::{Creation, Embedded, Received, Settings, Tail};
+use hookgate::publish::{Creation, Delivery, Embedded, Received, Settings, Tail};
 use hookgate::scrub::{self, Boundary, Clean, Keys};
 use hookgate::secret::Secret;
 use hookgate::telemetry::{Lists, Telemetry};
@@ -48,6 +49,10 @@ pub(crate) struct Depot {
 
 impl Depot {
     pub(crate) fn new(settings: Settings) -> Self {
+        Self::at(tempfile::tempdir().unwrap(), settings)
+    }
+
+    fn at(dir: TempDir, settings: Settings) -> Self {
         let provider = *Providers::standard().get("livekit").unwrap();
         let key = ApiKey {
             api_key: "APIdepot".to_owned(),
@@ -71,7 +76,6 @@ impl Depot {
         };
         let keys =
             Keys { identity: Secret::new(vec![0x11; 32]), pseudonym: Secret::new(vec![0x22; 32]) };
-        let dir = tempfile::tempdir().unwrap();
         let lists = Lists { refusals: &[], rules: &[], failures: FAILURES };
         let topics = Family::ALL.map(|family| (family, settings.topic(family)));
         Self {
@@ -90,6 +94,23 @@ impl Depot {
     pub(crate) fn reopen(&mut self) {
         self.journal.close();
         self.journal = open(&self.dir);
+    }
+
+    /// A second depot on a copy of this one's journal, as it is now. Leaves this one open.
+    pub(crate) fn copy(&mut self) -> Self {
+        self.journal.close();
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::copy(self.database(), dir.path().join("journal.db")).unwrap();
+        self.journal = open(&self.dir);
+        let copy = Self::at(dir, self.settings.clone());
+        // What both keep from now on is not the same.
+        copy.number.set(self.number.get() + 1_000_000);
+        copy
+    }
+
+    /// The journal's file.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.dir.path().join("journal.db")
     }
 
     pub(crate) fn courier(&self) -> Courier {
@@ -251,6 +272,7 @@ pub(crate) fn settings(brokers: &str) -> Settings {
     Settings {
         brokers: brokers.to_owned(),
         topic_prefix: "video".to_owned(),
+        delivery: Delivery::AtLeastOnce,
         create_topics: None,
         compression: "zstd".to_owned(),
         properties: Vec::new(),

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 
 use super::Failure;
 
+pub mod adopt;
 pub mod check;
 
 /// What to do with it.
@@ -17,6 +18,8 @@ pub struct Journal {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
+    /// Resolves a cursor in Kafka that is not this journal's: shows the choices, then takes one
+    Adopt(adopt::Adopt),
     /// Looks at every page, row, identity, cursor and total; changes nothing
     Check(check::Check),
 }
@@ -27,6 +30,7 @@ pub enum Verb {
 /// What the verb says.
 pub fn run(args: &Journal) -> Result<(), Failure> {
     match &args.verb {
+        Verb::Adopt(args) => adopt::run(args),
         Verb::Check(args) => check::run(args),
     }
 }

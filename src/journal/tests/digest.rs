@@ -36,6 +36,16 @@ fn a_digest_covers_every_column_that_is_published() {
 }
 
 #[test]
+fn an_event_in_hand_has_the_digest_of_its_row() {
+    let dir = folder();
+    let journal = open(dir.path(), Tuning::default());
+    append(&journal, event(1)).unwrap();
+    let rows = journal.read_after(0).unwrap();
+    assert_eq!(journal.digest(1).unwrap(), Some(rows[0].digest()));
+    assert_eq!(journal.digest(2).unwrap(), None);
+}
+
+#[test]
 fn a_digest_that_was_kept_outlives_its_row() {
     let (_dir, connection) = two_events();
     let before = digests::of(&connection, 1).unwrap();

@@ -9,14 +9,13 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::types::RDKafkaConfRes;
 
 use crate::bounds;
-use crate::publish::{Batching, Failure, RESERVED, Settings, SettingsError, Trouble};
+use crate::publish::{Batching, Delivery, Failure, RESERVED, Settings, SettingsError, Trouble};
 
 /// What carries the promise, as librdkafka reads it back.
-const PROMISES: [(&str, &str); 5] = [
+const PROMISES: [(&str, &str); 4] = [
     ("acks", "-1"),
     ("enable.idempotence", "true"),
     ("max.in.flight.requests.per.connection", "1"),
-    ("message.timeout.ms", "0"),
     ("partitioner", "murmur2_random"),
 ];
 
@@ -29,9 +28,12 @@ pub fn check(settings: &Settings) -> Vec<SettingsError> {
         mistakes.extend(config.create_native_config().err().map(refused));
     }
     if mistakes.is_empty() {
-        let together = Batching::Together { bytes: bounds::BATCH_BYTES_DEFAULT };
-        let config = producer(settings, together).map(offline);
-        let tried = config.and_then(|config| {
+        let bytes = bounds::BATCH_BYTES_DEFAULT;
+        let config = match settings.delivery {
+            Delivery::AtLeastOnce => producer(settings, Batching::Together { bytes }),
+            Delivery::ExactlyOnce => transactional(settings, "live", bytes),
+        };
+        let tried = config.map(offline).and_then(|config| {
             let client = config.create_with_context::<_, rdkafka::producer::BaseProducer<_>>(Quiet);
             client.map(drop).map_err(refused)
         });
@@ -71,29 +73,11 @@ pub(super) fn producer(
     settings: &Settings,
     batching: Batching,
 ) -> Result<ClientConfig, SettingsError> {
-    let mut config = base(settings);
-    config
-        .set("acks", "all")
-        .set("enable.idempotence", "true")
-        // The brokers take any first sequence of a client that is new to a partition. Were two
-        // requests under way, a first one refused for a while (a topic just made, a leader that
-        // moves) would be overtaken by the second, and librdkafka would then call it delivered.
-        .set("max.in.flight.requests.per.connection", "1")
-        .set("message.timeout.ms", "0")
-        // What Java's default partitioner does with a record that has a key.
-        .set("partitioner", "murmur2_random")
-        .set("compression.type", &settings.compression);
-    let records = bounds::CLIENT_QUEUE_RECORDS.to_string();
-    let kib = bounds::CLIENT_QUEUE_KIB.to_string();
-    config.set("queue.buffering.max.messages", records).set("queue.buffering.max.kbytes", kib);
-    at_most(&mut config, "message.max.bytes", bounds::RECORD_BYTES_MAX);
+    let mut config = promising(settings);
+    config.set("message.timeout.ms", "0");
     match batching {
         Batching::Together { bytes } => {
-            at_most(&mut config, "batch.size", bytes);
-            let linger = config.get("linger.ms").or(config.get("queue.buffering.max.ms"));
-            if linger.is_none() {
-                config.set("linger.ms", bounds::LINGER.as_millis().to_string());
-            }
+            together(&mut config, bytes);
             config.set("enable.gapless.guarantee", "true");
         }
         // A record refused alone is not sent again, so nothing can overtake it.
@@ -105,8 +89,66 @@ pub(super) fn producer(
                 .set("enable.gapless.guarantee", "false");
         }
     }
-    read_back(&config)?;
+    read_back(&config, &[("message.timeout.ms", "0")])?;
     Ok(config)
+}
+
+/// The properties of a producer of transactions, with the promise read back. A record's time ends
+/// with its transaction's: what is not there by then is aborted and sent again.
+pub(super) fn transactional(
+    settings: &Settings,
+    lane: &str,
+    batch_bytes: usize,
+) -> Result<ClientConfig, SettingsError> {
+    let millis = bounds::TRANSACTION_TIMEOUT.as_millis().to_string();
+    let id = settings.transactional_id(lane);
+    let mut config = promising(settings);
+    config
+        .set("transactional.id", &id)
+        .set("transaction.timeout.ms", &millis)
+        .set("message.timeout.ms", &millis)
+        .set("enable.gapless.guarantee", "false");
+    let longest = usize::try_from(bounds::TRANSACTION_TIMEOUT.as_millis()).unwrap_or(usize::MAX);
+    at_most(&mut config, "socket.timeout.ms", longest);
+    together(&mut config, batch_bytes);
+    let promises = [
+        ("message.timeout.ms", millis.as_str()),
+        ("transaction.timeout.ms", millis.as_str()),
+        ("transactional.id", id.as_str()),
+    ];
+    read_back(&config, &promises)?;
+    Ok(config)
+}
+
+/// What holds for every producer.
+fn promising(settings: &Settings) -> ClientConfig {
+    let mut config = base(settings);
+    config
+        .set("acks", "all")
+        .set("enable.idempotence", "true")
+        // The brokers take any first sequence of a client that is new to a partition. Were two
+        // requests under way, a first one refused for a while (a topic just made, a leader that
+        // moves) would be overtaken by the second, and librdkafka would then call it delivered.
+        .set("max.in.flight.requests.per.connection", "1")
+        // What Java's default partitioner does with a record that has a key.
+        .set("partitioner", "murmur2_random")
+        .set("compression.type", &settings.compression);
+    let records = bounds::CLIENT_QUEUE_RECORDS.to_string();
+    let kib = bounds::CLIENT_QUEUE_KIB.to_string();
+    config.set("queue.buffering.max.messages", records).set("queue.buffering.max.kbytes", kib);
+    at_most(&mut config, "message.max.bytes", bounds::RECORD_BYTES_MAX);
+    // A client that believes a partition without a leader learns better with the next answer only.
+    let refresh = usize::try_from(bounds::METADATA_REFRESH.as_millis()).unwrap_or(usize::MAX);
+    at_most(&mut config, "topic.metadata.refresh.interval.ms", refresh);
+    config
+}
+
+fn together(config: &mut ClientConfig, bytes: usize) {
+    at_most(config, "batch.size", bytes);
+    let linger = config.get("linger.ms").or(config.get("queue.buffering.max.ms"));
+    if linger.is_none() {
+        config.set("linger.ms", bounds::LINGER.as_millis().to_string());
+    }
 }
 
 /// Sets a size unless the configuration has a smaller one.
@@ -116,9 +158,9 @@ fn at_most(config: &mut ClientConfig, property: &str, bytes: usize) {
     config.set(property, bytes.to_string());
 }
 
-fn read_back(config: &ClientConfig) -> Result<(), SettingsError> {
+fn read_back(config: &ClientConfig, more: &[(&'static str, &str)]) -> Result<(), SettingsError> {
     let native = config.create_native_config().map_err(refused)?;
-    for (property, promised) in PROMISES {
+    for &(property, promised) in PROMISES.iter().chain(more) {
         let found = native.get(property).map_err(refused)?;
         if found != promised {
             return Err(SettingsError::Promise { property, promised: promised.to_owned(), found });
@@ -154,13 +196,17 @@ pub(super) fn trouble(code: Code) -> Option<Trouble> {
         Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition => {
             Trouble::UnknownTopic
         }
-        Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed => Trouble::Unauthorized,
+        Code::TopicAuthorizationFailed
+        | Code::ClusterAuthorizationFailed
+        | Code::GroupAuthorizationFailed
+        | Code::TransactionalIdAuthorizationFailed => Trouble::Unauthorized,
         Code::Authentication | Code::SaslAuthenticationFailed | Code::SSL => {
             Trouble::Authentication
         }
         Code::MessageSizeTooLarge | Code::InvalidMessageSize => Trouble::TooLarge,
         Code::AllBrokersDown
         | Code::BrokerTransportFailure
+        | Code::MessageTimedOut
         | Code::OperationTimedOut
         | Code::RequestTimedOut
         | Code::Resolve => Trouble::Unreachable,
@@ -169,8 +215,8 @@ pub(super) fn trouble(code: Code) -> Option<Trouble> {
         | Code::Inconsistent
         | Code::InvalidProducerEpoch
         | Code::OutOfOrderSequenceNumber
-        | Code::ProducerFenced
         | Code::UnknownProducerId => Trouble::Fatal,
+        Code::Fenced | Code::ProducerFenced => Trouble::Fenced,
         _ => Trouble::Refused,
     })
 }
@@ -179,6 +225,21 @@ pub(super) fn trouble(code: Code) -> Option<Trouble> {
 pub(super) fn failure(error: &KafkaError) -> Option<Failure> {
     let code = error.rdkafka_error_code().unwrap_or(Code::Fail);
     trouble(code).map(|trouble| Failure { trouble, detail: code.to_string() })
+}
+
+/// What a client says of itself; `None` where it means nothing to us.
+pub(super) fn ailment(error: &KafkaError, reason: &str) -> Option<Failure> {
+    let code = error.rdkafka_error_code().unwrap_or(Code::Fail);
+    // One connection lost is not a broker lost, and all of them lost has a code of its own.
+    if matches!(code, Code::BrokerTransportFailure | Code::Resolve) {
+        tracing::debug!("kafka client: {reason}");
+        return None;
+    }
+    let trouble = trouble(code)?;
+    // The reason tells what was fatal, or which mechanism or certificate was refused.
+    let telling = matches!(trouble, Trouble::Fatal | Trouble::Authentication);
+    let detail = if telling { reason.to_owned() } else { code.to_string() };
+    Some(Failure { trouble, detail })
 }
 
 /// A client whose own lines go to the log as details, and nowhere else.
@@ -229,6 +290,7 @@ mod tests {
         Settings {
             brokers: "127.0.0.1:1".to_owned(),
             topic_prefix: "video".to_owned(),
+            delivery: Delivery::AtLeastOnce,
             create_topics: None,
             compression: "zstd".to_owned(),
             properties: properties.iter().map(property).collect(),
@@ -295,6 +357,20 @@ mod tests {
             ]
         );
         assert_eq!(check(&settings(&[])), []);
+    }
+
+    #[test]
+    fn a_producer_of_transactions_keeps_their_times_whatever_is_configured() {
+        let settings =
+            settings(&[("socket.timeout.ms", "60000"), ("transaction.timeout.ms", "2000")]);
+        let config = transactional(&settings, "live", 1_000).unwrap();
+        let millis = bounds::TRANSACTION_TIMEOUT.as_millis().to_string();
+        for name in ["transaction.timeout.ms", "message.timeout.ms", "socket.timeout.ms"] {
+            assert_eq!(config.get(name), Some(millis.as_str()), "{name}");
+        }
+        assert_eq!(config.get("transactional.id"), Some("video.hookgate.test.live"));
+        let settings = Settings { delivery: Delivery::ExactlyOnce, ..settings };
+        assert_eq!(check(&settings), []);
     }
 
     fn together() -> Batching {

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use super::client::{self, Quiet};
 use crate::bounds;
 use crate::event::Family;
-use crate::publish::{Creation, Failure, Inspection, Settings, SettingsError, Trouble};
+use crate::publish::{Creation, Delivery, Failure, Inspection, Settings, SettingsError, Trouble};
 
 /// Looks at the brokers now and again, and at once when asked.
 pub struct Inspector {
@@ -34,6 +34,7 @@ impl Inspector {
             admin,
             runtime,
             topics: Family::ALL.map(|family| (family, settings.topic(family))),
+            cursor: (settings.delivery == Delivery::ExactlyOnce).then(|| settings.cursor_topic()),
             create: settings.create_topics,
             settled: false,
             last: Inspection::default(),
@@ -56,6 +57,8 @@ struct Look {
     admin: AdminClient<Quiet>,
     runtime: tokio::runtime::Runtime,
     topics: [(Family, String); 4],
+    /// The topic of the cursors, where they are kept in Kafka.
+    cursor: Option<String>,
     create: Option<Creation>,
     /// Whether the topics' settings have been asked for since the brokers last answered anew.
     settled: bool,
@@ -75,7 +78,9 @@ impl Look {
                     return;
                 }
             }
-            let well = self.last.unreachable.is_none() && self.last.blocked.is_empty();
+            let well = self.last.unreachable.is_none()
+                && self.last.blocked.is_empty()
+                && self.last.cursor.is_none();
             let pause = if well { bounds::BROKER_FRESH / 2 } else { bounds::BROKER_PROBE };
             match woken.recv_timeout(pause) {
                 Ok(()) => self.settled = false,
@@ -87,6 +92,7 @@ impl Look {
 
     /// Which topics are there, with how many partitions; makes those that are not, where it may.
     fn topics(&mut self) -> Vec<(Family, i32)> {
+        let before = (self.last.blocked.len(), self.last.cursor.is_some());
         self.last.blocked.clear();
         let mut there = Vec::new();
         let mut missing = Vec::new();
@@ -107,24 +113,51 @@ impl Look {
             }
         }
         self.last.unreachable = None;
-        if !missing.is_empty() {
+        for (family, topic) in missing {
+            match self.supply(&topic, |new| new) {
+                Ok(partitions) => there.push((family, partitions)),
+                Err(failure) => self.last.blocked.push((family, failure)),
+            }
+        }
+        let cursor = self.cursor.as_ref().and_then(|topic| self.cursor_topic(topic).err());
+        self.last.cursor = cursor.filter(|failure| failure.trouble != Trouble::Unreachable);
+        // What appears is asked about, too.
+        if (self.last.blocked.len(), self.last.cursor.is_some()) != before {
             self.settled = false;
         }
-        for (family, topic) in missing {
-            let made = self.create.map(|creation| self.make(&topic, creation));
-            let detail = match (made, self.create) {
-                (Some(Ok(())), Some(creation)) => {
-                    tracing::info!(topic, partitions = creation.partitions, "topic made");
-                    there.push((family, creation.partitions));
-                    continue;
-                }
-                (Some(Err(why)), _) => format!("topic {topic} is missing and not made: {why}"),
-                (None, _) | (_, None) => format!("topic {topic} is missing"),
-            };
-            let failure = Failure { trouble: Trouble::UnknownTopic, detail };
-            self.last.blocked.push((family, failure));
-        }
         there
+    }
+
+    /// The topic of the cursors: there, or made.
+    fn cursor_topic(&self, topic: &str) -> Result<(), Failure> {
+        if self.partitions(topic)?.is_some() {
+            return Ok(());
+        }
+        let segment = bounds::CURSOR_SEGMENT_BYTES.to_string();
+        let made = self.supply(topic, |mut new| {
+            new.num_partitions = 1;
+            new.set("cleanup.policy", "compact").set("segment.bytes", &segment)
+        });
+        made.map(drop)
+    }
+
+    /// Makes a missing topic where that is wanted; its partitions.
+    fn supply<'t>(
+        &self,
+        topic: &'t str,
+        shape: impl FnOnce(NewTopic<'t>) -> NewTopic<'t>,
+    ) -> Result<i32, Failure> {
+        let unknown = |detail| Failure { trouble: Trouble::UnknownTopic, detail };
+        let Some(creation) = self.create else {
+            return Err(unknown(format!("topic {topic} is missing")));
+        };
+        let replication = TopicReplication::Fixed(creation.replication_factor);
+        let new = shape(NewTopic::new(topic, creation.partitions, replication));
+        let partitions = new.num_partitions;
+        self.make(&new)
+            .map_err(|why| unknown(format!("topic {topic} is missing and not made: {why}")))?;
+        tracing::info!(topic, partitions, "topic made");
+        Ok(partitions)
     }
 
     /// The number of a topic's partitions; `None` if there is no such topic.
@@ -145,11 +178,9 @@ impl Look {
         }
     }
 
-    fn make(&self, topic: &str, creation: Creation) -> Result<(), String> {
-        let replication = TopicReplication::Fixed(creation.replication_factor);
-        let new = NewTopic::new(topic, creation.partitions, replication);
+    fn make(&self, new: &NewTopic<'_>) -> Result<(), String> {
         let options = options().operation_timeout(Some(bounds::BROKER_REQUEST));
-        let answer = self.runtime.block_on(self.admin.create_topics([&new], &options));
+        let answer = self.runtime.block_on(self.admin.create_topics([new], &options));
         match answer.map(|topics| topics.into_iter().next()) {
             Ok(Some(Ok(_)) | Some(Err((_, Code::TopicAlreadyExists)))) => Ok(()),
             Ok(Some(Err((_, code)))) => Err(code.to_string()),
@@ -161,6 +192,7 @@ impl Look {
     /// What the topics' settings mean for us. A broker that does not tell leaves things unknown.
     fn settings(&mut self, partitions: &[(Family, i32)]) {
         let names = partitions.iter().map(|(family, _)| self.name(*family));
+        let names = names.chain(self.cursor.as_deref());
         let topics: Vec<_> = names.map(ResourceSpecifier::Topic).collect();
         let answer = self.runtime.block_on(self.admin.describe_configs(&topics, &options()));
         self.settled = true;
@@ -169,6 +201,10 @@ impl Look {
         for answer in answer.unwrap_or_default() {
             let Ok(resource) = answer else { continue };
             let number = |name| number(&resource, name);
+            if self.cursor.is_some() && topic(&resource) == self.cursor.as_deref() {
+                warnings.extend(uncompacted(&resource));
+                continue;
+            }
             limits.extend(number("max.message.bytes").and_then(|n| usize::try_from(n).ok()));
             if let (Some(replicas @ ..=1), Some(topic)) =
                 (number("min.insync.replicas"), topic(&resource))
@@ -203,6 +239,18 @@ fn topic(resource: &ConfigResource) -> Option<&str> {
         Owned::Topic(name) => Some(name),
         Owned::Group(_) | Owned::Broker(_) => None,
     }
+}
+
+/// What is forgotten after a while is no place for a cursor.
+fn uncompacted(resource: &ConfigResource) -> Option<String> {
+    let policy = resource.get("cleanup.policy")?.value.as_deref()?;
+    let topic = topic(resource)?;
+    (policy != "compact").then(|| {
+        format!(
+            "topic {topic} has cleanup.policy = {policy}: a cursor in it is forgotten in time; set \
+             it to compact"
+        )
+    })
 }
 
 /// Consumers that join topics need equal partition counts.

@@ -6,11 +6,15 @@
 mod client;
 mod embedded;
 mod inspect;
+mod marks;
 mod producer;
 mod tail;
+mod transactor;
 
 pub use client::check;
 pub use embedded::{Embedded, EmbeddedError, Injected};
 pub use inspect::Inspector;
+pub use marks::{read_mark, write_mark};
 pub use producer::{Publisher, Reports};
 pub use tail::{Received, Tail, TailError};
+pub use transactor::{Answer, Answers, Batch, Transactor};

@@ -40,21 +40,17 @@ impl Publisher {
         let topics = Family::ALL.map(|family| (family, settings.topic(family)));
         let reporter = Reporter { topics: topics.clone(), fates: fates_in, ailment: ailment_in };
         let producer = config.create_with_context(reporter).map_err(client::refused)?;
-        let text = |key, value| Header { key, value: Some(value) };
-        let headers = OwnedHeaders::new_with_capacity(3)
-            .insert(text("content-type", "application/cloudevents+json"))
-            .insert(text("hookgate-instance", settings.instance.as_str()));
         tracing::info!(
             brokers = settings.brokers,
             ?batching,
             "publishing with acks=all, idempotence and murmur2, as read back from the client"
         );
-        let publisher = Self { producer, topics, headers };
+        let publisher = Self { producer, topics, headers: headers(settings) };
         Ok((publisher, Reports { fates, ailment }))
     }
 
     /// Hands a record over. Never waits; its fate comes through [`Reports::fates`].
-    pub fn send(&self, slot: usize, record: Record<'_>) -> Result<(), NotTaken> {
+    pub fn send(&self, slot: usize, record: &Record) -> Result<(), NotTaken> {
         let topic = self.topics.iter().find(|(family, _)| *family == record.family);
         let topic = topic.map_or("", |(_, topic)| topic.as_str());
         let sequence = record.sequence.to_string();
@@ -63,8 +59,8 @@ impl Publisher {
             .clone()
             .insert(Header { key: "hookgate-sequence", value: Some(sequence.as_str()) });
         let record = BaseRecord::with_opaque_to(topic, slot)
-            .key(record.key)
-            .payload(record.value)
+            .key(record.key.as_ref())
+            .payload(record.value.as_ref())
             .headers(headers);
         self.producer.send(record).map_err(|(error, _)| {
             if error.rdkafka_error_code() == Some(Code::QueueFull) {
@@ -79,6 +75,14 @@ impl Publisher {
     pub fn close(self) {
         drop(self.producer);
     }
+}
+
+/// The headers that every record has.
+pub(super) fn headers(settings: &Settings) -> OwnedHeaders {
+    let text = |key, value| Header { key, value: Some(value) };
+    OwnedHeaders::new_with_capacity(3)
+        .insert(text("content-type", "application/cloudevents+json"))
+        .insert(text("hookgate-instance", settings.instance.as_str()))
 }
 
 /// Takes the client's callbacks, on its own thread.
@@ -111,17 +115,8 @@ impl ClientContext for Reporter {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        let code = error.rdkafka_error_code().unwrap_or(Code::Fail);
-        // One connection lost is not a broker lost, and all of them lost has a code of its own.
-        if matches!(code, Code::BrokerTransportFailure | Code::Resolve) {
-            tracing::debug!("kafka client: {reason}");
-            return;
-        }
-        if let Some(trouble) = client::trouble(code) {
-            // The reason tells what was fatal, or which mechanism or certificate was refused.
-            let telling = matches!(trouble, Trouble::Fatal | Trouble::Authentication);
-            let detail = if telling { reason.to_owned() } else { code.to_string() };
-            self.ailment.send_replace(Some(Failure { trouble, detail }));
+        if let Some(failure) = client::ailment(&error, reason) {
+            self.ailment.send_replace(Some(failure));
         }
     }
 }

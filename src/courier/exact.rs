@@ -1,0 +1,345 @@
+//! Exactly once: batches of the window as transactions, one at a time, each with the cursor.
+//!
+//! A batch is whatever waits when the one before is committed, so batches grow with the backlog. It
+//! is the window's front, in order, without gaps: the cursor in the same transaction says that all
+//! before it is published. So a topic that takes nothing holds up every family here.
+//!
+//! What happens before the first batch of a producer is in `takeover.rs`.
+
+use tokio::sync::watch;
+
+use super::judge::{self, Mismatch};
+use super::pause::{Backoff, Deadline};
+use super::run::Run;
+use crate::bounds;
+use crate::event::{Digest128, Family};
+use crate::journal::Lane;
+use crate::publish::{
+    Answer, Answers, Batch, Failure, Inspection, Record, SettingsError, Transactor, Trouble,
+};
+
+/// What exactly-once delivery knows beside the window.
+pub(super) struct Exact {
+    /// This process among all that ever have its name.
+    pub(super) incarnation: String,
+    /// The record where the cursor stood when this process first had the last word on it.
+    pub(super) began_at: Option<Option<i64>>,
+    pub(super) wire: Option<Wire>,
+    /// Records that the next transaction may have.
+    share: usize,
+    /// Families that the brokers are known to take nothing for.
+    blocked: Vec<Family>,
+    /// Why it waits for a human to decide about the cursor.
+    pub(super) mismatch: Option<Mismatch>,
+    /// Another process publishes under our name.
+    pub(super) over: bool,
+}
+
+/// The producer at hand, and what it is at.
+pub(super) struct Wire {
+    pub(super) transactor: Transactor,
+    answers: Answers,
+    batch_bytes: usize,
+    stage: Stage,
+}
+
+pub(super) enum Stage {
+    /// The thread works towards its first batch.
+    Opening,
+    /// It waits for a batch.
+    Idle,
+    /// It has one: these slots, with their families.
+    Busy(Vec<(usize, Family)>),
+}
+
+/// What the producer says.
+pub(super) enum Word {
+    /// To the step in hand; `None`: its thread ended by a defect.
+    Answer(Option<Answer>),
+    /// About itself.
+    Ailment(Failure),
+}
+
+impl Exact {
+    /// Of a process that begins.
+    pub(super) fn new() -> Self {
+        Self {
+            incarnation: Digest128(rand::random()).to_string(),
+            began_at: None,
+            wire: None,
+            share: bounds::TRANSACTION_RECORDS,
+            blocked: Vec::new(),
+            mismatch: None,
+            over: false,
+        }
+    }
+
+    /// The next thing that the producer says; never, while there is none.
+    pub(super) async fn next_word(&mut self) -> Word {
+        let Some(wire) = &mut self.wire else {
+            return std::future::pending().await;
+        };
+        let Answers { answers, ailment } = &mut wire.answers;
+        tokio::select! {
+            biased;
+            answer = answers.recv() => Word::Answer(answer),
+            failure = next_ailment(ailment) => Word::Ailment(failure),
+        }
+    }
+
+    /// Whether waiting for it is in vain: a human must decide first.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.over || self.mismatch.is_some()
+    }
+
+    /// Lets the producer go. What it had not committed never appears.
+    pub(super) fn close(&mut self) {
+        self.wire = None;
+    }
+}
+
+async fn next_ailment(ailment: &mut watch::Receiver<Option<Failure>>) -> Failure {
+    loop {
+        if ailment.changed().await.is_err() {
+            return std::future::pending().await;
+        }
+        if let Some(failure) = ailment.borrow_and_update().clone() {
+            return failure;
+        }
+    }
+}
+
+impl Run<'_> {
+    /// Opens a producer where one is due.
+    pub(super) fn mend_exact(&mut self) {
+        if self.pause.is_some_and(Deadline::is_past) {
+            self.pause = None;
+        }
+        let Some(exact) = &mut self.exact else { return };
+        let unfit =
+            |wire: &Wire| matches!(wire.stage, Stage::Idle) && wire.batch_bytes != self.batch_bytes;
+        if exact.wire.as_ref().is_some_and(unfit) {
+            exact.wire = None;
+        }
+        if exact.wire.is_some() || exact.over || self.pause.is_some() {
+            return;
+        }
+        if let Err(error) = self.open_exact() {
+            self.stop(Failure { trouble: Trouble::Refused, detail: error.to_string() });
+        }
+    }
+
+    fn open_exact(&mut self) -> Result<(), SettingsError> {
+        self.inspect()?;
+        let (settings, batch_bytes) = (&self.parts.settings, self.batch_bytes);
+        let (transactor, answers) = Transactor::open(settings, Lane::Live.name(), batch_bytes)?;
+        if let Some(exact) = &mut self.exact {
+            let stage = Stage::Opening;
+            exact.wire = Some(Wire { transactor, answers, batch_bytes, stage });
+        }
+        Ok(())
+    }
+
+    /// Gives the producer the next batch, if it waits for one. Whether it got one.
+    pub(super) fn dispatch(&mut self) -> bool {
+        let Some(Exact { wire: Some(wire), share, blocked, .. }) = &self.exact else {
+            return false;
+        };
+        if !matches!(wire.stage, Stage::Idle) || self.pause.is_some() {
+            return false;
+        }
+        let mut records = Vec::new();
+        let mut slots = Vec::new();
+        let mut bytes = 0;
+        while records.len() < *share {
+            let Some((slot, record)) = self.window.next_to_send(None, |_| false) else {
+                break;
+            };
+            let family = record.family;
+            let size = record.key.len() + record.value.len();
+            let full = !records.is_empty() && bytes + size > bounds::TRANSACTION_BYTES;
+            if full || self.holds.is_held(family) || blocked.contains(&family) {
+                break;
+            }
+            bytes += size;
+            self.window.sent(slot);
+            slots.push((slot, family));
+            records.push((slot, record));
+        }
+        let Some((last, _)) = slots.last().copied() else {
+            return false;
+        };
+        let Some((sequence, digest)) =
+            self.window.event(last).map(|event| (event.sequence, event.digest()))
+        else {
+            return false;
+        };
+        self.publish(records, slots, sequence, Some(digest));
+        true
+    }
+
+    pub(super) fn publish(
+        &mut self,
+        records: Vec<(usize, Record)>,
+        slots: Vec<(usize, Family)>,
+        sequence: u64,
+        digest: Option<Digest128>,
+    ) {
+        let ours = self.ours(self.counted);
+        let Some(exact) = &mut self.exact else { return };
+        let mark = judge::mark(&ours, sequence, digest, &exact.incarnation);
+        if let Some(wire) = &mut exact.wire {
+            wire.transactor.publish(Batch { records, mark });
+            wire.stage = Stage::Busy(slots);
+        }
+    }
+
+    /// Takes what the producer said.
+    pub(super) fn answered(&mut self, answer: Option<Answer>) {
+        match answer {
+            Some(Answer::Looked(found)) => self.looked(found.as_ref()),
+            Some(Answer::Opened(found)) => self.opened(found.as_ref()),
+            Some(Answer::Committed) => self.committed(),
+            Some(Answer::Aborted { failures, cause }) => self.aborted(failures, cause),
+            Some(Answer::Ended(failure)) => self.ended(failure),
+            None => self.ended(Failure {
+                trouble: Trouble::Fatal,
+                detail: "the producer's thread ended by a defect".to_owned(),
+            }),
+        }
+    }
+
+    fn committed(&mut self) {
+        self.outlook.answered();
+        let slots = self.slots_in_hand();
+        let gauges = &self.parts.telemetry.gateway;
+        for (slot, family) in &slots {
+            self.window.acknowledged(*slot);
+            gauges.published(*family, 1);
+        }
+        if slots.is_empty() {
+            return;
+        }
+        if let Some(exact) = &mut self.exact {
+            exact.share = (exact.share * 2).min(bounds::TRANSACTION_RECORDS);
+        }
+        self.backoff = Backoff::default();
+        self.outlook.resumed();
+    }
+
+    /// None of the batch is there; the producer goes on.
+    fn aborted(&mut self, failures: Vec<(usize, Failure)>, cause: Failure) {
+        let slots = self.put_back();
+        let gauges = &self.parts.telemetry.gateway;
+        gauges.publish_failed(cause.trouble.as_str());
+        let mut mended = false;
+        let mut too_large = None;
+        for (slot, failure) in failures {
+            match failure.trouble {
+                Trouble::UnknownTopic | Trouble::Unauthorized => {
+                    self.hold(slot, failure);
+                    mended = true;
+                }
+                Trouble::TooLarge => {
+                    let first = too_large.get_or_insert((slot, failure.clone()));
+                    if slot < first.0 {
+                        *first = (slot, failure);
+                    }
+                }
+                Trouble::Authentication
+                | Trouble::Fatal
+                | Trouble::Fenced
+                | Trouble::Cursor
+                | Trouble::Unreachable
+                | Trouble::Refused => {}
+            }
+        }
+        if let Some((slot, failure)) = too_large {
+            return self.isolate(slot, failure, &slots);
+        }
+        if cause.trouble == Trouble::Unreachable {
+            // After a change of leaders a client can go on believing that there is none (seen with
+            // a broker frozen for longer than its session): a new one asks.
+            self.let_go();
+        }
+        if !mended {
+            self.falter(cause);
+        }
+    }
+
+    /// Takes a batch apart until what is too large stands alone, then puts it into quarantine.
+    fn isolate(&mut self, slot: usize, failure: Failure, slots: &[(usize, Family)]) {
+        if slots.len() <= 1 {
+            if self.window.is_oversized(slot) {
+                let detail = format!("even a quarantine record is too large: {}", failure.detail);
+                return self.stop(Failure { trouble: Trouble::Refused, detail });
+            }
+            return self.quarantine(slot);
+        }
+        let before = slots.iter().take_while(|(other, _)| *other < slot).count();
+        if let Some(exact) = &mut self.exact {
+            exact.share = before.max(1);
+        }
+        self.shrink_batches();
+    }
+
+    /// This producer is no more.
+    fn ended(&mut self, failure: Failure) {
+        self.put_back();
+        self.let_go();
+        self.parts.telemetry.gateway.publish_failed(failure.trouble.as_str());
+        self.falter(failure);
+    }
+
+    /// Pauses, and says why as far as nobody else does.
+    fn falter(&mut self, failure: Failure) {
+        match failure.trouble {
+            Trouble::Unreachable | Trouble::Authentication => {
+                self.outlook.away(failure);
+                self.pause = Some(Deadline::after(self.backoff.next()));
+            }
+            // Who looks at the brokers tells of the missing cursor topic, or makes it.
+            Trouble::UnknownTopic => self.pause = Some(Deadline::after(self.backoff.next())),
+            Trouble::Unauthorized
+            | Trouble::TooLarge
+            | Trouble::Fatal
+            | Trouble::Fenced
+            | Trouble::Cursor
+            | Trouble::Refused => self.stop(failure),
+        }
+    }
+
+    /// What looking at the brokers found for us.
+    pub(super) fn inspected_exact(&mut self, found: &Inspection) {
+        let Some(exact) = &mut self.exact else { return };
+        exact.blocked = found.blocked.iter().map(|(family, _)| *family).collect();
+        let was_away = exact.wire.is_none() && exact.mismatch.is_none();
+        if found.unreachable.is_none() && found.cursor.is_none() && was_away {
+            self.pause = None;
+        }
+    }
+
+    fn slots_in_hand(&mut self) -> Vec<(usize, Family)> {
+        let wire = self.exact.as_mut().and_then(|exact| exact.wire.as_mut());
+        match wire.map(|wire| std::mem::replace(&mut wire.stage, Stage::Idle)) {
+            Some(Stage::Busy(slots)) => slots,
+            Some(Stage::Opening | Stage::Idle) | None => Vec::new(),
+        }
+    }
+
+    /// What was in hand waits again.
+    fn put_back(&mut self) -> Vec<(usize, Family)> {
+        let slots = self.slots_in_hand();
+        for (slot, _) in &slots {
+            self.window.waits_again(*slot);
+        }
+        self.window.rewind();
+        slots
+    }
+
+    pub(super) fn let_go(&mut self) {
+        if let Some(exact) = &mut self.exact {
+            exact.close();
+        }
+    }
+}

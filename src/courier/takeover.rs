@@ -1,0 +1,142 @@
+//! From a new producer to its first batch: whose cursor is it, and where does it stand?
+//!
+//! The same steps whenever a producer is made: look at the cursor, judge it, fence older producers,
+//! look again (now it is the last word, also on a commit whose outcome was not heard), write it
+//! with our incarnation, publish.
+//!
+//! Two processes of one name do not take turns: whoever finds the cursor moved by another
+//! incarnation since it began stops for good. And a process whose journal does not agree with the
+//! cursor finds out before it fences anybody.
+
+use super::exact::Exact;
+use super::holds::Holds;
+use super::judge::{self, Mismatch, Ours, REMEDY};
+use super::pause::Deadline;
+use super::run::Run;
+use super::window::Window;
+use crate::bounds;
+use crate::journal::Lane;
+use crate::publish::{Failure, Found, Trouble};
+
+impl Exact {
+    /// Whether the record was moved by another process since this one began.
+    fn is_usurped(&self, found: Option<&Found>) -> bool {
+        let (Some(began), Some(found)) = (self.began_at, found) else {
+            return false;
+        };
+        let ours = found.mark.as_ref().is_some_and(|mark| mark.incarnation == self.incarnation);
+        !ours && began != Some(found.offset)
+    }
+}
+
+impl Run<'_> {
+    /// The cursor as far as it can be seen without fencing anybody: enough to find out that this is
+    /// not our place, so that a process that has no right to publish disturbs none that has.
+    pub(super) fn looked(&mut self, found: Option<&Found>) {
+        self.outlook.answered();
+        match self.judged(found) {
+            Some(Ok(_) | Err(Mismatch::Behind { .. })) => {
+                if let Some(wire) = self.exact.as_ref().and_then(|exact| exact.wire.as_ref()) {
+                    wire.transactor.go();
+                }
+            }
+            Some(Err(mismatch)) => self.mismatched(mismatch),
+            None => {}
+        }
+    }
+
+    /// The last word on what is published: nobody older can add to it.
+    pub(super) fn opened(&mut self, found: Option<&Found>) {
+        self.outlook.answered();
+        let through = match self.judged(found) {
+            Some(Ok(through)) => through,
+            Some(Err(mismatch)) => return self.mismatched(mismatch),
+            None => return,
+        };
+        let Some(exact) = &mut self.exact else { return };
+        if exact.mismatch.take().is_some() {
+            self.outlook.resumed();
+        }
+        exact.began_at.get_or_insert(found.map(|found| found.offset));
+        if through < self.cursor {
+            tracing::warn!(after = through, "events are published again, as an operator decided");
+            self.window = Window::default();
+            self.holds = Holds::default();
+            (self.read, self.cursor) = (through, through);
+        } else {
+            self.window.published_through(through);
+        }
+        self.window.rewind();
+        let digest = match self.parts.journal.digest(through) {
+            Ok(digest) => digest,
+            Err(error) => return self.unreadable_cursor(&error.to_string()),
+        };
+        tracing::info!(after = through, "publishing in transactions");
+        self.publish(Vec::new(), Vec::new(), through, digest);
+    }
+
+    /// What is to be made of a record; `None` when that is settled already.
+    fn judged(&mut self, found: Option<&Found>) -> Option<Result<u64, Mismatch>> {
+        if self.exact.as_ref().is_some_and(|exact| exact.is_usurped(found)) {
+            self.usurped();
+            return None;
+        }
+        let journal = &self.parts.journal;
+        let judged = journal.cursor(&Lane::Live).and_then(|cursor| {
+            self.counted = cursor;
+            judge::judge(found, &self.ours(cursor), |at| journal.digest(at))
+        });
+        match judged {
+            Ok(judged) => Some(judged),
+            Err(error) => {
+                self.unreadable_cursor(&error.to_string());
+                None
+            }
+        }
+    }
+
+    fn unreadable_cursor(&mut self, detail: &str) {
+        self.let_go();
+        self.stop(Failure { trouble: Trouble::Refused, detail: detail.to_owned() });
+    }
+
+    /// Waits until a human has decided, and looks now and again whether one has.
+    fn mismatched(&mut self, mismatch: Mismatch) {
+        self.let_go();
+        self.pause = Some(Deadline::after(bounds::CURSOR_LOOK_AGAIN));
+        let Some(exact) = &mut self.exact else { return };
+        if exact.mismatch.as_ref() != Some(&mismatch) {
+            self.parts.telemetry.gateway.publish_failed(Trouble::Cursor.as_str());
+        }
+        let detail = format!("{mismatch}; {REMEDY}");
+        // Whoever decides writes the cursor, and is no second process.
+        exact.began_at = None;
+        exact.mismatch = Some(mismatch);
+        self.outlook.stopped(Failure { trouble: Trouble::Cursor, detail });
+    }
+
+    fn usurped(&mut self) {
+        self.let_go();
+        if let Some(exact) = &mut self.exact {
+            exact.over = true;
+        }
+        self.parts.telemetry.gateway.publish_failed(Trouble::Fenced.as_str());
+        let instance = &self.parts.settings.instance;
+        let detail = format!(
+            "another process publishes as instance \"{instance}\", and this one stopped: give each \
+             a server.instance and a journal.dir of its own, then restart this one"
+        );
+        self.outlook.stopped(Failure { trouble: Trouble::Fenced, detail });
+    }
+
+    pub(super) fn ours(&self, cursor: u64) -> Ours {
+        let journal = &self.parts.journal;
+        Ours {
+            instance: journal.instance().to_string(),
+            lane: Lane::Live.name(),
+            epoch: journal.epoch().to_string(),
+            head: *journal.head().borrow(),
+            cursor,
+        }
+    }
+}
