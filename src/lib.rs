@@ -40,7 +40,7 @@
 //! # Where things go
 //!
 //! A new provider: one file in `verify/`, one in `normalize/`, one line in `providers.rs`, one
-//! folder in `fixtures/`. A new PII rule: `scrub/` and a fixture. A new limit: `bounds.rs`. A new
+//! folder in `fixtures/`. A new PII rule: `scrub/` and a fixture. A new limit: `bounds/`. A new
 //! way to end: a variant of [`outcome::Outcome`], and the compiler lists every place that must
 //! decide.
 //!

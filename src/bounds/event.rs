@@ -1,0 +1,35 @@
+//! What is looked at, and what may be seen, of one event.
+
+use std::time::Duration;
+
+// --- Verification -------------------------------------------------------------------------------
+
+/// Default of a Daily source's `signature_max_age`. Daily's last retry can be about 75 minutes old.
+pub const SIGNATURE_MAX_AGE_DEFAULT: Duration = Duration::from_secs(2 * 60 * 60);
+/// A shorter `signature_max_age` is warned about: five retries, up to 15 minutes apart.
+pub const SIGNATURE_MAX_AGE_ADVISED: Duration = Duration::from_secs(75 * 60);
+/// How far in the future a Daily timestamp may lie.
+pub const SIGNATURE_AHEAD_MAX: Duration = Duration::from_secs(5 * 60);
+/// Leeway on `exp` and `nbf` of a LiveKit token, as LiveKit's own receivers allow.
+pub const TOKEN_LEEWAY: Duration = Duration::from_secs(60);
+/// Bytes of a LiveKit token that are looked at.
+pub const TOKEN_BYTES_MAX: usize = 4 * 1024;
+/// Secrets or keys of one source.
+pub const SECRETS_PER_SOURCE_MAX: usize = 16;
+/// A secret shorter than this many bytes is warned about.
+pub const SECRET_BYTES_ADVISED: usize = 32;
+
+// --- Understanding ------------------------------------------------------------------------------
+
+/// Nesting of objects and arrays in a body; deeper is quarantined as malformed.
+pub const JSON_DEPTH_MAX: usize = 32;
+/// Values (objects, arrays, scalars) in a body; more is quarantined as malformed.
+pub const JSON_VALUES_MAX: usize = 200_000;
+/// Bytes of memory that one value of a body needs while it is understood.
+pub const JSON_VALUE_BYTES: usize = 64;
+/// Files, streams or outputs of one event that are carried over; the rest is removed.
+pub const ITEMS_PER_EVENT_MAX: usize = 64;
+/// Paths listed in `removed`; what is beyond is counted in `removed_more`.
+pub const REMOVED_PATHS_MAX: usize = 64;
+/// Bytes of a room name, storage key or id that may leave as it is.
+pub const VISIBLE_TEXT_BYTES_MAX: usize = 512;

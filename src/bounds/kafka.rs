@@ -1,0 +1,68 @@
+//! What is under way to Kafka.
+
+use std::time::Duration;
+
+/// Records handed to the client and not yet acknowledged.
+pub const IN_FLIGHT_RECORDS: usize = 10_000;
+/// Bytes handed to the client and not yet acknowledged.
+pub const IN_FLIGHT_BYTES: usize = 64 * 1024 * 1024;
+/// Bytes of memory that a record in flight needs besides itself.
+pub const RECORD_STATE_BYTES: usize = 1024;
+/// The client's own queue, in records; above [`IN_FLIGHT_RECORDS`] so that we stop first.
+pub const CLIENT_QUEUE_RECORDS: usize = 20_000;
+/// The client's own queue, in KiB.
+pub const CLIENT_QUEUE_KIB: usize = 128 * 1024;
+/// Bytes of one record that the client takes; the topic's own limit decides.
+pub const RECORD_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// How long the client gathers records into a batch.
+pub const LINGER: Duration = Duration::from_millis(5);
+/// Batch size when the topics' limit is not known, in bytes: below Kafka's default of 1,048,588.
+pub const BATCH_BYTES_DEFAULT: usize = 900_000;
+/// The smallest batch size that refusals bring us down to while the topics' limit is not known, in
+/// bytes.
+pub const BATCH_BYTES_MIN: usize = 4 * 1024;
+/// Longest pause of the client between its own attempts to reach a broker; the first is 100 ms.
+pub const BROKER_RECONNECT_MAX: Duration = Duration::from_secs(2);
+/// How often a producer asks anew which broker leads which partition.
+pub const METADATA_REFRESH: Duration = Duration::from_secs(10);
+/// One question to the brokers (metadata, topic settings, creation of topics).
+pub const BROKER_REQUEST: Duration = Duration::from_secs(5);
+/// First and longest pause between attempts of the courier; jitter is added.
+pub const BACKOFF_MIN: Duration = Duration::from_millis(100);
+/// See [`BACKOFF_MIN`].
+pub const BACKOFF_MAX: Duration = Duration::from_secs(30);
+/// How often the dependencies shown by `/readyz` are looked at while they are away.
+pub const BROKER_PROBE: Duration = Duration::from_secs(2);
+/// How long `kafka_up` is believed without an acknowledgement or answer.
+pub const BROKER_FRESH: Duration = Duration::from_secs(15);
+/// How often a trouble that goes on is logged again.
+pub const TROUBLE_REMINDER: Duration = Duration::from_secs(10 * 60);
+/// How often the publish lag is measured while nothing else happens.
+pub const LAG_TICK: Duration = Duration::from_secs(1);
+
+/// Records of one transaction.
+pub const TRANSACTION_RECORDS: usize = 5_000;
+/// Bytes of one transaction, keys and values; a larger record has one of its own.
+pub const TRANSACTION_BYTES: usize = 16 * 1024 * 1024;
+/// A transaction that is open for longer is aborted by the brokers: so long, after a crash without
+/// a restart, consumers of committed records wait at its beginning.
+pub const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(30);
+/// One attempt at init, commit or abort.
+pub const TRANSACTION_STEP: Duration = Duration::from_secs(10);
+/// Attempts at one init, commit or abort before the producer is made anew.
+pub const TRANSACTION_STEPS: u32 = 6;
+/// The pause between them.
+pub const TRANSACTION_PAUSE: Duration = Duration::from_millis(100);
+/// How often a commit gives way to the client's freeing of a report that was heard.
+pub const RECEIPT_SPINS: u32 = 10_000;
+/// Records of the cursor topic's end that are read for a lane's cursor at first; 16 times as many
+/// when it is not among them.
+pub const CURSOR_LOOK_BACK: i64 = 1_000;
+/// How often it is looked whether the open transactions in the cursor topic have ended.
+pub const OPEN_TRANSACTION_LOOKS: u32 = 900;
+/// The pause between two such looks.
+pub const OPEN_TRANSACTION_LOOK: Duration = Duration::from_millis(50);
+/// How long a courier that stopped at a cursor waits before it looks whether a human has decided.
+pub const CURSOR_LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// Bytes of one segment of the cursor topic: only closed segments are compacted.
+pub const CURSOR_SEGMENT_BYTES: usize = 16 * 1024 * 1024;

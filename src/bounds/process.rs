@@ -1,0 +1,79 @@
+//! The process, its configuration and its commands.
+
+use std::time::Duration;
+
+// --- Process ------------------------------------------------------------------------------------
+
+/// Bytes of memory that the program needs before anything comes: code, threads, the Kafka client,
+/// what the allocator keeps.
+pub const PROCESS_BYTES: usize = 48 * 1024 * 1024;
+
+// --- Stopping -----------------------------------------------------------------------------------
+
+/// After the drain deadline: how long late heads are still answered `draining` and answers under
+/// way are still sent.
+pub const DRAIN_LAST_WORDS: Duration = Duration::from_secs(1);
+/// From letting a passed socket go to the end of the process: requests under way, and what the
+/// courier can still flush. Whoever connects meanwhile waits for the next process.
+pub const HANDOVER: Duration = Duration::from_secs(3);
+/// Default of `server.drain_grace`.
+pub const DRAIN_GRACE_DEFAULT: Duration = Duration::from_secs(5);
+/// Default of `server.drain_deadline`, counted from the signal.
+pub const DRAIN_DEADLINE_DEFAULT: Duration = Duration::from_secs(20);
+/// The longest `server.drain_deadline` that may be configured.
+pub const DRAIN_DEADLINE_LIMIT: Duration = Duration::from_secs(60 * 60);
+
+// --- Configuration ------------------------------------------------------------------------------
+
+/// Bytes of the text of a configuration.
+pub const CONFIG_BYTES_MAX: usize = 1024 * 1024;
+/// Mistakes of a configuration that are told one by one; what is beyond is counted.
+pub const MISTAKES_MAX: usize = 100;
+/// Keys, one below the other, that an environment variable may name.
+pub const VARIABLE_STEPS_MAX: usize = 16;
+/// Sources of one gateway.
+pub const SOURCES_MAX: usize = 256;
+/// Aliases of one source.
+pub const ALIASES_PER_SOURCE_MAX: usize = 16;
+/// The largest `rate.per_second` and `rate.burst`, in authentic deliveries.
+pub const SOURCE_RATE_LIMIT: u32 = 1_000_000;
+/// Role labels of one source.
+pub const ROLE_LABELS_MAX: usize = 64;
+/// Bytes of one role label.
+pub const ROLE_LABEL_BYTES_MAX: usize = 64;
+/// Bytes of a pattern (`room_name`, `artifact_key`) as written.
+pub const PATTERN_BYTES_MAX: usize = 1_024;
+/// Bytes of a pattern as compiled.
+pub const PATTERN_COMPILED_BYTES_MAX: usize = 1024 * 1024;
+/// Networks in `server.trusted_proxies`.
+pub const TRUSTED_PROXIES_MAX: usize = 64;
+/// Bytes of `kafka.brokers`.
+pub const BROKERS_BYTES_MAX: usize = 4 * 1024;
+/// Properties in `kafka.properties`.
+pub const PROPERTIES_MAX: usize = 64;
+/// The largest `kafka.partitions`.
+pub const PARTITIONS_MAX: u32 = 10_000;
+/// The largest `kafka.replication_factor`.
+pub const REPLICATION_MAX: u32 = 32;
+/// Bytes of a file that holds a secret.
+pub const SECRET_FILE_BYTES_MAX: usize = 64 * 1024;
+
+// --- Sending fixtures ---------------------------------------------------------------------------
+
+/// Connections that `send` works with.
+pub const SEND_CONCURRENCY_MAX: usize = 1_024;
+/// How long `send` waits for a connection.
+pub const SEND_CONNECT: Duration = Duration::from_secs(5);
+/// How long `send` waits for an answer, from the first byte sent to the last received.
+pub const SEND_ANSWER: Duration = Duration::from_secs(30);
+/// Bytes of an answer that `send` reads.
+pub const SEND_ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+// --- Dev ----------------------------------------------------------------------------------------
+
+/// Records that `dev` has received and not yet shown.
+pub const DEV_RECEIVED_RECORDS: usize = 1_024;
+/// How long `dev` waits, before it prints totals, for what was accepted to arrive at its consumer.
+pub const DEV_READ_BEHIND: Duration = Duration::from_secs(5);
+/// How often `dev` looks into the ledger while it waits for that.
+pub const DEV_GLANCE: Duration = Duration::from_millis(20);
