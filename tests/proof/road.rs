@@ -41,8 +41,13 @@ impl Road {
 
     /// A whole request, signed now.
     pub(crate) fn signed(&self, body: &str) -> Vec<u8> {
+        self.signed_at(body, now())
+    }
+
+    /// The same by another clock.
+    pub(crate) fn signed_at(&self, body: &str, at: Timestamp) -> Vec<u8> {
         let mut head = format!("POST {} HTTP/1.1\r\nHost: h\r\n", self.route);
-        for (name, value) in self.verifier.scheme().sign(body.as_bytes(), now()) {
+        for (name, value) in self.verifier.scheme().sign(body.as_bytes(), at) {
             head += &format!("{name}: {value}\r\n");
         }
         format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
@@ -50,8 +55,13 @@ impl Road {
 
     /// The event that a request must become; `None` for a forgery.
     pub(crate) fn judge(&self, request: &Message) -> Option<Clean> {
+        self.judge_at(request, now())
+    }
+
+    /// The same for a request that comes at that time.
+    pub(crate) fn judge_at(&self, request: &Message, at: Timestamp) -> Option<Clean> {
         let peer = Peer::new(IpAddr::from([127, 0, 0, 1]));
-        let mut head = Head::new(self.source.clone(), now(), peer, RequestId::fresh(1));
+        let mut head = Head::new(self.source.clone(), at, peer, RequestId::fresh(1));
         for wanted in self.verifier.scheme().headers() {
             if let Some(value) = request.header(wanted) {
                 head = head.with(wanted, value.as_bytes());
