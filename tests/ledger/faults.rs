@@ -1,12 +1,20 @@
 //! What goes wrong, each by the means that the real thing has.
 
+use std::process::Command;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
+use hookgate::clock::Clock;
+use rand::Rng;
 
+use crate::disk::{Disk, run};
 use crate::gate::Gate;
 use crate::pace::pass;
 use crate::stand::Stand;
+use crate::tracer::Tracer;
+
+/// How soon a gateway is ready again after the disk has room.
+const RECOVERS_WITHIN: Duration = Duration::from_secs(5);
 
 /// One blow.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +25,8 @@ pub(crate) enum Fault {
     KillInStart,
     /// kill -9 while it drains.
     KillInDrain,
+    /// kill -9 while there is no broker.
+    KillWithoutBroker,
     /// SIGTERM, and a new life.
     Stop,
     /// kill -9 of the broker, which is started again at once.
@@ -25,9 +35,38 @@ pub(crate) enum Fault {
     BrokerAway(u64),
     /// A broker that neither answers nor hangs up, for so many seconds.
     BrokerFrozen(u64),
+    /// No room on the disk, and room again.
+    DiskFull,
+    /// Every fsync fails: the gateway must end, and a new one must go on.
+    FsyncFails,
+    /// The machine's power is gone, and comes back.
+    PowerCut,
+    /// The clock jumps ahead, back behind the start, and home.
+    ClockSteps,
+    /// No file descriptor left for new connections and files.
+    NoDescriptors,
 }
 
 impl Fault {
+    /// All that can strike a gateway on a disk and a clock of its own, in any order.
+    pub(crate) const fn mixed(frozen: u64) -> [Self; 13] {
+        [
+            Self::Kill,
+            Self::KillInStart,
+            Self::KillInDrain,
+            Self::KillWithoutBroker,
+            Self::Stop,
+            Self::BrokerKilled,
+            Self::BrokerAway(3),
+            Self::BrokerFrozen(frozen),
+            Self::DiskFull,
+            Self::FsyncFails,
+            Self::PowerCut,
+            Self::ClockSteps,
+            Self::NoDescriptors,
+        ]
+    }
+
     /// Strikes, and returns when the gateway takes deliveries again.
     pub(crate) async fn strike(self, stand: &mut Stand) -> Result<()> {
         match self {
@@ -49,6 +88,14 @@ impl Fault {
                 stand.gate.kill().await?;
                 stand.rise().await
             }
+            Self::KillWithoutBroker => {
+                stand.broker.order("kill").await?;
+                stand.work(100).await?;
+                stand.gate.kill().await?;
+                stand.rise().await?;
+                stand.work(100).await?;
+                stand.broker.order("restart").await.map(drop)
+            }
             Self::Stop => {
                 stand.gate.stop().await?;
                 stand.rise().await
@@ -58,9 +105,13 @@ impl Fault {
             Self::BrokerFrozen(seconds) => {
                 stand.broker.order("freeze").await?;
                 pass(Duration::from_secs(seconds)).await;
-                stand.broker.order("thaw").await?;
-                stand.gate.until_published().await
+                stand.broker.order("thaw").await.map(drop)
             }
+            Self::DiskFull => disk_full(stand).await,
+            Self::FsyncFails => fsync_fails(stand).await,
+            Self::PowerCut => power_cut(stand).await,
+            Self::ClockSteps => clock_steps(stand).await,
+            Self::NoDescriptors => no_descriptors(stand).await,
         }
     }
 }
@@ -69,6 +120,73 @@ async fn away(stand: &mut Stand, wait: Duration) -> Result<()> {
     stand.broker.order("kill").await?;
     stand.work(50).await?;
     pass(wait).await;
-    stand.broker.order("restart").await?;
-    stand.gate.until_published().await
+    let (status, said) = stand.gate.readyz().await.context("/readyz answers")?;
+    ensure!(status == 200, "without a broker /readyz is {status}: {said}");
+    stand.broker.order("restart").await.map(drop)
+}
+
+fn disk(stand: &Stand) -> Result<&Disk> {
+    stand.disk.as_ref().context("this chapter has no disk of its own")
+}
+
+async fn disk_full(stand: &mut Stand) -> Result<()> {
+    disk(stand)?.fill()?;
+    let full = |status: u16, said: &serde_json::Value| {
+        status == 503 && said["checks"]["journal"]["reason"] == "the disk is full"
+    };
+    stand.gate.until_readyz("the disk is full", full).await?;
+    stand.shed(20).await?;
+    let clock = Clock::system();
+    disk(stand)?.free()?;
+    let freed = clock.steady();
+    stand.gate.until_readyz("ready again", |status, _| status == 200).await?;
+    let took = clock.steady().saturating_sub(freed);
+    ensure!(took < RECOVERS_WITHIN, "ready only {} ms after there was room", took.as_millis());
+    Ok(())
+}
+
+async fn fsync_fails(stand: &mut Stand) -> Result<()> {
+    let tracer = Tracer::fail_fsync(stand.gate.id()?).await?;
+    let status = stand.gate.ended().await?;
+    ensure!(status.code() == Some(1), "after failed fsyncs it ended with {status}");
+    tracer.ended().await?;
+    stand.rise().await
+}
+
+async fn power_cut(stand: &mut Stand) -> Result<()> {
+    stand.moment(300).await;
+    stand.gate.signal("STOP").await?;
+    disk(stand)?.cut()?;
+    stand.gate.kill().await?;
+    disk(stand)?.recover()?;
+    stand.rise().await
+}
+
+async fn clock_steps(stand: &mut Stand) -> Result<()> {
+    let hours = |stand: &mut Stand| stand.rng.random_range(1..9) * 3_600;
+    let ahead = hours(stand);
+    let behind = -hours(stand);
+    for seconds in [ahead, behind, 0] {
+        stand.step(seconds)?;
+        stand.work(100).await?;
+    }
+    Ok(())
+}
+
+async fn no_descriptors(stand: &mut Stand) -> Result<()> {
+    let id = stand.gate.id()?;
+    let open = std::fs::read_dir(format!("/proc/{id}/fd"))?.count();
+    let limit = |soft: String| {
+        let mut prlimit = Command::new("prlimit");
+        prlimit.args(["--pid", &id.to_string(), &format!("--nofile={soft}")]);
+        run(&mut prlimit).map(drop)
+    };
+    let found = std::fs::read_to_string(format!("/proc/{id}/limits"))?;
+    let line = found.lines().find_map(|line| line.strip_prefix("Max open files"));
+    let soft = line.and_then(|line| line.split_whitespace().next()).context("its limit")?;
+    // Below what it has open: not one more.
+    limit(format!("{}:", open.saturating_sub(1)))?;
+    pass(Duration::from_secs(3)).await;
+    limit(format!("{soft}:"))?;
+    stand.gate.until_readyz("ready again", |status, _| status == 200).await.map(drop)
 }

@@ -18,6 +18,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::time::{interval, timeout};
 
+use crate::disk::run;
 use crate::plan::Plan;
 use crate::proof::road::Road;
 use crate::proof::wire::Client;
@@ -66,6 +67,9 @@ const ENVIRONMENT: [(&str, &str); 4] = [
     ("DAILY_SECRET", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
     ("LIVEKIT_SECRET", "fixture-secret-of-at-least-32-characters"),
 ];
+
+/// Longer than the longest backlog takes.
+const BACKLOG: Duration = Duration::from_secs(300);
 
 /// Lets the broker's topics be made by the gateway.
 pub(crate) const CREATE: &str = "create_topics = true\npartitions = 4\nreplication_factor = 1";
@@ -117,12 +121,23 @@ impl House {
         };
         let delivery = format!("delivery = \"{}\"", plan.delivery);
         std::fs::write(house.file(), text.replace("DELIVERY", &delivery))?;
-        house.step(0)?;
+        if stepped {
+            house.step(0)?;
+            let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/ledger/waits.c");
+            let mut cc = std::process::Command::new("cc");
+            cc.args(["-shared", "-fPIC", "-O1", "-o"]).arg(house.waits()).arg(source);
+            run(&mut cc)?;
+        }
         Ok(house)
     }
 
     fn file(&self) -> PathBuf {
         self.folder.join("hookgate.toml")
+    }
+
+    /// waits.c, compiled.
+    fn waits(&self) -> PathBuf {
+        self.folder.join("waits.so")
     }
 
     fn sky(&self) -> PathBuf {
@@ -150,7 +165,10 @@ impl House {
         command.envs(ENVIRONMENT).env_remove("RUST_LOG").kill_on_drop(true);
         command.args(["--log-format", "json", "serve", "--config"]).arg(self.file());
         if self.stepped {
-            command.env("LD_PRELOAD", faketime()?);
+            let mut preload = self.waits().into_os_string();
+            preload.push(":");
+            preload.push(faketime()?);
+            command.env("LD_PRELOAD", preload);
             command.env("FAKETIME_TIMESTAMP_FILE", self.sky());
             command.env("FAKETIME_CACHE_DURATION", "1").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
         }
@@ -167,7 +185,7 @@ fn faketime() -> Result<PathBuf> {
 }
 
 /// A port below those that the kernel lends to clients.
-fn free_port() -> Result<SocketAddr> {
+pub(crate) fn free_port() -> Result<SocketAddr> {
     for _ in 0..200 {
         let port = rand::random_range(20_000..32_000);
         let address = SocketAddr::from(([127, 0, 0, 1], port));
@@ -223,6 +241,13 @@ impl Gate {
     /// What it has logged.
     pub(crate) fn said(&self) -> Vec<Value> {
         self.said.borrow().clone()
+    }
+
+    /// The same in one piece.
+    pub(crate) fn words(&self) -> String {
+        let said = self.said.borrow();
+        let words = said.iter().map(|line| line.as_str().map_or(line.to_string(), str::to_owned));
+        words.collect::<Vec<_>>().join("\n")
     }
 
     /// Sends a signal by name.
@@ -297,16 +322,37 @@ impl Gate {
         value?.parse().ok()
     }
 
-    /// Waits until Kafka has acknowledged all of the journal.
-    pub(crate) async fn until_published(&self) -> Result<()> {
+    /// Waits until a series has a value that is wanted.
+    pub(crate) async fn until_metric(
+        &self,
+        series: &str,
+        wanted: impl Fn(f64) -> bool,
+    ) -> Result<()> {
         let mut looks = interval(LOOK);
-        let pending = "hookgate_journal_unpublished{state=\"pending\"}";
         let looking = async {
-            while self.metric(pending).await != Some(0.0) {
+            while !self.metric(series).await.is_some_and(&wanted) {
                 looks.tick().await;
             }
         };
-        timeout(PATIENCE, looking).await.context("the backlog is never published")
+        timeout(BACKLOG, looking).await.with_context(|| format!("{series} is never as wanted"))
+    }
+
+    /// Waits until Kafka has acknowledged all of the journal.
+    pub(crate) async fn until_published(&self) -> Result<()> {
+        let pending = "hookgate_journal_unpublished{state=\"pending\"}";
+        let published = self.until_metric(pending, |count| count == 0.0).await;
+        published.context("the backlog is never published")
+    }
+}
+
+impl Drop for Gate {
+    /// Its disk and its ports are free when this returns.
+    fn drop(&mut self) {
+        if self.child.start_kill().is_ok() {
+            while let Ok(None) = self.child.try_wait() {
+                std::thread::yield_now();
+            }
+        }
     }
 }
 

@@ -38,6 +38,8 @@ mod proof;
 
 mod broker;
 mod chapters;
+mod damage;
+mod disk;
 mod faults;
 mod gate;
 mod judge;
@@ -48,8 +50,10 @@ mod senders;
 mod stand;
 mod story;
 mod topics;
+mod tracer;
 
 use broker::Broker;
+use chapters::Scene;
 use judge::{Leave, Verdict};
 use plan::Plan;
 
@@ -86,7 +90,8 @@ async fn run(plan: &Plan) -> Result<bool> {
         let clock = Clock::system();
         let began = clock.steady();
         let seed = seed.wrapping_mul(31).wrapping_add(number);
-        let ended = chapter.run(plan, Arc::clone(&broker), &folder, seed).await;
+        let (broker, folder) = (Arc::clone(&broker), folder.clone());
+        let ended = chapter.run(Scene { plan, broker, folder, seed }).await;
         let took = clock.steady().saturating_sub(began).as_secs();
         good &= tell(chapter.name, took, ended);
     }

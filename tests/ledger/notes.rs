@@ -67,6 +67,7 @@ pub(crate) struct Notes {
     ticks: AtomicU64,
     book: Mutex<Book>,
     taken: watch::Sender<u64>,
+    shed: watch::Sender<u64>,
 }
 
 /// What is written in it.
@@ -81,7 +82,8 @@ impl Notes {
         let clock = Clock::system();
         let begun = clock.steady();
         let (ticks, book) = (AtomicU64::new(0), Mutex::default());
-        Self { clock, begun, ticks, book, taken: watch::Sender::new(0) }
+        let (taken, shed) = (watch::Sender::new(0), watch::Sender::new(0));
+        Self { clock, begun, ticks, book, taken, shed }
     }
 
     /// Enters an event before it is sent for the first time.
@@ -98,18 +100,25 @@ impl Notes {
 
     /// Enters how a request that began there ended now.
     pub(crate) fn ended(&self, of: usize, began: u64, answer: Answer) {
-        let taken = answer.status() == Some(200);
+        let status = answer.status();
         let at = self.clock.steady().saturating_sub(self.begun);
         let attempt = Attempt { of, began, ended: self.tick(), at, answer };
         self.book.lock().unwrap().attempts.push(attempt);
-        if taken {
-            self.taken.send_modify(|taken| *taken += 1);
+        match status {
+            Some(200) => self.taken.send_modify(|taken| *taken += 1),
+            Some(503) => self.shed.send_modify(|shed| *shed += 1),
+            Some(_) | None => {}
         }
     }
 
     /// How many answers were 200.
     pub(crate) fn taken(&self) -> watch::Receiver<u64> {
         self.taken.subscribe()
+    }
+
+    /// How many answers were 503.
+    pub(crate) fn shed(&self) -> watch::Receiver<u64> {
+        self.shed.subscribe()
     }
 
     pub(crate) fn book(&self) -> Book {

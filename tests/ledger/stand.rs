@@ -11,6 +11,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use crate::broker::Broker;
+use crate::disk::Disk;
 use crate::gate::{Gate, House};
 use crate::judge::{self, Leave, Verdict};
 use crate::pace::pass;
@@ -21,33 +22,35 @@ use crate::topics;
 
 /// What a chapter works on.
 pub(crate) struct Stand {
-    pub(crate) plan: Plan,
     pub(crate) broker: Arc<Broker>,
     pub(crate) house: House,
     pub(crate) gate: Gate,
     pub(crate) senders: Senders,
     pub(crate) rng: StdRng,
     pub(crate) leave: Leave,
+    /// Under the journal, where the chapter wants one; goes after the gateway.
+    pub(crate) disk: Option<Disk>,
     sky: Arc<AtomicI64>,
 }
 
 impl Stand {
-    /// Starts a gateway and its senders.
+    /// Starts a gateway and its senders; `more` are variables of its first life.
     pub(crate) async fn start(
         plan: &Plan,
         broker: Arc<Broker>,
-        house: House,
+        (house, disk): (House, Option<Disk>),
         fat: bool,
+        more: &[(&str, String)],
         seed: u64,
     ) -> Result<Self> {
-        let gate = Gate::spawn(&house, &[])?;
+        let gate = Gate::spawn(&house, more)?;
         ensure!(gate.opens().await, "the gateway does not start; see {:?}", house.folder);
         let sky = Arc::new(AtomicI64::new(0));
         let (to, roads) = (house.public, house.roads());
         let senders = Senders::start(plan, fat, seed, to, roads, Arc::clone(&sky));
         let leave = Leave { doubled: plan.delivery == "at_least_once", ..Leave::default() };
         let rng = StdRng::seed_from_u64(seed.rotate_left(17));
-        Ok(Self { plan: plan.clone(), broker, house, gate, senders, rng, leave, sky })
+        Ok(Self { broker, house, gate, senders, rng, leave, disk, sky })
     }
 
     /// A stretch of ordinary work: so many more are answered 200.
@@ -56,6 +59,15 @@ impl Stand {
         let wanted = *taken.borrow() + more;
         let waiting = tokio::time::timeout(PATIENCE, taken.wait_for(|taken| *taken >= wanted));
         waiting.await.context("nothing is taken any more")??;
+        Ok(())
+    }
+
+    /// So many more are refused: the road says that it is closed instead of lying.
+    pub(crate) async fn shed(&mut self, more: u64) -> Result<()> {
+        let mut shed = self.senders.notes().shed();
+        let wanted = *shed.borrow() + more;
+        let waiting = tokio::time::timeout(PATIENCE, shed.wait_for(|shed| *shed >= wanted));
+        waiting.await.context("nothing is refused")??;
         Ok(())
     }
 

@@ -4,7 +4,8 @@
 use rand::Rng;
 use rand::rngs::StdRng;
 
-/// The bodies of one room's life, in order; `provider` is a source's name.
+/// The bodies of one room's life, in order; `provider` is a source's name. `fat`: LiveKit's
+/// recordings have up to 63 files.
 pub(crate) fn tell(provider: &str, fat: bool, rng: &mut StdRng) -> Vec<String> {
     match provider {
         "daily" => daily(rng),
@@ -110,17 +111,8 @@ fn livekit(fat: bool, rng: &mut StdRng) -> Vec<String> {
     event("room_started", "", start, rng);
     for number in 0..rng.random_range(1..4_u64) {
         let (person, at) = (sid("PA", rng), start + number);
-        let tracks: Vec<_> = (0..if fat { rng.random_range(0..64) } else { 1 })
-            .map(|_| {
-                format!(
-                    r#"{{"sid":"{}","source":"MICROPHONE","mimeType":"audio/red"}}"#,
-                    sid("TR", rng)
-                )
-            })
-            .collect();
         let joined = format!(
-            r#","participant":{{"sid":"{person}","identity":"zoe.canary@example.invalid","name":"Patient","state":"ACTIVE","joinedAt":"{at}","tracks":[{}]}}"#,
-            tracks.join(",")
+            r#","participant":{{"sid":"{person}","identity":"zoe.canary@example.invalid","name":"Patient","state":"ACTIVE","joinedAt":"{at}"}}"#
         );
         event("participant_joined", &joined, at, rng);
         let track = format!(
@@ -135,9 +127,19 @@ fn livekit(fat: bool, rng: &mut StdRng) -> Vec<String> {
         event("participant_left", &left, at + 31, rng);
     }
     let egress = sid("EG", rng);
+    let files: Vec<_> = (0..if fat { rng.random_range(1..64) } else { 1 })
+        .map(|_| {
+            let (duration, size) = (rng.random::<u32>(), rng.random::<u32>());
+            format!(
+                r#"{{"filename":"canary.mp4","startedAt":"{start}000000001","endedAt":"{}000000001","duration":"{duration}000","size":"{size}"}}"#,
+                start + 60
+            )
+        })
+        .collect();
     let ended = format!(
-        r#","egressInfo":{{"egressId":"{egress}","roomId":"{room_sid}","roomName":"{name}","status":"EGRESS_COMPLETE","startedAt":"{start}000000001","endedAt":"{}000000001","fileResults":[{{"filename":"canary.mp4","duration":"60500000000","size":"15728640"}}]}}"#,
-        start + 60
+        r#","egressInfo":{{"egressId":"{egress}","roomId":"{room_sid}","roomName":"{name}","status":"EGRESS_COMPLETE","startedAt":"{start}000000001","endedAt":"{}000000001","fileResults":[{}]}}"#,
+        start + 60,
+        files.join(",")
     );
     event("egress_ended", &ended, start + 62, rng);
     event("room_finished", r#","roomEndReason":"ROOM_END_IDLE_TIMEOUT""#, start + 70, rng);

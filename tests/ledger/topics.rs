@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use hookgate::event::Family;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
@@ -29,6 +31,22 @@ pub(crate) struct Record {
     pub(crate) digest: u64,
     /// Of a quarantined one.
     pub(crate) reason: Option<String>,
+}
+
+/// Makes the four topics, with settings of their own.
+pub(crate) async fn make(brokers: &str, prefix: &str, settings: &[(&str, &str)]) -> Result<()> {
+    let admin: AdminClient<DefaultClientContext> =
+        ClientConfig::new().set("bootstrap.servers", brokers).create()?;
+    let names = Family::ALL.map(|family| format!("{prefix}.{}", family.as_str()));
+    let topics = names.iter().map(|name| {
+        let topic = NewTopic::new(name, 4, TopicReplication::Fixed(1));
+        settings.iter().fold(topic, |topic, (key, value)| topic.set(key, value))
+    });
+    let topics: Vec<_> = topics.collect();
+    for made in admin.create_topics(&topics, &AdminOptions::new()).await? {
+        made.map_err(|(topic, code)| anyhow::anyhow!("{topic} cannot be made: {code}"))?;
+    }
+    Ok(())
 }
 
 /// All of it; partitions one after the other, each in its order.
