@@ -12,6 +12,12 @@ pub const RECORD_STATE_BYTES: usize = 1024;
 pub const CLIENT_QUEUE_RECORDS: usize = 20_000;
 /// The client's own queue, in KiB.
 pub const CLIENT_QUEUE_KIB: usize = 128 * 1024;
+/// How often the client is asked for fates while records are in flight.
+pub const CLIENT_LOOK: Duration = Duration::from_millis(2);
+/// The same while there are none; a record that is sent ends it.
+pub const CLIENT_LOOK_IDLE: Duration = Duration::from_millis(100);
+/// Events taken from the client at one look; one may tell the fates of a whole batch.
+pub const CLIENT_EVENTS_AT_ONCE: usize = 64;
 /// Bytes of one record that the client takes; the topic's own limit decides.
 pub const RECORD_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// How long the client gathers records into a batch.

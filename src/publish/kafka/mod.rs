@@ -7,6 +7,7 @@ mod client;
 mod embedded;
 mod inspect;
 mod marks;
+mod polled;
 mod producer;
 mod tail;
 mod transactor;

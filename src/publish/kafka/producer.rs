@@ -4,10 +4,11 @@ use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use tokio::sync::{mpsc, watch};
 
 use super::client;
+use super::polled::Polled;
 use crate::bounds;
 use crate::event::Family;
 use crate::publish::{
@@ -25,7 +26,7 @@ pub struct Reports {
 /// A client that takes records. Dropping it withdraws what is still queued, which takes up to half
 /// a second: see [`Publisher::close`].
 pub struct Publisher {
-    producer: ThreadedProducer<Reporter>,
+    producer: Polled<Reporter>,
     topics: [(Family, String); 4],
     headers: OwnedHeaders,
 }
@@ -39,7 +40,7 @@ impl Publisher {
         let (ailment_in, ailment) = watch::channel(None);
         let topics = Family::ALL.map(|family| (family, settings.topic(family)));
         let reporter = Reporter { topics: topics.clone(), fates: fates_in, ailment: ailment_in };
-        let producer = config.create_with_context(reporter).map_err(client::refused)?;
+        let producer = Polled::open(&config, reporter)?;
         tracing::info!(
             brokers = settings.brokers,
             ?batching,
@@ -62,12 +63,14 @@ impl Publisher {
             .key(record.key.as_ref())
             .payload(record.value.as_ref())
             .headers(headers);
-        self.producer.send(record).map_err(|(error, _)| {
+        let sent = self.producer.send(record).map_err(|(error, _)| {
             if error.rdkafka_error_code() == Some(Code::QueueFull) {
                 return NotTaken::QueueFull;
             }
             NotTaken::Failed(self.producer.context().failure(&self.producer, &error))
-        })
+        });
+        self.producer.listen();
+        sent
     }
 
     /// Withdraws what is queued or on the wire and waits until each fate is told, at most for about
@@ -94,7 +97,7 @@ struct Reporter {
 
 impl Reporter {
     /// An error of `send`, with the reason behind a fatal one.
-    fn failure(&self, producer: &ThreadedProducer<Self>, error: &KafkaError) -> Failure {
+    fn failure(&self, producer: &BaseProducer<Self>, error: &KafkaError) -> Failure {
         let fatal = || {
             let (code, _) = producer.client().fatal_error()?;
             Some(Failure { trouble: Trouble::Fatal, detail: code.to_string() })
