@@ -43,6 +43,8 @@ pub const BROKER_PROBE: Duration = Duration::from_secs(2);
 pub const BROKER_FRESH: Duration = Duration::from_secs(15);
 /// How often a trouble that goes on is logged again.
 pub const TROUBLE_REMINDER: Duration = Duration::from_secs(10 * 60);
+/// A wall clock set back by this much between two ticks has clients made anew.
+pub const CLOCK_SETBACK: Duration = Duration::from_secs(2);
 /// How often the publish lag is measured while nothing else happens.
 pub const LAG_TICK: Duration = Duration::from_secs(1);
 

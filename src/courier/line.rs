@@ -112,6 +112,20 @@ impl Run<'_> {
         }
     }
 
+    /// A client that may sleep until the wall clock has caught up is replaced, and so is the one
+    /// that inspects.
+    pub(super) fn mind_the_clock(&mut self) {
+        let Some(by) = self.setback.look(&self.parts.clock) else {
+            return;
+        };
+        tracing::warn!(seconds = by.as_secs(), "the clock was set back");
+        self.inspector = None;
+        if self.line.is_some() {
+            let detail = "the clock was set back".to_owned();
+            self.end(Failure { trouble: Trouble::Fatal, detail }, self.window.front());
+        }
+    }
+
     /// Lets the client run out, then be closed. A cause that says more replaces one that says less.
     pub(super) fn end(&mut self, cause: Failure, slot: usize) {
         if self.exact.is_some() {

@@ -41,6 +41,7 @@ mod line;
 mod outlook;
 mod pause;
 mod run;
+mod setback;
 mod takeover;
 mod window;
 

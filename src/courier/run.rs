@@ -11,6 +11,7 @@ use super::holds::Holds;
 use super::line::{Ending, Line};
 use super::outlook::Outlook;
 use super::pause::{Backoff, Deadline};
+use super::setback::Setback;
 use super::window::Window;
 use super::{Drain, Drained, Status};
 use crate::bounds;
@@ -86,6 +87,7 @@ pub(super) struct Run<'a> {
     /// What stands for `line` where delivery is exactly once.
     pub(super) exact: Option<Exact>,
     pub(super) drain: Option<(Deadline, oneshot::Sender<Drained>)>,
+    pub(super) setback: Setback,
 }
 
 impl<'a> Run<'a> {
@@ -123,6 +125,7 @@ impl<'a> Run<'a> {
             counted: cursor,
             exact: (parts.settings.delivery == Delivery::ExactlyOnce).then(Exact::new),
             drain: None,
+            setback: Setback::new(&parts.clock),
         }
     }
 
@@ -166,7 +169,7 @@ impl<'a> Run<'a> {
                     None => break,
                 },
                 () = wait(timer) => {}
-                _ = tick.tick() => {}
+                _ = tick.tick() => self.mind_the_clock(),
             }
         }
         self.close();

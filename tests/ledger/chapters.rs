@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 use hookgate::clock::Clock;
 use rand::Rng;
+use rand::seq::SliceRandom;
 
 use crate::broker::Broker;
 use crate::damage;
@@ -55,7 +56,8 @@ pub(crate) struct Scene<'a> {
 pub(crate) fn all(plan: &Plan) -> Vec<Chapter> {
     let kills = [Fault::Kill, Fault::KillInStart, Fault::KillInDrain];
     let kills = kills.into_iter().cycle().take(plan.kills as usize).collect();
-    let cuts = vec![Fault::PowerCut; plan.power_cuts as usize];
+    let cuts = [Fault::PowerCut, Fault::PowerCutInStart];
+    let cuts = cuts.into_iter().cycle().take(plan.power_cuts as usize).collect();
     let (outage, frozen) = (plan.outage, plan.frozen);
     let faults = |name, faults| Chapter { name, plot: Plot::Faults(faults) };
     let other = |name, plot| Chapter { name, plot };
@@ -119,7 +121,9 @@ impl Chapter {
     }
 
     async fn alone(&self, scene: &Scene<'_>, faults: &[Fault]) -> Result<Stand> {
-        let on_disk = |fault: &Fault| matches!(fault, Fault::DiskFull | Fault::PowerCut);
+        let on_disk = |fault: &Fault| {
+            matches!(fault, Fault::DiskFull | Fault::PowerCut | Fault::PowerCutInStart)
+        };
         let stepped = |fault: &Fault| matches!(fault, Fault::ClockSteps);
         let stepped = faults.iter().any(stepped);
         let place = if faults.iter().any(on_disk) {
@@ -142,7 +146,7 @@ impl Chapter {
         let clock = Clock::system();
         let began = clock.steady();
         let mut struck = Vec::new();
-        let faults = Fault::mixed(scene.plan.frozen);
+        let mut deck = Vec::new();
         loop {
             let gone = clock.steady().saturating_sub(began);
             if gone > Duration::from_secs(scene.plan.seconds) {
@@ -150,7 +154,11 @@ impl Chapter {
             }
             let work = stand.rng.random_range(0..300);
             stand.work(work).await?;
-            let fault = faults[stand.rng.random_range(0..faults.len())];
+            if deck.is_empty() {
+                deck = Fault::mixed(scene.plan.frozen).to_vec();
+                deck.shuffle(&mut stand.rng);
+            }
+            let Some(fault) = deck.pop() else { break };
             struck.push(format!("{fault:?} at {} s", gone.as_secs()));
             let context = struck.join(", ");
             fault.strike(&mut stand).await.map_err(|error| error.context(context))?;

@@ -8,7 +8,6 @@ use hookgate::clock::Clock;
 use rand::Rng;
 
 use crate::disk::{Disk, run};
-use crate::gate::Gate;
 use crate::pace::pass;
 use crate::stand::Stand;
 use crate::tracer::Tracer;
@@ -41,6 +40,8 @@ pub(crate) enum Fault {
     FsyncFails,
     /// The machine's power is gone, and comes back.
     PowerCut,
+    /// It is gone again while the gateway starts.
+    PowerCutInStart,
     /// The clock jumps ahead, back behind the start, and home.
     ClockSteps,
     /// No file descriptor left for new connections and files.
@@ -49,7 +50,7 @@ pub(crate) enum Fault {
 
 impl Fault {
     /// All that can strike a gateway on a disk and a clock of its own, in any order.
-    pub(crate) const fn mixed(frozen: u64) -> [Self; 13] {
+    pub(crate) const fn mixed(frozen: u64) -> [Self; 14] {
         [
             Self::Kill,
             Self::KillInStart,
@@ -62,6 +63,7 @@ impl Fault {
             Self::DiskFull,
             Self::FsyncFails,
             Self::PowerCut,
+            Self::PowerCutInStart,
             Self::ClockSteps,
             Self::NoDescriptors,
         ]
@@ -77,9 +79,8 @@ impl Fault {
             }
             Self::KillInStart => {
                 stand.gate.kill().await?;
-                let mut gate = Gate::spawn(&stand.house, &[])?;
-                stand.moment(400).await;
-                gate.kill().await?;
+                stand.stir().await?;
+                stand.gate.kill().await?;
                 stand.rise().await
             }
             Self::KillInDrain => {
@@ -89,12 +90,13 @@ impl Fault {
                 stand.rise().await
             }
             Self::KillWithoutBroker => {
-                stand.broker.order("kill").await?;
+                stand.lose_broker().await?;
                 stand.work(100).await?;
                 stand.gate.kill().await?;
                 stand.rise().await?;
                 stand.work(100).await?;
-                stand.broker.order("restart").await.map(drop)
+                stand.return_broker();
+                Ok(())
             }
             Self::Stop => {
                 stand.gate.stop().await?;
@@ -103,13 +105,24 @@ impl Fault {
             Self::BrokerKilled => away(stand, Duration::ZERO).await,
             Self::BrokerAway(seconds) => away(stand, Duration::from_secs(seconds)).await,
             Self::BrokerFrozen(seconds) => {
+                stand.broker_back().await?;
                 stand.broker.order("freeze").await?;
                 pass(Duration::from_secs(seconds)).await;
                 stand.broker.order("thaw").await.map(drop)
             }
             Self::DiskFull => disk_full(stand).await,
             Self::FsyncFails => fsync_fails(stand).await,
-            Self::PowerCut => power_cut(stand).await,
+            Self::PowerCut => {
+                stand.moment(300).await;
+                power_cut(stand).await?;
+                stand.rise().await
+            }
+            Self::PowerCutInStart => {
+                stand.gate.kill().await?;
+                stand.stir().await?;
+                power_cut(stand).await?;
+                stand.rise().await
+            }
             Self::ClockSteps => clock_steps(stand).await,
             Self::NoDescriptors => no_descriptors(stand).await,
         }
@@ -117,12 +130,13 @@ impl Fault {
 }
 
 async fn away(stand: &mut Stand, wait: Duration) -> Result<()> {
-    stand.broker.order("kill").await?;
+    stand.lose_broker().await?;
     stand.work(50).await?;
     pass(wait).await;
     let (status, said) = stand.gate.readyz().await.context("/readyz answers")?;
     ensure!(status == 200, "without a broker /readyz is {status}: {said}");
-    stand.broker.order("restart").await.map(drop)
+    stand.return_broker();
+    Ok(())
 }
 
 fn disk(stand: &Stand) -> Result<&Disk> {
@@ -154,12 +168,10 @@ async fn fsync_fails(stand: &mut Stand) -> Result<()> {
 }
 
 async fn power_cut(stand: &mut Stand) -> Result<()> {
-    stand.moment(300).await;
     stand.gate.signal("STOP").await?;
     disk(stand)?.cut()?;
     stand.gate.kill().await?;
-    disk(stand)?.recover()?;
-    stand.rise().await
+    disk(stand)?.recover()
 }
 
 async fn clock_steps(stand: &mut Stand) -> Result<()> {

@@ -228,7 +228,7 @@ fn order(
     found: &HashMap<&str, &Record>,
     verdict: &mut Verdict,
 ) {
-    let mut keys: BTreeMap<(&str, &[u8]), Vec<(u64, u64, u64)>> = BTreeMap::new();
+    let mut keys: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for (id, fate) in fates {
         if let (Some(promised), Some(record)) = (fate.promised, found.get(id)) {
             let expected = &book.sent[fate.of].expected;

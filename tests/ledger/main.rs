@@ -46,6 +46,7 @@ mod judge;
 mod notes;
 mod pace;
 mod plan;
+mod prove;
 mod senders;
 mod stand;
 mod story;
@@ -78,9 +79,14 @@ fn main() -> ExitCode {
 
 /// Whether everything was as promised.
 async fn run(plan: &Plan) -> Result<bool> {
+    prove::prove()?;
     let seed = plan.seed.unwrap_or_else(rand::random);
     println!("ledger: seed {seed}, {}", plan.delivery);
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("ledger-{seed:016x}"));
+    if folder.exists() {
+        // An earlier run with this seed left its books here.
+        remove(&folder)?;
+    }
     let broker = Arc::new(Broker::start(folder.join("kafka")).await?);
     let mut good = true;
     for (chapter, number) in chapters::all(plan).into_iter().zip(1..) {

@@ -7,8 +7,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use hookgate::clock::Clock;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+
+use tokio::task::JoinHandle;
 
 use crate::broker::Broker;
 use crate::disk::Disk;
@@ -30,6 +33,10 @@ pub(crate) struct Stand {
     pub(crate) leave: Leave,
     /// Under the journal, where the chapter wants one; goes after the gateway.
     pub(crate) disk: Option<Disk>,
+    /// A broker on its way back.
+    returning: Option<JoinHandle<Result<String>>>,
+    /// How long the last start took.
+    rose_in: Duration,
     sky: Arc<AtomicI64>,
 }
 
@@ -43,14 +50,17 @@ impl Stand {
         more: &[(&str, String)],
         seed: u64,
     ) -> Result<Self> {
+        let began = Clock::system().steady();
         let gate = Gate::spawn(&house, more)?;
         ensure!(gate.opens().await, "the gateway does not start; see {:?}", house.folder);
+        let rose_in = Clock::system().steady().saturating_sub(began);
         let sky = Arc::new(AtomicI64::new(0));
         let (to, roads) = (house.public, house.roads());
         let senders = Senders::start(plan, fat, seed, to, roads, Arc::clone(&sky));
         let leave = Leave { doubled: plan.delivery == "at_least_once", ..Leave::default() };
         let rng = StdRng::seed_from_u64(seed.rotate_left(17));
-        Ok(Self { broker, house, gate, senders, rng, leave, disk, sky })
+        let returning = None;
+        Ok(Self { broker, house, gate, senders, rng, leave, disk, returning, rose_in, sky })
     }
 
     /// A stretch of ordinary work: so many more are answered 200.
@@ -79,10 +89,41 @@ impl Stand {
 
     /// A new life for the gateway.
     pub(crate) async fn rise(&mut self) -> Result<()> {
+        let clock = Clock::system();
+        let began = clock.steady();
         self.gate = Gate::spawn(&self.house, &[])?;
         let folder = &self.house.folder;
         ensure!(self.gate.opens().await, "the gateway does not start again; see {folder:?}");
+        self.rose_in = clock.steady().saturating_sub(began);
         Ok(())
+    }
+
+    /// One that is not lived to its end: it is left at a moment of its start.
+    pub(crate) async fn stir(&mut self) -> Result<()> {
+        self.gate = Gate::spawn(&self.house, &[])?;
+        let start = self.rose_in.as_millis() as u64 * 3 / 2;
+        self.moment(start.max(10)).await;
+        Ok(())
+    }
+
+    /// Takes the broker away.
+    pub(crate) async fn lose_broker(&mut self) -> Result<()> {
+        self.broker_back().await?;
+        self.broker.order("kill").await.map(drop)
+    }
+
+    /// Has it started again; it takes its time, and nobody waits for it here.
+    pub(crate) fn return_broker(&mut self) {
+        let broker = Arc::clone(&self.broker);
+        self.returning = Some(tokio::spawn(async move { broker.order("restart").await }));
+    }
+
+    /// Waits until it is back.
+    pub(crate) async fn broker_back(&mut self) -> Result<()> {
+        match self.returning.take() {
+            Some(returning) => returning.await?.map(drop),
+            None => Ok(()),
+        }
     }
 
     /// Steps the gateway's clock, and with it the time by which deliveries are signed.
@@ -95,6 +136,7 @@ impl Stand {
     /// Ends the senders and the gateway, and judges.
     pub(crate) async fn judged(mut self) -> Result<Verdict> {
         self.senders.finish().await;
+        self.broker_back().await?;
         self.gate.until_published().await?;
         let ledger = self.gate.stop().await?;
         let records = topics::read(&self.house.brokers, &self.house.prefix).await?;
