@@ -33,7 +33,7 @@ pub(crate) struct Record {
     pub(crate) reason: Option<String>,
 }
 
-/// Makes the four topics, with settings of their own.
+/// Makes the four topics, with settings of their own, and the one for cursors.
 pub(crate) async fn make(brokers: &str, prefix: &str, settings: &[(&str, &str)]) -> Result<()> {
     let admin: AdminClient<DefaultClientContext> =
         ClientConfig::new().set("bootstrap.servers", brokers).create()?;
@@ -42,7 +42,11 @@ pub(crate) async fn make(brokers: &str, prefix: &str, settings: &[(&str, &str)])
         let topic = NewTopic::new(name, 4, TopicReplication::Fixed(1));
         settings.iter().fold(topic, |topic, (key, value)| topic.set(key, value))
     });
-    let topics: Vec<_> = topics.collect();
+    let mut topics: Vec<_> = topics.collect();
+    // For exactly-once delivery; otherwise it stays empty.
+    let cursor = format!("{prefix}.hookgate-cursor");
+    let cursors = NewTopic::new(&cursor, 1, TopicReplication::Fixed(1));
+    topics.push(cursors.set("cleanup.policy", "compact"));
     for made in admin.create_topics(&topics, &AdminOptions::new()).await? {
         made.map_err(|(topic, code)| anyhow::anyhow!("{topic} cannot be made: {code}"))?;
     }
