@@ -65,6 +65,7 @@ fn main() -> ExitCode {
         tokio::select! {
             ended = run(&plan) => ended,
             _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+            () = terminated() => bail!("terminated"),
         }
     });
     match ended {
@@ -75,6 +76,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Also who is asked to end cleans up first.
+async fn terminated() {
+    let terminate = tokio::signal::unix::SignalKind::terminate();
+    tokio::signal::unix::signal(terminate).expect("a handler").recv().await;
 }
 
 /// Whether everything was as promised.
