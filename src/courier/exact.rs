@@ -92,6 +92,11 @@ impl Exact {
         self.over || self.mismatch.is_some()
     }
 
+    /// Whether there is a producer.
+    pub(super) fn is_open(&self) -> bool {
+        self.wire.is_some()
+    }
+
     /// Lets the producer go. What it had not committed never appears.
     pub(super) fn close(&mut self) {
         self.wire = None;
@@ -284,7 +289,7 @@ impl Run<'_> {
     }
 
     /// This producer is no more.
-    fn ended(&mut self, failure: Failure) {
+    pub(super) fn ended(&mut self, failure: Failure) {
         self.put_back();
         self.let_go();
         self.parts.telemetry.gateway.publish_failed(failure.trouble.as_str());

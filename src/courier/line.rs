@@ -3,6 +3,7 @@
 //! There is one way out of every trouble with a client: send no more, let what is outstanding be
 //! answered (for a bounded time), close it, and start from the front of what is not acknowledged.
 
+use super::exact::Exact;
 use super::pause::{Backoff, Deadline};
 use super::run::Run;
 use crate::bounds;
@@ -120,9 +121,12 @@ impl Run<'_> {
         };
         tracing::warn!(seconds = by.as_secs(), "the clock was set back");
         self.inspector = None;
+        let detail = "the clock was set back".to_owned();
+        let cause = Failure { trouble: Trouble::Fatal, detail };
         if self.line.is_some() {
-            let detail = "the clock was set back".to_owned();
-            self.end(Failure { trouble: Trouble::Fatal, detail }, self.window.front());
+            self.end(cause, self.window.front());
+        } else if self.exact.as_ref().is_some_and(Exact::is_open) {
+            self.ended(cause);
         }
     }
 

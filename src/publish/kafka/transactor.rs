@@ -20,11 +20,12 @@ use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, Producer, ProducerContext};
 use tokio::sync::{mpsc, watch};
 
 use super::client;
 use super::marks::{self, Through};
+use super::polled::Polled;
 use super::producer::headers;
 use crate::bounds;
 use crate::event::Family;
@@ -91,7 +92,7 @@ impl Transactor {
         let (receipts_in, receipts) = line::sync_channel(bounds::CLIENT_QUEUE_RECORDS);
         let (ailment_in, ailment) = watch::channel(None);
         let context = Receipts { receipts: receipts_in, ailment: ailment_in };
-        let producer = config.create_with_context(context).map_err(client::refused)?;
+        let producer = Polled::open(&config, context)?;
         let (orders_in, orders) = line::sync_channel(1);
         let (answers_in, answers) = mpsc::channel(1);
         let work = Work {
@@ -128,7 +129,7 @@ impl Transactor {
 type Step = Result<Answer, Failure>;
 
 struct Work {
-    producer: ThreadedProducer<Receipts>,
+    producer: Polled<Receipts>,
     receipts: line::Receiver<(usize, Fate)>,
     topics: [(Family, String); 4],
     cursor_topic: String,
@@ -196,7 +197,9 @@ impl Work {
                 .key(record.key.as_ref())
                 .payload(record.value.as_ref())
                 .headers(self.headers.clone().insert(sequence));
-            if let Err((error, _)) = self.producer.send(out) {
+            let taken = self.producer.send(out);
+            self.producer.listen();
+            if let Err((error, _)) = taken {
                 failures.push((*slot, self.ended(&error)));
                 return sent;
             }
