@@ -19,7 +19,8 @@ pub(super) struct Ceiling {
     pub(super) bodies: usize,
     /// Bodies being understood, one on each thread: the body as it grows, and its values.
     pub(super) parsing: usize,
-    /// The journal's pages, batch, tail and readers.
+    /// The journal's pages, batch, tail and readers, and two generations of identities: the open one
+    /// and the one that is being settled.
     pub(super) journal: usize,
     /// Events in flight to Kafka: ours and the client's copy.
     pub(super) kafka: usize,
@@ -49,6 +50,7 @@ impl Ceiling {
             journal: kib(bounds::JOURNAL_CACHE_KIB)
                 + 2 * bounds::JOURNAL_BATCH_BYTES
                 + bounds::JOURNAL_TAIL_BYTES
+                + 2 * bounds::IDENTITY_GENERATION_EVENTS * bounds::IDENTITY_BYTES
                 + bounds::JOURNAL_READERS * reader,
             kafka: 2 * bounds::IN_FLIGHT_BYTES + record,
             peers: bounds::PEERS_TRACKED_MAX * bounds::PEER_BYTES,

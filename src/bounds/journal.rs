@@ -14,6 +14,8 @@ pub const JOURNAL_BATCH_BYTES: usize = 8 * 1024 * 1024;
 pub const CURSOR_COMMIT_WITHIN: Duration = Duration::from_millis(200);
 /// Identities in one generation of the identity index.
 pub const IDENTITY_GENERATION_EVENTS: usize = 100_000;
+/// Bytes of memory that an identity takes as long as its generation is not sealed.
+pub const IDENTITY_BYTES: usize = 48;
 /// Identities of a full generation that each commit puts into their final order, well below a
 /// millisecond's worth.
 pub const IDENTITIES_SETTLED_PER_COMMIT: usize = 512;
