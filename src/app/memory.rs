@@ -19,8 +19,8 @@ pub(super) struct Ceiling {
     pub(super) bodies: usize,
     /// Bodies being understood, one on each thread: the body as it grows, and its values.
     pub(super) parsing: usize,
-    /// The journal's pages, batch, tail and readers, and two generations of identities: the open one
-    /// and the one that is being settled.
+    /// The journal's pages, batch, tail and readers, and two generations of identities: the open
+    /// one and the one that is being settled.
     pub(super) journal: usize,
     /// Events in flight to Kafka: ours and the client's copy.
     pub(super) kafka: usize,
