@@ -250,10 +250,13 @@ impl App {
             end = end.min(self.clock.steady().saturating_add(HANDOVER));
             deadline = Box::pin(sleep(end.saturating_sub(self.clock.steady())));
         }
-        self.edge.close().await;
-        tracing::info!("the public listener is closed; finishing what has come");
+        let finishing = async {
+            self.edge.close().await;
+            tracing::info!("the public listener is closed; finishing what has come");
+            self.edge.ended().await;
+        };
         tokio::select! {
-            () = self.edge.ended() => {}
+            () = finishing => {}
             () = &mut deadline => {
                 self.edge.over();
                 self.panel.stopping(Stopping::Over);

@@ -280,7 +280,7 @@ fn describe() {
     gauge!("hookgate_journal_damaged_events", "Damaged events met in the journal since the start");
     gauge!("hookgate_disk_free_bytes", "Bytes free where the journal lies");
     gauge!("hookgate_publish_lag_seconds", "Age of the oldest event that waits for Kafka");
-    gauge!("hookgate_kafka_up", "1 while the brokers answer");
+    gauge!("hookgate_kafka_up", "1 while events can be published");
     gauge!("hookgate_source_last_event_timestamp_seconds", "When a source's last event came");
     gauge!("hookgate_secret_last_used_timestamp_seconds", "When a secret last verified a delivery");
     gauge!("hookgate_secret_expiry_timestamp_seconds", "When a secret ends");

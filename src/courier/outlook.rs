@@ -76,9 +76,12 @@ impl Outlook {
         news
     }
 
-    /// Whether no broker answers.
-    pub(super) fn is_away(&self) -> bool {
-        self.away.is_some()
+    /// Whether anything at all can be published now: brokers answer, and what a human must mend
+    /// stands in the way of some family at most.
+    pub(super) fn takes_any(&self) -> bool {
+        let all = [&self.away, &self.unreadable, &self.stopped, &self.cursor];
+        let blocked = |family| self.seen.iter().chain(&self.held).any(|(held, _)| *held == family);
+        all.iter().all(|failure| failure.is_none()) && !Family::ALL.into_iter().all(blocked)
     }
 
     /// The client stopped and is made anew.
@@ -217,6 +220,30 @@ mod tests {
         assert_eq!(outlook.kafka(), Kafka::Waiting { reason });
         outlook.answered();
         assert!(outlook.away(failure(Trouble::Unreachable, "down")));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_taken_while_a_human_is_needed_for_all_of_it() {
+        let mut outlook = Outlook::new();
+        assert!(!outlook.takes_any());
+        outlook.answered();
+        assert!(outlook.takes_any());
+        outlook.stopped(failure(Trouble::Fenced, "another gateway has its name"));
+        assert!(!outlook.takes_any());
+        outlook.resumed();
+        let blocked = |family| (family, failure(Trouble::UnknownTopic, "missing"));
+        outlook.hold(vec![blocked(Family::Quarantine)]);
+        let mut found = Inspection::default();
+        found.blocked.extend([Family::Recording, Family::Participant].map(blocked));
+        outlook.seen(&found);
+        assert!(outlook.takes_any(), "events of one family still go");
+        found.blocked.push(blocked(Family::Lifecycle));
+        outlook.seen(&found);
+        assert!(!outlook.takes_any());
+        outlook.hold(Vec::new());
+        let cursor = Some(failure(Trouble::Unauthorized, "the group may not be read"));
+        outlook.seen(&Inspection { cursor, ..Inspection::default() });
+        assert!(!outlook.takes_any());
     }
 
     #[tokio::test]

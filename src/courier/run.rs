@@ -293,7 +293,7 @@ impl<'a> Run<'a> {
             (status.cursor, status.in_flight) = (cursor, in_flight);
             changed || moved
         });
-        gauges.kafka_up.set(if self.outlook.is_away() { 0.0 } else { 1.0 });
+        gauges.kafka_up.set(f64::from(u8::from(self.outlook.takes_any())));
     }
 
     fn is_drained(&self) -> bool {

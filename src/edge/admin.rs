@@ -218,6 +218,11 @@ fn text(status: StatusCode, kind: &'static str, body: String) -> Answer {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
     use super::*;
 
     #[test]
@@ -239,5 +244,42 @@ mod tests {
         let unavailable = json(Standing::Degraded, Standing::Unavailable);
         assert_eq!(unavailable["ready"], false);
         assert_eq!(unavailable["status"], "unavailable");
+    }
+
+    /// Panics where it is asked how everything stands.
+    struct Broken(AtomicU64);
+
+    impl Board for Broken {
+        fn readiness(&self) -> Readiness {
+            panic!("nobody knows")
+        }
+
+        fn metrics(&self) -> Pin<Box<dyn Future<Output = String> + Send + '_>> {
+            Box::pin(async { panic!("nothing is counted") })
+        }
+
+        fn defect(&self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_one_500_that_is_counted_and_the_connection_goes_on() {
+        let board = Arc::new(Broken(AtomicU64::new(0)));
+        let at = SocketAddr::from(([127, 0, 0, 1], 0));
+        let admin =
+            Admin::start(at, None, Limits::default(), Clock::system(), board.clone()).unwrap();
+        let mut client = TcpStream::connect(admin.address()).await.unwrap();
+        for (path, code) in [("/readyz", 500), ("/metrics", 500), ("/livez", 200)] {
+            let request = format!("GET {path} HTTP/1.1\r\n\r\n");
+            client.write_all(request.as_bytes()).await.unwrap();
+            let mut answer = Vec::new();
+            while !answer.ends_with(b"}") && !answer.ends_with(b"alive\n") {
+                assert_ne!(client.read_buf(&mut answer).await.unwrap(), 0, "{path}");
+            }
+            let answer = String::from_utf8(answer).unwrap();
+            assert!(answer.starts_with(&format!("HTTP/1.1 {code} ")), "{answer}");
+        }
+        assert_eq!(board.0.load(Ordering::Relaxed), 2);
     }
 }

@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::bounds::CONNECTION_BUFFER_BYTES_MAX;
+use crate::bounds::{CONNECTION_BUFFER_BYTES_MAX, LISTEN_BACKLOG};
 use crate::delivery::{Peer, RequestId};
 use crate::intake::Caller;
 use crate::outcome::Outcome;
@@ -46,8 +46,12 @@ pub(super) async fn accept(listener: Listener, door: Arc<Door>, mut phase: watch
     if listener.is_inherited() {
         return;
     }
-    // What the kernel has accepted for us would be reset with the listener.
-    while let Ok((stream, from)) = timeout(Duration::ZERO, listener.accept(crowded)).await {
+    // What the kernel has accepted for us would be reset with the listener. More than it keeps
+    // waiting has come since.
+    for _ in 0..LISTEN_BACKLOG {
+        let Ok((stream, from)) = timeout(Duration::ZERO, listener.accept(crowded)).await else {
+            break;
+        };
         welcome(stream, from, &door);
     }
 }
@@ -65,8 +69,10 @@ fn welcome(stream: TcpStream, from: SocketAddr, door: &Arc<Door>) {
         let moves = guest.clone();
         socket = socket.of_proxy(move |address| moves.stands_with(Peer::new(address)));
     }
+    // Signed on here, or the gateway could end before this task has run.
+    let on_duty = door.on_duty();
     tokio::spawn(async move {
-        let _on_duty = door.on_duty();
+        let _on_duty = on_duty;
         let service = service_fn(|asked| {
             request::answer(door.clone(), guest.clone(), line.origin(from), asked)
         });

@@ -205,16 +205,19 @@ impl Edge {
     }
 
     /// Closes the listener and every idle connection; one that has carried nothing yet is waited
-    /// for a little. What has come is still answered, and every answer ends its connection.
+    /// for a little. What has come is still answered, and every answer ends its connection. May be
+    /// given up for [`over`](Self::over).
     pub async fn close(&mut self) {
         self.phase.send_replace(Phase::Closing);
-        // The listener's own task ends at once; only a defect could keep it.
+        // It still takes what has come: no more than waits in the kernel, yet that takes time.
         let _ = (&mut self.accepting).await;
         self.door.close();
     }
 
-    /// From now on a delivery whose head comes is answered `draining`.
+    /// From now on no connection is taken, and a delivery whose head comes is answered `draining`.
     pub fn over(&self) {
+        self.accepting.abort();
+        self.door.close();
         self.phase.send_replace(Phase::Over);
     }
 

@@ -5,7 +5,10 @@
 //! one [`Ending`], which counts itself even when the client hangs up or something panics.
 
 use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use http::header::CONTENT_ENCODING;
 use http::request::Parts;
@@ -16,7 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::bounds::{BODY_BYTES_PER_SECOND_MIN, NARROWED_SMALL_BODY_BYTES, ROOM_TRIES};
-use crate::delivery::{Body, Head, RequestId};
+use crate::delivery::{Body, Head, Peer, RequestId};
 use crate::intake::{Caller, Source};
 use crate::outcome::Outcome;
 use crate::verify::{Claim, Manners};
@@ -38,25 +41,48 @@ pub(super) fn answer(
     from: IpAddr,
     request: Request<Incoming>,
 ) -> Guarded<impl Fn() -> Answer + Unpin> {
-    guarded(handle(door, guest, from, request), || {
-        let request_id = RequestId::fresh(rand::random());
-        answer::answer(&Outcome::InternalError, STRANGER, &request_id, true)
-    })
+    let (parts, body) = request.into_parts();
+    let since = door.clock().steady();
+    let (caller, introduced) = introduced(from, since, || {
+        let proxies = &door.proxies;
+        (proxies.request_id(from, &parts.headers), proxies.peer(from, &parts.headers))
+    });
+    let request_id = caller.request_id.clone();
+    let handled = async move {
+        let ending = Ending::of(door.clone(), caller.clone());
+        if let Err(panicked) = introduced {
+            // It goes on where it is counted.
+            resume_unwind(panicked);
+        }
+        handle(door, guest, caller, parts, body, ending).await
+    };
+    guarded(handled, move || answer::answer(&Outcome::InternalError, STRANGER, &request_id, true))
+}
+
+/// Who asks, as `read` finds it in the head. Where that panics it is a stranger at the other end of
+/// the socket, and the panic is given back.
+fn introduced(
+    from: IpAddr,
+    since: Duration,
+    read: impl FnOnce() -> (RequestId, Peer),
+) -> (Caller, thread::Result<()>) {
+    match catch_unwind(AssertUnwindSafe(read)) {
+        Ok((request_id, peer)) => (Caller { request_id, peer, since }, Ok(())),
+        Err(panicked) => {
+            let request_id = RequestId::fresh(rand::random());
+            (Caller { request_id, peer: Peer::new(from), since }, Err(panicked))
+        }
+    }
 }
 
 async fn handle(
     door: Arc<Door>,
     guest: Arc<Guest>,
-    from: IpAddr,
-    request: Request<Incoming>,
+    caller: Caller,
+    parts: Parts,
+    body: Incoming,
+    mut ending: Ending,
 ) -> Answer {
-    let (parts, body) = request.into_parts();
-    let caller = Caller {
-        request_id: door.proxies.request_id(from, &parts.headers),
-        peer: door.proxies.peer(from, &parts.headers),
-        since: door.clock().steady(),
-    };
-    let mut ending = Ending::of(door.clone(), caller.clone());
     let (place, source) = match door.route(&parts) {
         Some((place, source)) => (place, source.clone()),
         None => {
@@ -288,7 +314,7 @@ impl Drop for Ending {
         if self.told {
             return;
         }
-        if std::thread::panicking() {
+        if thread::panicking() {
             let source = self.source.as_ref().map(|source| source.name.as_str());
             let request_id = &self.caller.request_id;
             tracing::error!(source, %request_id, "a delivery met a defect of ours: answered 500");
@@ -327,4 +353,17 @@ async fn leave_unread(guest: &Guest, mut body: Incoming) -> bool {
     }
     guest.line().leave_unread();
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_cannot_be_read_is_a_stranger_with_an_id_and_the_panic_goes_on() {
+        let from = IpAddr::from([192, 0, 2, 1]);
+        let (caller, introduced) = introduced(from, Duration::ZERO, || panic!("in the head"));
+        assert_eq!((caller.peer, caller.request_id.as_str().len()), (Peer::new(from), 32));
+        assert_eq!(introduced.unwrap_err().downcast_ref(), Some(&"in the head"));
+    }
 }

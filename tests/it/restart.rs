@@ -3,9 +3,12 @@
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use hookgate::publish::Embedded;
 use serde_json::Value;
+use socket2::SockRef;
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -179,6 +182,39 @@ async fn a_drain_under_load_without_a_broker_keeps_everything_for_the_next_start
         let answer = client.ask(gate.public, &road.signed(&event(number))).await.unwrap();
         assert_eq!(answer.outcome(), "duplicate", "{number} was taken before the drain");
     }
+}
+
+/// A backlog that never empties must not keep the listener, nor what comes after its closing.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_come_and_go_hold_no_stop_beyond_its_deadline() {
+    let place = Place::of("127.0.0.1:1", "video", "1ms", "", "2s");
+    let gate = Gate::start(&place).await;
+    let to = gate.public;
+    let mut client = Client::default();
+    let answer = client.ask(to, &road(&place).signed(&event(1))).await.unwrap();
+    assert_eq!(answer.outcome(), "accepted");
+    let (count, mut counted) = watch::channel(0_u64);
+    let count = Arc::new(count);
+    let mut flood = JoinSet::new();
+    for _ in 0..4 * SENDERS {
+        let count = Arc::clone(&count);
+        flood.spawn(async move {
+            while let Ok(stream) = TcpStream::connect(to).await {
+                let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+                count.send_modify(|count| *count += 1);
+            }
+        });
+    }
+    let flooded = timeout(PATIENCE, counted.wait_for(|count| *count >= 1_000)).await;
+    flooded.expect("connections come").unwrap();
+    let clock = hookgate::clock::Clock::system();
+    let began = clock.steady();
+    let ledger = gate.stop().await;
+    let took = clock.steady().saturating_sub(began);
+    assert!(took < Duration::from_secs(10), "{took:?} of a deadline of 2 s");
+    assert_eq!((total(&ledger, "accepted"), total(&ledger, "pending")), (1, 1));
+    // Nobody listens any more: each ends by itself.
+    flood.join_all().await;
 }
 
 /// Stops a gateway in the middle of a load: how many got 200, and the ledger it left in its log.

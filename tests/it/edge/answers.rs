@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::stored;
 use crate::fixtures::received;
 use crate::gateway::{DAILY, ECHO, Gate, LIVEKIT, Plan, event};
+use crate::logged::Logged;
 
 #[tokio::test]
 async fn a_signed_delivery_is_accepted_and_its_second_is_a_duplicate() {
@@ -193,4 +194,32 @@ async fn a_panic_is_one_requests_500_and_nothing_else() {
     let counted = r#"hookgate_deliveries_total{source="echo",outcome="internal_error"}"#;
     assert_eq!(gate.metric(counted).await, 2.0);
     assert_eq!(gate.metric("hookgate_defects_total").await, 2.0);
+}
+
+#[tokio::test]
+async fn a_defect_is_logged_under_the_id_of_its_answer() {
+    let log = Logged::here();
+    let mut plan = Plan::new();
+    plan.config.server.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    let gate = plan.start().await;
+    let id = "0af7651916cd43dd8448eb211c80319c";
+    let given = format!("x-request-id: {id}\r\n");
+    let told_by_head = format!("POST {ECHO} HTTP/1.1\r\nx-echo-seal: panic\r\n");
+    let requests = [
+        (gate.signed(ECHO, "panic"), None),
+        (gate.signed_with(ECHO, "panic", &given), Some(id)),
+        (format!("{told_by_head}\r\n").into_bytes(), None),
+        (format!("{told_by_head}{given}\r\n").into_bytes(), Some(id)),
+    ];
+    for (request, id) in requests {
+        let before = log.text().len();
+        let answer = gate.post(&request).await;
+        answer.is(500, "internal_error");
+        let answered = answer.header("x-request-id").unwrap();
+        assert!(id.is_none_or(|id| id == answered), "{answered}");
+        let text = log.text();
+        let mut said = text[before..].lines().filter(|line| line.contains("a defect of ours"));
+        assert!(said.any(|line| line.contains(answered)), "{answered}:\n{text}");
+    }
+    assert_eq!(gate.metric("hookgate_defects_total").await, 4.0);
 }
