@@ -388,6 +388,25 @@ async fn an_operator_is_shown_the_choices_after_a_restored_backup_and_the_gatewa
     assert_eq!(records.iter().map(id).collect::<BTreeSet<_>>(), all);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn beside_a_gateway_that_publishes_there_is_nothing_to_adopt_and_nothing_is_written() {
+    let given = given();
+    let place = Place::new(&given.brokers, &given.topic_prefix, "1ms", EXACTLY);
+    let gate = Gate::start(&place).await;
+    let traffic = Traffic::start(&place, 0);
+    traffic.leads(Some(gate.public));
+    for _ in 0..12 {
+        let (code, told) = adopting(&place, &["--after", "head", "--reason", "by mistake"]).await;
+        assert_eq!(code, Some(0), "{told}");
+        let words = ["Nothing to resolve", "--after was not used"];
+        assert!(words.iter().all(|words| told.contains(words)), "{told}");
+    }
+    let taken = traffic.end().await;
+    gate.until_published().await;
+    gate.stop().await;
+    assert_eq!(consumed(&place, taken.len()).await.len(), taken.len());
+}
+
 /// A gateway's life with a few deliveries, all published; their ids.
 async fn deliver(place: &Place, from: u64) -> BTreeSet<String> {
     let gate = Gate::start(place).await;

@@ -14,7 +14,8 @@ use clap::Args;
 
 use crate::bounds;
 use crate::cli::{Failure, configured, print};
-use crate::courier::judge::{self, Ours};
+use crate::config::Config;
+use crate::courier::judge::{self, Mismatch, Ours};
 use crate::event::Digest128;
 use crate::journal::{Glance, Lane};
 use crate::publish::{self, Delivery, Found, Settings, Trouble};
@@ -66,7 +67,7 @@ impl FromStr for After {
 ///
 /// # Errors
 /// 69 where Kafka does not answer; 78 for a configuration with mistakes; 2 for a place that does
-/// not exist; 1 for a journal that cannot be read.
+/// not exist; 1 for a journal that cannot be read, or beside a gateway that publishes.
 pub fn run(args: &Adopt) -> Result<(), Failure> {
     let config = configured(&args.config)?;
     if config.kafka.delivery != Delivery::ExactlyOnce {
@@ -74,37 +75,32 @@ pub fn run(args: &Adopt) -> Result<(), Failure> {
             "kafka.delivery is \"at_least_once\": Kafka keeps no cursor, the journal's counts";
         return Err(Failure::Usage(text.to_owned()));
     }
-    let glance = Glance::at(&config.journal.dir, &config.server.instance);
-    let glance = glance.map_err(anyhow::Error::from)?;
-    let lane = Lane::Live.name();
-    let found = publish::read_mark(&config.kafka, lane).map_err(unreachable)?;
-    let ours = Ours {
-        instance: glance.instance.to_string(),
-        lane,
-        epoch: glance.epoch.to_string(),
-        head: glance.head,
-        cursor: glance.cursor,
-    };
-    let judged = judge::judge(found.as_ref(), &ours, |at| glance.digest(at));
-    let judged = judged.map_err(anyhow::Error::from)?;
-    let mut text = told(&config.journal.dir, &config.kafka, &ours, found.as_ref());
-    let mismatch = match judged {
+    let seen = Look::at(&config)?;
+    let mut text = told(&config.journal.dir, &config.kafka, &seen.ours, seen.found.as_ref());
+    let mismatch = match seen.judged()? {
         Ok(after) => {
             let _ = writeln!(text, "\nNothing to resolve: publishing goes on after {after}.");
+            if args.after.is_some() {
+                text.push_str("--after was not used.\n");
+            }
             return Ok(print(&text)?);
         }
         Err(mismatch) => mismatch,
     };
     let _ = writeln!(text, "\n{mismatch}.");
-    let kafka = found.and_then(|found| found.mark).map(|mark| mark.sequence);
     let Some(after) = args.after else {
-        choices(&mut text, &ours, kafka.filter(|at| *at <= ours.head));
+        choices(&mut text, &seen.ours, seen.kafka().filter(|at| *at <= seen.ours.head));
         return Ok(print(&text)?);
     };
-    let sequence = place(after, &ours, kafka)?;
-    let digest = glance.digest(sequence).map_err(anyhow::Error::from)?;
+    // What was decided is about what was shown, and a gateway may have come to life meanwhile.
+    let now = Look::at(&config)?;
+    if now.offset() != seen.offset() || now.judged()?.is_ok() {
+        return Err(Failure::Other(anyhow!("{BUSY}")));
+    }
+    let sequence = place(after, &now.ours, now.kafka())?;
+    let digest = now.glance.digest(sequence).map_err(anyhow::Error::from)?;
     let incarnation = Digest128(rand::random()).to_string();
-    let mark = judge::mark(&ours, sequence, digest, &incarnation);
+    let mark = judge::mark(&now.ours, sequence, digest, &incarnation);
     publish::write_mark(&config.kafka, &mark).map_err(unreachable)?;
     let reason = args.reason.as_deref().unwrap_or_default();
     tracing::info!(after = sequence, reason, "the cursor in Kafka is this journal's now");
@@ -115,6 +111,52 @@ pub fn run(args: &Adopt) -> Result<(), Failure> {
          that waits for it goes on within {seconds} seconds."
     );
     Ok(print(&text)?)
+}
+
+const BUSY: &str = "a gateway is publishing; nothing was written";
+
+/// Both sides, so that a gateway which publishes meanwhile never looks like a mismatch: its cursor
+/// in Kafka is committed before the journal's own and after the event, so the journal's cursor is
+/// read before Kafka's, and the head after it.
+struct Look {
+    glance: Glance,
+    found: Option<Found>,
+    ours: Ours,
+}
+
+impl Look {
+    fn at(config: &Config) -> Result<Self, Failure> {
+        let glance = || {
+            let glance = Glance::at(&config.journal.dir, &config.server.instance);
+            glance.map_err(anyhow::Error::from)
+        };
+        let lane = Lane::Live.name();
+        let cursor = glance()?.cursor;
+        let found = publish::read_mark(&config.kafka, lane).map_err(unreachable)?;
+        let glance = glance()?;
+        let ours = Ours {
+            instance: glance.instance.to_string(),
+            lane,
+            epoch: glance.epoch.to_string(),
+            head: glance.head,
+            cursor,
+        };
+        Ok(Self { glance, found, ours })
+    }
+
+    fn judged(&self) -> anyhow::Result<Result<u64, Mismatch>> {
+        Ok(judge::judge(self.found.as_ref(), &self.ours, |at| self.glance.digest(at))?)
+    }
+
+    /// Where the record stands.
+    fn offset(&self) -> Option<i64> {
+        self.found.as_ref().map(|found| found.offset)
+    }
+
+    /// Where the cursor in Kafka stands.
+    fn kafka(&self) -> Option<u64> {
+        self.found.as_ref()?.mark.as_ref().map(|mark| mark.sequence)
+    }
 }
 
 fn unreachable(failure: publish::Failure) -> Failure {
