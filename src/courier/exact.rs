@@ -13,7 +13,7 @@ use super::pause::{Backoff, Deadline};
 use super::run::Run;
 use crate::bounds;
 use crate::event::{Digest128, Family};
-use crate::journal::Lane;
+use crate::journal::{Lane, Marked};
 use crate::publish::{
     Answer, Answers, Batch, Failure, Inspection, Record, SettingsError, Transactor, Trouble,
 };
@@ -41,6 +41,8 @@ pub(super) struct Wire {
     answers: Answers,
     batch_bytes: usize,
     stage: Stage,
+    /// Where the cursor stands once the batch in hand is committed.
+    mark: Option<Marked>,
 }
 
 pub(super) enum Stage {
@@ -140,7 +142,7 @@ impl Run<'_> {
         let (transactor, answers) = Transactor::open(settings, Lane::Live.name(), batch_bytes)?;
         if let Some(exact) = &mut self.exact {
             let stage = Stage::Opening;
-            exact.wire = Some(Wire { transactor, answers, batch_bytes, stage });
+            exact.wire = Some(Wire { transactor, answers, batch_bytes, stage, mark: None });
         }
         Ok(())
     }
@@ -196,6 +198,7 @@ impl Run<'_> {
         if let Some(wire) = &mut exact.wire {
             wire.transactor.publish(Batch { records, mark });
             wire.stage = Stage::Busy(slots);
+            wire.mark = Some(Marked { sequence, digest });
         }
     }
 
@@ -216,6 +219,10 @@ impl Run<'_> {
 
     fn committed(&mut self) {
         self.outlook.answered();
+        let wire = self.exact.as_mut().and_then(|exact| exact.wire.as_mut());
+        if let Some(mark) = wire.and_then(|wire| wire.mark.take()) {
+            self.parts.journal.mark(mark);
+        }
         let slots = self.slots_in_hand();
         let gauges = &self.parts.telemetry.gateway;
         for (slot, family) in &slots {

@@ -56,8 +56,11 @@ pub enum Mismatch {
          was restored from a copy, or copied"
     )]
     OtherEvent(u64),
-    /// The event where the record stands is gone, and its digest too.
-    #[error("event {0}, where Kafka's cursor stands, is no longer known to the journal")]
+    /// The event where the record stands is gone or damaged, and its digest too.
+    #[error(
+        "event {0}, where Kafka's cursor stands, is no longer known to the journal, or its row is \
+         damaged: run `hookgate journal check`"
+    )]
     Forgotten(u64),
     /// The journal's own cursor is further.
     #[error(

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use super::disk::Files;
 use super::open::{Obstacle, OpenError};
-use super::{Lane, ReadError, cursors, digests, schema};
+use super::{Lane, Marked, ReadError, cursors, digests, schema};
 use crate::event::{Digest128, InstanceName};
 
 /// A look at a journal.
@@ -21,6 +21,8 @@ pub struct Glance {
     pub head: u64,
     /// The cursor of live traffic.
     pub cursor: u64,
+    /// Where Kafka was last known to have that cursor.
+    pub marked: Option<Marked>,
 }
 
 impl Glance {
@@ -59,6 +61,7 @@ fn look(dir: &Path, instance: &InstanceName) -> Result<Glance, Obstacle> {
         epoch: Digest128(schema::meta(&connection, "epoch")?),
         head: schema::meta::<i64>(&connection, "head")?.cast_unsigned(),
         cursor: cursors::read(&connection, instance, &Lane::Live)?,
+        marked: cursors::marked(&connection)?,
         connection,
     })
 }
