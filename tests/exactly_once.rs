@@ -29,7 +29,7 @@ mod brokers;
 mod depot;
 mod proof;
 
-use brokers::{ALL, Own, given, make};
+use brokers::{ALL, Own, delete, given, make};
 use depot::{
     Depot, PATIENCE, assert_in_order, assert_once_and_in_order, read, sequences, until, waits_for,
 };
@@ -229,10 +229,29 @@ async fn adopt(depot: &Depot, sequence: u64) {
         epoch: journal.epoch().to_string(),
         head: depot.head(),
         cursor: journal.cursor(&Lane::Live).unwrap(),
+        marked: journal.marked().is_some(),
     };
     let mark = judge::mark(&ours, sequence, journal.digest(sequence).unwrap(), "an operator");
     let settings = depot.settings.clone();
     spawn_blocking(move || write_mark(&settings, &mark).unwrap()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cursor_that_kafka_has_lost_stops_the_courier_until_an_operator_has_decided() {
+    let mut depot = Depot::new(exactly());
+    depot.keep(20).await;
+    depot.drain(depot.courier()).await;
+    depot.journal.close();
+    depot.reopen();
+    delete(&depot.settings, "hookgate-cursor").await;
+    depot.keep(10).await;
+    let courier = depot.courier();
+    until(&courier, |status| waits_for(status, "the cursor is no longer in Kafka")).await;
+    assert_eq!(read(&depot.settings, 20).await.len(), 20);
+    adopt(&depot, 20).await;
+    until(&courier, |status| status.cursor == 30 && status.kafka == Kafka::Up).await;
+    depot.drain(courier).await;
+    assert_once_and_in_order(&read(&depot.settings, 30).await, 30);
 }
 
 #[tokio::test(flavor = "multi_thread")]

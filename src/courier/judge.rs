@@ -22,11 +22,19 @@ pub struct Ours {
     pub head: u64,
     /// Its own cursor of the lane.
     pub cursor: u64,
+    /// Whether Kafka is known to have had a cursor of it.
+    pub marked: bool,
 }
 
 /// Why nothing may be published after Kafka's cursor.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Mismatch {
+    /// There is no record, and there was one.
+    #[error(
+        "the cursor is no longer in Kafka: its topic was made anew or forgot it, or topic_prefix \
+         or brokers are others now"
+    )]
+    Gone,
     /// The record cannot be understood.
     #[error("the cursor in Kafka cannot be understood: a newer hookgate or somebody else wrote it")]
     Unreadable,
@@ -89,7 +97,7 @@ pub fn judge(
     digest: impl FnOnce(u64) -> Result<Option<Digest128>, ReadError>,
 ) -> Result<Result<u64, Mismatch>, ReadError> {
     let Some(found) = found else {
-        return Ok(Ok(ours.cursor));
+        return Ok(if ours.marked { Err(Mismatch::Gone) } else { Ok(ours.cursor) });
     };
     let Some(mark) = &found.mark else {
         return Ok(Err(Mismatch::Unreadable));
@@ -145,6 +153,7 @@ mod tests {
             epoch: "e".to_owned(),
             head: 20,
             cursor: 10,
+            marked: true,
         }
     }
 
@@ -163,8 +172,10 @@ mod tests {
     }
 
     #[test]
-    fn without_one_the_journals_own_counts() {
-        assert_eq!(judge(None, &ours(), |_| Ok(None)).unwrap(), Ok(10));
+    fn without_one_the_journals_own_counts_unless_there_was_one() {
+        let first = Ours { marked: false, ..ours() };
+        assert_eq!(judge(None, &first, |_| Ok(None)).unwrap(), Ok(10));
+        assert_eq!(judge(None, &ours(), |_| Ok(None)).unwrap(), Err(Mismatch::Gone));
     }
 
     #[test]

@@ -35,7 +35,8 @@ impl Run<'_> {
     pub(super) fn looked(&mut self, found: Option<&Found>) {
         self.outlook.answered();
         match self.judged(found) {
-            Some(Ok(_) | Err(Mismatch::Behind { .. })) => {
+            // It may stand beyond somebody's open transaction: the last word tells.
+            Some(Ok(_) | Err(Mismatch::Behind { .. } | Mismatch::Gone)) => {
                 if let Some(wire) = self.exact.as_ref().and_then(|exact| exact.wire.as_ref()) {
                     wire.transactor.go();
                 }
@@ -137,6 +138,7 @@ impl Run<'_> {
             epoch: journal.epoch().to_string(),
             head: *journal.head().borrow(),
             cursor,
+            marked: journal.marked().is_some(),
         }
     }
 }

@@ -140,6 +140,7 @@ impl Look {
             epoch: glance.epoch.to_string(),
             head: glance.head,
             cursor,
+            marked: glance.marked.is_some(),
         };
         Ok(Self { glance, found, ours })
     }
