@@ -411,8 +411,9 @@ async fn an_operator_is_shown_the_choices_after_a_restored_backup_and_the_gatewa
 async fn beside_a_gateway_that_publishes_there_is_nothing_to_adopt_and_nothing_is_written() {
     let given = given();
     let place = Place::new(&given.brokers, &given.topic_prefix, "1ms", EXACTLY);
+    let mut taken = deliver(&place, 0).await;
     let gate = Gate::start(&place).await;
-    let traffic = Traffic::start(&place, 0);
+    let traffic = Traffic::start(&place, 1_000_000);
     traffic.leads(Some(gate.public));
     for _ in 0..12 {
         let (code, told) = adopting(&place, &["--after", "head", "--reason", "by mistake"]).await;
@@ -420,7 +421,7 @@ async fn beside_a_gateway_that_publishes_there_is_nothing_to_adopt_and_nothing_i
         let words = ["Nothing to resolve", "--after was not used"];
         assert!(words.iter().all(|words| told.contains(words)), "{told}");
     }
-    let taken = traffic.end().await;
+    taken.extend(traffic.end().await);
     gate.until_published().await;
     gate.stop().await;
     assert_eq!(consumed(&place, taken.len()).await.len(), taken.len());

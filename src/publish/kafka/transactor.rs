@@ -208,7 +208,9 @@ impl Work {
         let key = Mark::key(&batch.mark.instance, &batch.mark.lane);
         let value = Bytes::from(batch.mark.to_json());
         let out = BaseRecord::with_opaque_to(&self.cursor_topic, CURSOR).partition(0);
-        match self.producer.send(out.key(key.as_bytes()).payload(value.as_ref())) {
+        let taken = self.producer.send(out.key(key.as_bytes()).payload(value.as_ref()));
+        self.producer.listen();
+        match taken {
             Ok(()) => sent + 1,
             Err((error, _)) => {
                 failures.push((CURSOR, self.ended(&error)));
