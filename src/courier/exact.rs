@@ -229,7 +229,8 @@ impl Run<'_> {
             self.window.acknowledged(*slot);
             gauges.published(*family, 1);
         }
-        if slots.is_empty() {
+        if slots.is_empty() && !self.is_empty() {
+            // Only the cursor: whether events are taken, the next batch tells.
             return;
         }
         if let Some(exact) = &mut self.exact {

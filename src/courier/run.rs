@@ -302,7 +302,7 @@ impl<'a> Run<'a> {
         self.drain.as_ref().is_some_and(|drain| over(drain) || in_vain)
     }
 
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.window.len() == 0 && self.read >= *self.head.borrow()
     }
 
