@@ -218,7 +218,7 @@ impl Run<'_> {
     }
 
     fn committed(&mut self) {
-        self.outlook.answered();
+        self.outlook.stepped();
         let wire = self.exact.as_mut().and_then(|exact| exact.wire.as_mut());
         if let Some(mark) = wire.and_then(|wire| wire.mark.take()) {
             self.parts.journal.mark(mark);
@@ -308,7 +308,7 @@ impl Run<'_> {
     fn falter(&mut self, failure: Failure) {
         match failure.trouble {
             Trouble::Unreachable | Trouble::Authentication => {
-                self.outlook.away(failure);
+                self.outlook.stumbled(failure);
                 self.pause = Some(Deadline::after(self.backoff.next()));
             }
             // Who looks at the brokers tells of the missing cursor topic, or makes it.

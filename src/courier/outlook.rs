@@ -15,6 +15,9 @@ use crate::publish::{Failure, Inspection, Trouble};
 pub(super) struct Outlook {
     /// The last word on whether brokers answer: why not, or `None`.
     away: Option<Failure>,
+    /// Why a step of a transaction was not answered, until one is: a broker that tells of itself
+    /// may still not answer for what we need.
+    stumbled: Option<Failure>,
     /// Whether that word is theirs, or only that nothing is known yet.
     heard: bool,
     /// What stops the whole client, until the event it failed on is through.
@@ -38,6 +41,7 @@ impl Outlook {
     pub(super) fn new() -> Self {
         Self {
             away: Some(Failure { trouble: Trouble::Unreachable, detail: NO_ANSWER_YET.to_owned() }),
+            stumbled: None,
             heard: false,
             stopped: None,
             unreadable: None,
@@ -55,6 +59,17 @@ impl Outlook {
         self.away = None;
         self.heard = true;
         self.fresh = Some(Deadline::after(bounds::BROKER_FRESH));
+    }
+
+    /// A step of a transaction was not answered, or not for us.
+    pub(super) fn stumbled(&mut self, failure: Failure) {
+        self.stumbled = Some(failure);
+    }
+
+    /// The steps of transactions are answered.
+    pub(super) fn stepped(&mut self) {
+        self.stumbled = None;
+        self.answered();
     }
 
     /// Whether the last answer is so long ago that a question without one means something.
@@ -78,7 +93,7 @@ impl Outlook {
 
     /// Whether no broker answers.
     pub(super) fn is_away(&self) -> bool {
-        self.away.is_some()
+        self.away.is_some() || self.stumbled.is_some()
     }
 
     /// The client stopped and is made anew.
@@ -133,7 +148,7 @@ impl Outlook {
 
     fn kafka(&self) -> Kafka {
         let waiting = |failure: &Failure| Kafka::Waiting { reason: failure.detail.clone() };
-        if let Some(away) = &self.away {
+        if let Some(away) = self.away.as_ref().or(self.stumbled.as_ref()) {
             return match away.trouble {
                 Trouble::Unreachable => Kafka::Down { reason: away.detail.clone() },
                 Trouble::UnknownTopic
@@ -206,6 +221,17 @@ mod tests {
         assert!(!outlook.away(failure(Trouble::Unreachable, "down")));
         let reason = "down".to_owned();
         assert_eq!(outlook.kafka(), Kafka::Down { reason });
+    }
+
+    #[tokio::test]
+    async fn a_step_that_was_not_answered_is_shown_until_one_is() {
+        let mut outlook = Outlook::new();
+        outlook.stumbled(failure(Trouble::Unreachable, "no coordinator"));
+        outlook.answered();
+        let reason = "no coordinator".to_owned();
+        assert!(outlook.is_away() && outlook.kafka() == Kafka::Down { reason });
+        outlook.stepped();
+        assert!(!outlook.is_away() && outlook.kafka() == Kafka::Up);
     }
 
     #[tokio::test]

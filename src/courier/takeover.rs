@@ -33,7 +33,7 @@ impl Run<'_> {
     /// The cursor as far as it can be seen without fencing anybody: enough to find out that this is
     /// not our place, so that a process that has no right to publish disturbs none that has.
     pub(super) fn looked(&mut self, found: Option<&Found>) {
-        self.outlook.answered();
+        self.outlook.stepped();
         match self.judged(found) {
             // It may stand beyond somebody's open transaction: the last word tells.
             Some(Ok(_) | Err(Mismatch::Behind { .. } | Mismatch::Gone)) => {
@@ -91,6 +91,7 @@ impl Run<'_> {
             Ok(judged) => Some(judged),
             Err(error) => {
                 self.unreadable_cursor(&error.to_string());
+        self.outlook.stepped();
                 None
             }
         }
@@ -105,6 +106,7 @@ impl Run<'_> {
     fn mismatched(&mut self, mismatch: Mismatch) {
         self.let_go();
         self.pause = Some(Deadline::after(bounds::CURSOR_LOOK_AGAIN));
+        self.outlook.stepped();
         let Some(exact) = &mut self.exact else { return };
         if exact.mismatch.as_ref() != Some(&mismatch) {
             self.parts.telemetry.gateway.publish_failed(Trouble::Cursor.as_str());
