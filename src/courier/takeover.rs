@@ -8,7 +8,6 @@
 //! incarnation since it began stops for good. And a process whose journal does not agree with the
 //! cursor finds out before it fences anybody.
 
-use super::exact::Exact;
 use super::holds::Holds;
 use super::judge::{self, Mismatch, Ours, REMEDY};
 use super::pause::Deadline;
@@ -18,22 +17,11 @@ use crate::bounds;
 use crate::journal::Lane;
 use crate::publish::{Failure, Found, Trouble};
 
-impl Exact {
-    /// Whether the record was moved by another process since this one began.
-    fn is_usurped(&self, found: Option<&Found>) -> bool {
-        let (Some(began), Some(found)) = (self.began_at, found) else {
-            return false;
-        };
-        let ours = found.mark.as_ref().is_some_and(|mark| mark.incarnation == self.incarnation);
-        !ours && began != Some(found.offset)
-    }
-}
-
 impl Run<'_> {
     /// The cursor as far as it can be seen without fencing anybody: enough to find out that this is
     /// not our place, so that a process that has no right to publish disturbs none that has.
     pub(super) fn looked(&mut self, found: Option<&Found>) {
-        self.outlook.stepped();
+        self.outlook.answered();
         match self.judged(found) {
             // It may stand beyond somebody's open transaction: the last word tells.
             Some(Ok(_) | Err(Mismatch::Behind { .. } | Mismatch::Gone)) => {
@@ -48,7 +36,7 @@ impl Run<'_> {
 
     /// The last word on what is published: nobody older can add to it.
     pub(super) fn opened(&mut self, found: Option<&Found>) {
-        self.outlook.answered();
+        self.outlook.stepped();
         let through = match self.judged(found) {
             Some(Ok(through)) => through,
             Some(Err(mismatch)) => return self.mismatched(mismatch),
@@ -58,7 +46,7 @@ impl Run<'_> {
         if exact.mismatch.take().is_some() {
             self.outlook.resumed();
         }
-        exact.began_at.get_or_insert(found.map(|found| found.offset));
+        exact.me.began_at.get_or_insert(found.map(|found| found.offset));
         if through < self.cursor {
             tracing::warn!(after = through, "events are published again, as an operator decided");
             self.window = Window::default();
@@ -78,7 +66,7 @@ impl Run<'_> {
 
     /// What is to be made of a record; `None` when that is settled already.
     fn judged(&mut self, found: Option<&Found>) -> Option<Result<u64, Mismatch>> {
-        if self.exact.as_ref().is_some_and(|exact| exact.is_usurped(found)) {
+        if self.exact.as_ref().is_some_and(|exact| exact.me.is_usurped(found)) {
             self.usurped();
             return None;
         }
@@ -91,7 +79,6 @@ impl Run<'_> {
             Ok(judged) => Some(judged),
             Err(error) => {
                 self.unreadable_cursor(&error.to_string());
-        self.outlook.stepped();
                 None
             }
         }
@@ -104,26 +91,31 @@ impl Run<'_> {
 
     /// Waits until a human has decided, and looks now and again whether one has.
     fn mismatched(&mut self, mismatch: Mismatch) {
+        self.outlook.stepped();
         self.let_go();
         self.pause = Some(Deadline::after(bounds::CURSOR_LOOK_AGAIN));
-        self.outlook.stepped();
         let Some(exact) = &mut self.exact else { return };
         if exact.mismatch.as_ref() != Some(&mismatch) {
             self.parts.telemetry.gateway.publish_failed(Trouble::Cursor.as_str());
         }
         let detail = format!("{mismatch}; {REMEDY}");
         // Whoever decides writes the cursor, and is no second process.
-        exact.began_at = None;
+        exact.me.began_at = None;
         exact.mismatch = Some(mismatch);
         self.outlook.stopped(Failure { trouble: Trouble::Cursor, detail });
     }
 
     fn usurped(&mut self) {
+        self.outlook.stepped();
         self.let_go();
         if let Some(exact) = &mut self.exact {
-            exact.over = true;
+            exact.me.over = true;
         }
         self.parts.telemetry.gateway.publish_failed(Trouble::Fenced.as_str());
+        self.tell_of_the_usurper();
+    }
+
+    pub(super) fn tell_of_the_usurper(&mut self) {
         let instance = &self.parts.settings.instance;
         let detail = format!(
             "another process publishes as instance \"{instance}\", and this one stopped: give each \
