@@ -388,6 +388,8 @@ async fn an_operator_is_shown_the_choices_after_a_restored_backup_and_the_gatewa
         assert!(told.contains(words), "{told}");
     }
     assert!(told.contains("Nothing was changed"), "{told}");
+    let counted = told.lines().filter(|line| line.contains("publishes the "));
+    assert!(counted.clone().count() > 0 && !told.contains("no longer there"), "{told}");
     assert_eq!(adopting(&place, &["--after", "head"]).await.0, Some(2), "a reason is needed");
     let reasoned = ["--reason", "the backup of 03:00", "--after"];
     assert_eq!(adopting(&place, &[&reasoned[..], &["9999999"]].concat()).await.0, Some(2));
@@ -397,6 +399,9 @@ async fn an_operator_is_shown_the_choices_after_a_restored_backup_and_the_gatewa
     third.leads(Some(gate.public));
     let third = third.end_after(50).await;
     gate.until_published().await;
+    let moved = |line: &String| line.contains("an operator has moved the cursor");
+    let told = gate.said().into_iter().find(moved).unwrap();
+    assert!(["\"before\":", "\"after\":", "the backup of 03:00"].iter().all(|w| told.contains(w)));
     gate.stop().await;
     let (code, told) = adopting(&place, &[]).await;
     assert!(code == Some(0) && told.contains("Nothing to resolve"), "{told}");

@@ -393,6 +393,7 @@ mod tests {
             digest: None,
             incarnation: incarnation.to_owned(),
             again: false,
+            reason: None,
         };
         let found = |incarnation: &str| Found { mark: Some(mark(incarnation)), offset: 9 };
         Exact::new(&mut me).me.began_at = Some(Some(3));

@@ -137,6 +137,7 @@ pub fn mark(ours: &Ours, sequence: u64, digest: Option<Digest128>, incarnation: 
         digest: digest.map(|digest| digest.to_string()),
         incarnation: incarnation.to_owned(),
         again: sequence < ours.cursor,
+        reason: None,
     }
 }
 

@@ -96,7 +96,7 @@ impl Outlook {
         self.away.is_some() || self.stumbled.is_some()
     }
 
-    /// The client stopped and is made anew.
+    /// Publishing pauses.
     pub(super) fn stopped(&mut self, failure: Failure) {
         self.stopped = Some(failure);
     }
@@ -183,7 +183,7 @@ fn log(kafka: &Kafka) {
     match kafka {
         Kafka::Up => tracing::info!("Kafka takes events"),
         Kafka::Down { reason } => {
-            tracing::warn!("Kafka is away ({reason}): events wait in the journal");
+            tracing::warn!("Kafka takes no events ({reason}): they wait in the journal");
         }
         Kafka::Waiting { reason } => {
             tracing::error!("a human is needed ({reason}): events wait in the journal");

@@ -47,6 +47,12 @@ impl Run<'_> {
             self.outlook.resumed();
         }
         exact.me.began_at.get_or_insert(found.map(|found| found.offset));
+        let mark = found.and_then(|found| found.mark.as_ref());
+        if let Some(reason) = mark.and_then(|mark| mark.reason.as_deref()) {
+            let reason: String = reason.chars().take(bounds::CURSOR_REASON_CHARS).collect();
+            let before = self.counted;
+            tracing::warn!(before, after = through, ?reason, "an operator has moved the cursor");
+        }
         if through < self.cursor {
             tracing::warn!(after = through, "events are published again, as an operator decided");
             self.window = Window::default();

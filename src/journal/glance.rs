@@ -34,6 +34,14 @@ impl Glance {
         look(dir, instance).map_err(|why| OpenError::new(dir, why))
     }
 
+    /// How many events after a sequence and up to the head are still there. Blocks.
+    pub fn events_after(&self, sequence: u64) -> Result<u64, ReadError> {
+        let sql = "SELECT count(*) FROM event WHERE sequence > ?1 AND sequence <= ?2";
+        let bounds = [sequence.cast_signed(), self.head.cast_signed()];
+        let count: i64 = self.connection.query_row(sql, bounds, |row| row.get(0))?;
+        Ok(count.cast_unsigned())
+    }
+
     /// The digest of an event. Blocks.
     pub fn digest(&self, sequence: u64) -> Result<Option<Digest128>, ReadError> {
         Ok(digests::of(&self.connection, sequence)?)

@@ -89,7 +89,7 @@ pub fn run(args: &Adopt) -> Result<(), Failure> {
     };
     let _ = writeln!(text, "\n{mismatch}.");
     let Some(after) = args.after else {
-        choices(&mut text, &seen.ours, seen.kafka().filter(|at| *at <= seen.ours.head));
+        choices(&mut text, &seen, seen.kafka().filter(|at| *at <= seen.ours.head));
         return Ok(print(&text)?);
     };
     // What was decided is about what was shown, and a gateway may have come to life meanwhile.
@@ -100,7 +100,8 @@ pub fn run(args: &Adopt) -> Result<(), Failure> {
     let sequence = place(after, &now.ours, now.kafka())?;
     let digest = now.glance.digest(sequence).map_err(anyhow::Error::from)?;
     let incarnation = Digest128(rand::random()).to_string();
-    let mark = judge::mark(&now.ours, sequence, digest, &incarnation);
+    let mut mark = judge::mark(&now.ours, sequence, digest, &incarnation);
+    mark.reason.clone_from(&args.reason);
     publish::write_mark(&config.kafka, &mark).map_err(unreachable)?;
     let reason = args.reason.as_deref().unwrap_or_default();
     tracing::info!(after = sequence, reason, "the cursor in Kafka is this journal's now");
@@ -149,6 +150,18 @@ impl Look {
         Ok(judge::judge(self.found.as_ref(), &self.ours, |at| self.glance.digest(at))?)
     }
 
+    /// The events after a place, counted, and what the journal no longer has of them.
+    fn events_after(&self, at: u64) -> String {
+        let numbers = self.ours.head.saturating_sub(at);
+        let Ok(there) = self.glance.events_after(at) else {
+            return format!("the events after {at} (damage prevents counting them)");
+        };
+        match numbers.saturating_sub(there) {
+            0 => format!("the {there} events after {at}"),
+            gone => format!("the {there} events after {at} ({gone} more are no longer there)"),
+        }
+    }
+
     /// Where the record stands.
     fn offset(&self) -> Option<i64> {
         self.found.as_ref().map(|found| found.offset)
@@ -177,7 +190,7 @@ fn told(dir: &Path, kafka: &Settings, ours: &Ours, found: Option<&Found>) -> Str
     let _ = writeln!(text, "Kafka    {}", kafka.cursor_topic());
     match found.map(|found| found.mark.as_ref()) {
         Some(Some(mark)) => {
-            let _ = writeln!(text, "         instance {}, epoch {}", mark.instance, mark.epoch);
+            let _ = writeln!(text, "         instance {:?}, epoch {:?}", mark.instance, mark.epoch);
             let _ = writeln!(text, "         published up to {}", mark.sequence);
         }
         Some(None) => text.push_str("         a record that cannot be understood\n"),
@@ -186,17 +199,15 @@ fn told(dir: &Path, kafka: &Settings, ours: &Ours, found: Option<&Found>) -> Str
     text
 }
 
-fn choices(text: &mut String, ours: &Ours, kafka: Option<u64>) {
-    let Ours { head, cursor, .. } = ours;
-    let of = |after: u64| head.saturating_sub(after);
-    let _ =
-        writeln!(text, "\n--after journal   publishes the {} events after {cursor}:", of(*cursor));
+fn choices(text: &mut String, seen: &Look, kafka: Option<u64>) {
+    let cursor = seen.ours.cursor;
+    let _ = writeln!(text, "\n--after journal   publishes {}:", seen.events_after(cursor));
     text.push_str(
         "                  nothing in the journal is left out; consumers read again what was\n\
          \x20                 published since the journal was copied, under ids that they know\n",
     );
     if let Some(at) = kafka {
-        let _ = writeln!(text, "--after kafka     publishes the {} events after {at}:", of(at));
+        let _ = writeln!(text, "--after kafka     publishes {}:", seen.events_after(at));
         text.push_str(
             "                  right where Kafka lost nothing and what this journal holds up to\n\
              \x20                 there was published\n",
@@ -205,8 +216,8 @@ fn choices(text: &mut String, ours: &Ours, kafka: Option<u64>) {
     let _ = writeln!(text, "--after head      publishes only what comes from now on:");
     let _ = writeln!(
         text,
-        "                  the {} events after {cursor} count as published, whatever they are",
-        of(*cursor)
+        "                  {} count as published, whatever they are",
+        seen.events_after(cursor)
     );
     text.push_str("--after SEQUENCE  publishes what stands after this event\n");
     text.push_str("\nNothing was changed. Run it again with one of these and --reason.\n");

@@ -112,6 +112,15 @@ fn a_torn_row_or_page_at_kafkas_cursor_has_the_digest_that_was_noted_there_or_no
 }
 
 #[test]
+fn who_looks_from_outside_counts_the_events_that_are_still_there() {
+    let dir = made(10);
+    inspect(dir.path()).execute("DELETE FROM event WHERE sequence IN (4, 6)", []).unwrap();
+    let journal = open(dir.path(), Tuning::default());
+    let glance = Glance::at(dir.path(), journal.instance()).unwrap();
+    assert_eq!([0, 4, 6, 10].map(|at| glance.events_after(at).unwrap()), [8, 5, 4, 0]);
+}
+
+#[test]
 fn a_long_run_of_damage_is_an_error_and_passes_over_nothing() {
     let dir = made(3);
     let journal = open(dir.path(), Tuning::default());
