@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::{Connection, params};
 
-use super::{Advance, Lane};
+use super::writer::Order;
+use super::{Advance, Journal, Lane};
 use crate::bounds;
 use crate::event::{Digest128, InstanceName, SourceName};
 
@@ -20,6 +21,21 @@ pub struct Marked {
     pub sequence: u64,
     /// The digest of that event, where it was known.
     pub digest: Option<Digest128>,
+}
+
+impl Journal {
+    /// Takes note that Kafka has the cursor of live traffic here: on disk with the next group
+    /// commit. Never waits.
+    pub fn mark(&self, mark: Marked) {
+        if self.inner.shared.cursors().mark(mark) {
+            drop(self.inner.queue.try_send(Order::Nudge));
+        }
+    }
+
+    /// Where Kafka was last known to have the cursor of live traffic; `None` if it never had it.
+    pub fn marked(&self) -> Option<Marked> {
+        self.inner.shared.cursors().marked()
+    }
 }
 
 /// Cursors of one instance, and what is not yet on disk of them.

@@ -303,19 +303,6 @@ impl Journal {
         }
     }
 
-    /// Takes note that Kafka has the cursor of live traffic here: on disk with the next group
-    /// commit. Never waits.
-    pub fn mark(&self, mark: Marked) {
-        if self.inner.shared.cursors().mark(mark) {
-            drop(self.inner.queue.try_send(Order::Nudge));
-        }
-    }
-
-    /// Where Kafka was last known to have the cursor of live traffic; `None` if it never had it.
-    pub fn marked(&self) -> Option<Marked> {
-        self.inner.shared.cursors().marked()
-    }
-
     /// How far a lane has come, with what is not on disk yet: who starts again from here counts
     /// nothing twice. 0 before its first event. Blocks.
     pub fn cursor(&self, lane: &Lane) -> Result<u64, ReadError> {
@@ -359,7 +346,7 @@ impl Journal {
         self.inner.epoch
     }
 
-    /// The digest of an event, also where its row is gone or damaged if the digest was kept. Blocks.
+    /// The digest of an event, also of one that is gone or damaged if it was kept. Blocks.
     pub fn digest(&self, sequence: u64) -> Result<Option<Digest128>, ReadError> {
         let readers = &self.inner.readers;
         readers.with(|connection| Ok(digests::of(connection, sequence)?))
