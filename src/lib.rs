@@ -64,6 +64,9 @@
 //! - **A half-taken delivery finishes**: once the body is read, a client that hangs up cancels
 //!   nothing (`a_client_that_hangs_up_after_its_body_cancels_nothing`,
 //!   `what_is_left_halfway_is_finished`).
+//! - **Records and cursor are one transaction**: in `exactly_once` nothing is doubled, whenever the
+//!   process ends (`of_gateways_killed_in_the_midst_of_traffic_consumers_read_every_event_once`,
+//!   `every_event_is_committed_once_with_its_cursor`).
 //! - **The road survives its end**: Kafka may be gone for days; deliveries are taken as long as
 //!   there is disk, then shed with 503, never silently
 //!   (`a_broker_that_goes_away_is_waited_for_and_nothing_is_lost`,

@@ -29,7 +29,7 @@ mod brokers;
 mod depot;
 mod proof;
 
-use brokers::{ALL, Own, given, make};
+use brokers::{ALL, Own, delete, given, make};
 use depot::{
     Depot, PATIENCE, assert_in_order, assert_once_and_in_order, read, sequences, until, waits_for,
 };
@@ -229,10 +229,29 @@ async fn adopt(depot: &Depot, sequence: u64) {
         epoch: journal.epoch().to_string(),
         head: depot.head(),
         cursor: journal.cursor(&Lane::Live).unwrap(),
+        marked: journal.marked().is_some(),
     };
     let mark = judge::mark(&ours, sequence, journal.digest(sequence).unwrap(), "an operator");
     let settings = depot.settings.clone();
     spawn_blocking(move || write_mark(&settings, &mark).unwrap()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cursor_that_kafka_has_lost_stops_the_courier_until_an_operator_has_decided() {
+    let mut depot = Depot::new(exactly());
+    depot.keep(20).await;
+    depot.drain(depot.courier()).await;
+    depot.journal.close();
+    depot.reopen();
+    delete(&depot.settings, "hookgate-cursor").await;
+    depot.keep(10).await;
+    let courier = depot.courier();
+    until(&courier, |status| waits_for(status, "the cursor is no longer in Kafka")).await;
+    assert_eq!(read(&depot.settings, 20).await.len(), 20);
+    adopt(&depot, 20).await;
+    until(&courier, |status| status.cursor == 30 && status.kafka == Kafka::Up).await;
+    depot.drain(courier).await;
+    assert_once_and_in_order(&read(&depot.settings, 30).await, 30);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -369,6 +388,8 @@ async fn an_operator_is_shown_the_choices_after_a_restored_backup_and_the_gatewa
         assert!(told.contains(words), "{told}");
     }
     assert!(told.contains("Nothing was changed"), "{told}");
+    let counted = told.lines().filter(|line| line.contains("publishes the "));
+    assert!(counted.clone().count() > 0 && !told.contains("no longer there"), "{told}");
     assert_eq!(adopting(&place, &["--after", "head"]).await.0, Some(2), "a reason is needed");
     let reasoned = ["--reason", "the backup of 03:00", "--after"];
     assert_eq!(adopting(&place, &[&reasoned[..], &["9999999"]].concat()).await.0, Some(2));
@@ -378,6 +399,9 @@ async fn an_operator_is_shown_the_choices_after_a_restored_backup_and_the_gatewa
     third.leads(Some(gate.public));
     let third = third.end_after(50).await;
     gate.until_published().await;
+    let moved = |line: &String| line.contains("an operator has moved the cursor");
+    let told = gate.said().into_iter().find(moved).unwrap();
+    assert!(["\"before\":", "\"after\":", "the backup of 03:00"].iter().all(|w| told.contains(w)));
     gate.stop().await;
     let (code, told) = adopting(&place, &[]).await;
     assert!(code == Some(0) && told.contains("Nothing to resolve"), "{told}");
@@ -386,6 +410,26 @@ async fn an_operator_is_shown_the_choices_after_a_restored_backup_and_the_gatewa
     let records = consumed(&place, all.len()).await;
     assert_eq!(records.len(), all.len(), "nothing is there twice");
     assert_eq!(records.iter().map(id).collect::<BTreeSet<_>>(), all);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn beside_a_gateway_that_publishes_there_is_nothing_to_adopt_and_nothing_is_written() {
+    let given = given();
+    let place = Place::new(&given.brokers, &given.topic_prefix, "1ms", EXACTLY);
+    let mut taken = deliver(&place, 0).await;
+    let gate = Gate::start(&place).await;
+    let traffic = Traffic::start(&place, 1_000_000);
+    traffic.leads(Some(gate.public));
+    for _ in 0..12 {
+        let (code, told) = adopting(&place, &["--after", "head", "--reason", "by mistake"]).await;
+        assert_eq!(code, Some(0), "{told}");
+        let words = ["Nothing to resolve", "--after was not used"];
+        assert!(words.iter().all(|words| told.contains(words)), "{told}");
+    }
+    taken.extend(traffic.end().await);
+    gate.until_published().await;
+    gate.stop().await;
+    assert_eq!(consumed(&place, taken.len()).await.len(), taken.len());
 }
 
 /// A gateway's life with a few deliveries, all published; their ids.

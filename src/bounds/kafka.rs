@@ -72,5 +72,7 @@ pub const OPEN_TRANSACTION_LOOKS: u32 = 900;
 pub const OPEN_TRANSACTION_LOOK: Duration = Duration::from_millis(50);
 /// How long a courier that stopped at a cursor waits before it looks whether a human has decided.
 pub const CURSOR_LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// Characters of an operator's reason that are told when a courier takes up the cursor.
+pub const CURSOR_REASON_CHARS: usize = 200;
 /// Bytes of one segment of the cursor topic: only closed segments are compacted.
 pub const CURSOR_SEGMENT_BYTES: usize = 16 * 1024 * 1024;

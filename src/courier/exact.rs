@@ -13,17 +13,24 @@ use super::pause::{Backoff, Deadline};
 use super::run::Run;
 use crate::bounds;
 use crate::event::{Digest128, Family};
-use crate::journal::Lane;
+use crate::journal::{Lane, Marked};
 use crate::publish::{
-    Answer, Answers, Batch, Failure, Inspection, Record, SettingsError, Transactor, Trouble,
+    Answer, Answers, Batch, Failure, Found, Inspection, Record, SettingsError, Transactor, Trouble,
 };
 
-/// What exactly-once delivery knows beside the window.
-pub(super) struct Exact {
-    /// This process among all that ever have its name.
+/// This process among all that ever have its name. Outlives every run: what another process did to
+/// it does not end with a defect of ours.
+pub(super) struct Identity {
     pub(super) incarnation: String,
     /// The record where the cursor stood when this process first had the last word on it.
     pub(super) began_at: Option<Option<i64>>,
+    /// Another process publishes under our name.
+    pub(super) over: bool,
+}
+
+/// What exactly-once delivery knows beside the window.
+pub(super) struct Exact<'a> {
+    pub(super) me: &'a mut Identity,
     pub(super) wire: Option<Wire>,
     /// Records that the next transaction may have.
     share: usize,
@@ -31,8 +38,6 @@ pub(super) struct Exact {
     blocked: Vec<Family>,
     /// Why it waits for a human to decide about the cursor.
     pub(super) mismatch: Option<Mismatch>,
-    /// Another process publishes under our name.
-    pub(super) over: bool,
 }
 
 /// The producer at hand, and what it is at.
@@ -41,6 +46,8 @@ pub(super) struct Wire {
     answers: Answers,
     batch_bytes: usize,
     stage: Stage,
+    /// Where the cursor stands once the batch in hand is committed.
+    mark: Option<Marked>,
 }
 
 pub(super) enum Stage {
@@ -60,17 +67,32 @@ pub(super) enum Word {
     Ailment(Failure),
 }
 
-impl Exact {
+impl Identity {
     /// Of a process that begins.
     pub(super) fn new() -> Self {
+        let incarnation = Digest128(rand::random()).to_string();
+        Self { incarnation, began_at: None, over: false }
+    }
+
+    /// Whether the record was moved by another process since this one began.
+    pub(super) fn is_usurped(&self, found: Option<&Found>) -> bool {
+        let (Some(began), Some(found)) = (self.began_at, found) else {
+            return false;
+        };
+        let ours = found.mark.as_ref().is_some_and(|mark| mark.incarnation == self.incarnation);
+        !ours && began != Some(found.offset)
+    }
+}
+
+impl<'a> Exact<'a> {
+    /// Of a run that begins.
+    pub(super) fn new(me: &'a mut Identity) -> Self {
         Self {
-            incarnation: Digest128(rand::random()).to_string(),
-            began_at: None,
+            me,
             wire: None,
             share: bounds::TRANSACTION_RECORDS,
             blocked: Vec::new(),
             mismatch: None,
-            over: false,
         }
     }
 
@@ -89,7 +111,7 @@ impl Exact {
 
     /// Whether waiting for it is in vain: a human must decide first.
     pub(super) fn is_stopped(&self) -> bool {
-        self.over || self.mismatch.is_some()
+        self.me.over || self.mismatch.is_some()
     }
 
     /// Whether there is a producer.
@@ -126,7 +148,7 @@ impl Run<'_> {
         if exact.wire.as_ref().is_some_and(unfit) {
             exact.wire = None;
         }
-        if exact.wire.is_some() || exact.over || self.pause.is_some() {
+        if exact.wire.is_some() || exact.me.over || self.pause.is_some() {
             return;
         }
         if let Err(error) = self.open_exact() {
@@ -140,7 +162,7 @@ impl Run<'_> {
         let (transactor, answers) = Transactor::open(settings, Lane::Live.name(), batch_bytes)?;
         if let Some(exact) = &mut self.exact {
             let stage = Stage::Opening;
-            exact.wire = Some(Wire { transactor, answers, batch_bytes, stage });
+            exact.wire = Some(Wire { transactor, answers, batch_bytes, stage, mark: None });
         }
         Ok(())
     }
@@ -192,10 +214,11 @@ impl Run<'_> {
     ) {
         let ours = self.ours(self.counted);
         let Some(exact) = &mut self.exact else { return };
-        let mark = judge::mark(&ours, sequence, digest, &exact.incarnation);
+        let mark = judge::mark(&ours, sequence, digest, &exact.me.incarnation);
         if let Some(wire) = &mut exact.wire {
             wire.transactor.publish(Batch { records, mark });
             wire.stage = Stage::Busy(slots);
+            wire.mark = Some(Marked { sequence, digest });
         }
     }
 
@@ -215,14 +238,19 @@ impl Run<'_> {
     }
 
     fn committed(&mut self) {
-        self.outlook.answered();
+        self.outlook.stepped();
+        let wire = self.exact.as_mut().and_then(|exact| exact.wire.as_mut());
+        if let Some(mark) = wire.and_then(|wire| wire.mark.take()) {
+            self.parts.journal.mark(mark);
+        }
         let slots = self.slots_in_hand();
         let gauges = &self.parts.telemetry.gateway;
         for (slot, family) in &slots {
             self.window.acknowledged(*slot);
             gauges.published(*family, 1);
         }
-        if slots.is_empty() {
+        if slots.is_empty() && !self.is_empty() {
+            // Only the cursor: whether events are taken, the next batch tells.
             return;
         }
         if let Some(exact) = &mut self.exact {
@@ -300,7 +328,7 @@ impl Run<'_> {
     fn falter(&mut self, failure: Failure) {
         match failure.trouble {
             Trouble::Unreachable | Trouble::Authentication => {
-                self.outlook.away(failure);
+                self.outlook.stumbled(failure);
                 self.pause = Some(Deadline::after(self.backoff.next()));
             }
             // Who looks at the brokers tells of the missing cursor topic, or makes it.
@@ -346,5 +374,34 @@ impl Run<'_> {
         if let Some(exact) = &mut self.exact {
             exact.close();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::publish::Mark;
+
+    #[test]
+    fn who_was_usurped_stays_so_in_the_next_run() {
+        let mut me = Identity::new();
+        let mark = |incarnation: &str| Mark {
+            instance: "gate-1".to_owned(),
+            lane: "live".to_owned(),
+            epoch: "e".to_owned(),
+            sequence: 7,
+            digest: None,
+            incarnation: incarnation.to_owned(),
+            again: false,
+            reason: None,
+        };
+        let found = |incarnation: &str| Found { mark: Some(mark(incarnation)), offset: 9 };
+        Exact::new(&mut me).me.began_at = Some(Some(3));
+        let again = Exact::new(&mut me);
+        assert!(again.me.is_usurped(Some(&found("another"))));
+        let ours = again.me.incarnation.clone();
+        assert!(!again.me.is_usurped(Some(&found(&ours))));
+        again.me.over = true;
+        assert!(Exact::new(&mut me).is_stopped());
     }
 }

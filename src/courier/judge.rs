@@ -22,11 +22,19 @@ pub struct Ours {
     pub head: u64,
     /// Its own cursor of the lane.
     pub cursor: u64,
+    /// Whether Kafka is known to have had a cursor of it.
+    pub marked: bool,
 }
 
 /// Why nothing may be published after Kafka's cursor.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Mismatch {
+    /// There is no record, and there was one.
+    #[error(
+        "the cursor is no longer in Kafka: its topic was made anew or forgot it, or topic_prefix \
+         or brokers are others now"
+    )]
+    Gone,
     /// The record cannot be understood.
     #[error("the cursor in Kafka cannot be understood: a newer hookgate or somebody else wrote it")]
     Unreadable,
@@ -56,8 +64,11 @@ pub enum Mismatch {
          was restored from a copy, or copied"
     )]
     OtherEvent(u64),
-    /// The event where the record stands is gone, and its digest too.
-    #[error("event {0}, where Kafka's cursor stands, is no longer known to the journal")]
+    /// The event where the record stands is gone or damaged, and its digest too.
+    #[error(
+        "event {0}, where Kafka's cursor stands, is no longer known to the journal, or its row is \
+         damaged: run `hookgate journal check`"
+    )]
     Forgotten(u64),
     /// The journal's own cursor is further.
     #[error(
@@ -86,7 +97,7 @@ pub fn judge(
     digest: impl FnOnce(u64) -> Result<Option<Digest128>, ReadError>,
 ) -> Result<Result<u64, Mismatch>, ReadError> {
     let Some(found) = found else {
-        return Ok(Ok(ours.cursor));
+        return Ok(if ours.marked { Err(Mismatch::Gone) } else { Ok(ours.cursor) });
     };
     let Some(mark) = &found.mark else {
         return Ok(Err(Mismatch::Unreadable));
@@ -126,6 +137,7 @@ pub fn mark(ours: &Ours, sequence: u64, digest: Option<Digest128>, incarnation: 
         digest: digest.map(|digest| digest.to_string()),
         incarnation: incarnation.to_owned(),
         again: sequence < ours.cursor,
+        reason: None,
     }
 }
 
@@ -142,6 +154,7 @@ mod tests {
             epoch: "e".to_owned(),
             head: 20,
             cursor: 10,
+            marked: true,
         }
     }
 
@@ -160,8 +173,10 @@ mod tests {
     }
 
     #[test]
-    fn without_one_the_journals_own_counts() {
-        assert_eq!(judge(None, &ours(), |_| Ok(None)).unwrap(), Ok(10));
+    fn without_one_the_journals_own_counts_unless_there_was_one() {
+        let first = Ours { marked: false, ..ours() };
+        assert_eq!(judge(None, &first, |_| Ok(None)).unwrap(), Ok(10));
+        assert_eq!(judge(None, &ours(), |_| Ok(None)).unwrap(), Err(Mismatch::Gone));
     }
 
     #[test]

@@ -98,7 +98,7 @@ impl Run<'_> {
         let first = self.backoff.is_fresh();
         let pause = self.backoff.next();
         let reason = &failure.detail;
-        tracing::warn!(?pause, reason, "the Kafka client is made anew");
+        tracing::warn!(?pause, reason, "publishing pauses");
         self.pause = Some(Deadline::after(pause));
         // A client that ended once is an event, and nobody's task; twice is a state.
         if !first || !matches!(failure.trouble, Trouble::Fatal | Trouble::Fenced) {

@@ -15,6 +15,9 @@ use crate::publish::{Failure, Inspection, Trouble};
 pub(super) struct Outlook {
     /// The last word on whether brokers answer: why not, or `None`.
     away: Option<Failure>,
+    /// Why a step of a transaction was not answered, until one is: a broker that tells of itself
+    /// may still not answer for what we need.
+    stumbled: Option<Failure>,
     /// Whether that word is theirs, or only that nothing is known yet.
     heard: bool,
     /// What stops the whole client, until the event it failed on is through.
@@ -38,6 +41,7 @@ impl Outlook {
     pub(super) fn new() -> Self {
         Self {
             away: Some(Failure { trouble: Trouble::Unreachable, detail: NO_ANSWER_YET.to_owned() }),
+            stumbled: None,
             heard: false,
             stopped: None,
             unreadable: None,
@@ -55,6 +59,17 @@ impl Outlook {
         self.away = None;
         self.heard = true;
         self.fresh = Some(Deadline::after(bounds::BROKER_FRESH));
+    }
+
+    /// A step of a transaction was not answered, or not for us.
+    pub(super) fn stumbled(&mut self, failure: Failure) {
+        self.stumbled = Some(failure);
+    }
+
+    /// The steps of transactions are answered.
+    pub(super) fn stepped(&mut self) {
+        self.stumbled = None;
+        self.answered();
     }
 
     /// Whether the last answer is so long ago that a question without one means something.
@@ -79,12 +94,12 @@ impl Outlook {
     /// Whether anything at all can be published now: brokers answer, and what a human must mend
     /// stands in the way of some family at most.
     pub(super) fn takes_any(&self) -> bool {
-        let all = [&self.away, &self.unreadable, &self.stopped, &self.cursor];
+        let all = [&self.away, &self.stumbled, &self.unreadable, &self.stopped, &self.cursor];
         let blocked = |family| self.seen.iter().chain(&self.held).any(|(held, _)| *held == family);
         all.iter().all(|failure| failure.is_none()) && !Family::ALL.into_iter().all(blocked)
     }
 
-    /// The client stopped and is made anew.
+    /// Publishing pauses.
     pub(super) fn stopped(&mut self, failure: Failure) {
         self.stopped = Some(failure);
     }
@@ -136,7 +151,7 @@ impl Outlook {
 
     fn kafka(&self) -> Kafka {
         let waiting = |failure: &Failure| Kafka::Waiting { reason: failure.detail.clone() };
-        if let Some(away) = &self.away {
+        if let Some(away) = self.away.as_ref().or(self.stumbled.as_ref()) {
             return match away.trouble {
                 Trouble::Unreachable => Kafka::Down { reason: away.detail.clone() },
                 Trouble::UnknownTopic
@@ -171,7 +186,7 @@ fn log(kafka: &Kafka) {
     match kafka {
         Kafka::Up => tracing::info!("Kafka takes events"),
         Kafka::Down { reason } => {
-            tracing::warn!("Kafka is away ({reason}): events wait in the journal");
+            tracing::warn!("Kafka takes no events ({reason}): they wait in the journal");
         }
         Kafka::Waiting { reason } => {
             tracing::error!("a human is needed ({reason}): events wait in the journal");
@@ -209,6 +224,17 @@ mod tests {
         assert!(!outlook.away(failure(Trouble::Unreachable, "down")));
         let reason = "down".to_owned();
         assert_eq!(outlook.kafka(), Kafka::Down { reason });
+    }
+
+    #[tokio::test]
+    async fn a_step_that_was_not_answered_is_shown_until_one_is() {
+        let mut outlook = Outlook::new();
+        outlook.stumbled(failure(Trouble::Unreachable, "no coordinator"));
+        outlook.answered();
+        let reason = "no coordinator".to_owned();
+        assert!(!outlook.takes_any() && outlook.kafka() == Kafka::Down { reason });
+        outlook.stepped();
+        assert!(outlook.takes_any() && outlook.kafka() == Kafka::Up);
     }
 
     #[tokio::test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{self, MissedTickBehavior};
 
-use super::exact::{self, Exact};
+use super::exact::{self, Exact, Identity};
 use super::holds::Holds;
 use super::line::{Ending, Line};
 use super::outlook::Outlook;
@@ -42,8 +42,9 @@ pub(super) fn for_ever(parts: &Parts, mut orders: mpsc::Receiver<Drain>) {
         }
     };
     let mut backoff = Backoff::default();
+    let mut me = Identity::new();
     loop {
-        let run = async { Run::new(parts).await.run(&mut orders).await };
+        let run = async { Run::new(parts, &mut me).await.run(&mut orders).await };
         if catch_unwind(AssertUnwindSafe(|| runtime.block_on(run))).is_ok() {
             return;
         }
@@ -85,13 +86,13 @@ pub(super) struct Run<'a> {
     /// The ledger counts events up to this one as published already.
     pub(super) counted: u64,
     /// What stands for `line` where delivery is exactly once.
-    pub(super) exact: Option<Exact>,
+    pub(super) exact: Option<Exact<'a>>,
     pub(super) drain: Option<(Deadline, oneshot::Sender<Drained>)>,
     pub(super) setback: Setback,
 }
 
 impl<'a> Run<'a> {
-    async fn new(parts: &'a Parts) -> Self {
+    async fn new(parts: &'a Parts, me: &'a mut Identity) -> Self {
         let mut backoff = Backoff::default();
         let cursor = loop {
             match parts.journal.cursor(&Lane::Live) {
@@ -102,7 +103,15 @@ impl<'a> Run<'a> {
                 }
             }
         };
-        tracing::info!(cursor, "the courier starts after the journal's cursor");
+        let exactly = parts.settings.delivery == Delivery::ExactlyOnce;
+        if exactly {
+            tracing::info!(
+                cursor,
+                "the courier starts after Kafka's cursor; this is the journal's"
+            );
+        } else {
+            tracing::info!(cursor, "the courier starts after the journal's cursor");
+        }
         parts.status.send_modify(|status| *status = Status::new(cursor));
         Self {
             parts,
@@ -123,13 +132,16 @@ impl<'a> Run<'a> {
             holds: Holds::default(),
             outlook: Outlook::new(),
             counted: cursor,
-            exact: (parts.settings.delivery == Delivery::ExactlyOnce).then(Exact::new),
+            exact: exactly.then(|| Exact::new(me)),
             drain: None,
             setback: Setback::new(&parts.clock),
         }
     }
 
     async fn run(mut self, orders: &mut mpsc::Receiver<Drain>) {
+        if self.exact.as_ref().is_some_and(|exact| exact.me.over) {
+            self.tell_of_the_usurper();
+        }
         let mut tick = time::interval(bounds::LAG_TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut heard = Vec::with_capacity(bounds::JOURNAL_READ_EVENTS);
@@ -302,7 +314,7 @@ impl<'a> Run<'a> {
         self.drain.as_ref().is_some_and(|drain| over(drain) || in_vain)
     }
 
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.window.len() == 0 && self.read >= *self.head.borrow()
     }
 
@@ -343,7 +355,7 @@ async fn next_word(reports: Option<&mut Reports>, heard: &mut Vec<Report>) -> Wo
     }
 }
 
-async fn next_exact(exact: Option<&mut Exact>) -> exact::Word {
+async fn next_exact(exact: Option<&mut Exact<'_>>) -> exact::Word {
     match exact {
         Some(exact) => exact.next_word().await,
         None => std::future::pending().await,

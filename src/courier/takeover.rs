@@ -8,7 +8,6 @@
 //! incarnation since it began stops for good. And a process whose journal does not agree with the
 //! cursor finds out before it fences anybody.
 
-use super::exact::Exact;
 use super::holds::Holds;
 use super::judge::{self, Mismatch, Ours, REMEDY};
 use super::pause::Deadline;
@@ -18,24 +17,14 @@ use crate::bounds;
 use crate::journal::Lane;
 use crate::publish::{Failure, Found, Trouble};
 
-impl Exact {
-    /// Whether the record was moved by another process since this one began.
-    fn is_usurped(&self, found: Option<&Found>) -> bool {
-        let (Some(began), Some(found)) = (self.began_at, found) else {
-            return false;
-        };
-        let ours = found.mark.as_ref().is_some_and(|mark| mark.incarnation == self.incarnation);
-        !ours && began != Some(found.offset)
-    }
-}
-
 impl Run<'_> {
     /// The cursor as far as it can be seen without fencing anybody: enough to find out that this is
     /// not our place, so that a process that has no right to publish disturbs none that has.
     pub(super) fn looked(&mut self, found: Option<&Found>) {
         self.outlook.answered();
         match self.judged(found) {
-            Some(Ok(_) | Err(Mismatch::Behind { .. })) => {
+            // It may stand beyond somebody's open transaction: the last word tells.
+            Some(Ok(_) | Err(Mismatch::Behind { .. } | Mismatch::Gone)) => {
                 if let Some(wire) = self.exact.as_ref().and_then(|exact| exact.wire.as_ref()) {
                     wire.transactor.go();
                 }
@@ -47,7 +36,7 @@ impl Run<'_> {
 
     /// The last word on what is published: nobody older can add to it.
     pub(super) fn opened(&mut self, found: Option<&Found>) {
-        self.outlook.answered();
+        self.outlook.stepped();
         let through = match self.judged(found) {
             Some(Ok(through)) => through,
             Some(Err(mismatch)) => return self.mismatched(mismatch),
@@ -57,7 +46,13 @@ impl Run<'_> {
         if exact.mismatch.take().is_some() {
             self.outlook.resumed();
         }
-        exact.began_at.get_or_insert(found.map(|found| found.offset));
+        exact.me.began_at.get_or_insert(found.map(|found| found.offset));
+        let mark = found.and_then(|found| found.mark.as_ref());
+        if let Some(reason) = mark.and_then(|mark| mark.reason.as_deref()) {
+            let reason: String = reason.chars().take(bounds::CURSOR_REASON_CHARS).collect();
+            let before = self.counted;
+            tracing::warn!(before, after = through, ?reason, "an operator has moved the cursor");
+        }
         if through < self.cursor {
             tracing::warn!(after = through, "events are published again, as an operator decided");
             self.window = Window::default();
@@ -77,7 +72,7 @@ impl Run<'_> {
 
     /// What is to be made of a record; `None` when that is settled already.
     fn judged(&mut self, found: Option<&Found>) -> Option<Result<u64, Mismatch>> {
-        if self.exact.as_ref().is_some_and(|exact| exact.is_usurped(found)) {
+        if self.exact.as_ref().is_some_and(|exact| exact.me.is_usurped(found)) {
             self.usurped();
             return None;
         }
@@ -102,6 +97,7 @@ impl Run<'_> {
 
     /// Waits until a human has decided, and looks now and again whether one has.
     fn mismatched(&mut self, mismatch: Mismatch) {
+        self.outlook.stepped();
         self.let_go();
         self.pause = Some(Deadline::after(bounds::CURSOR_LOOK_AGAIN));
         let Some(exact) = &mut self.exact else { return };
@@ -110,17 +106,22 @@ impl Run<'_> {
         }
         let detail = format!("{mismatch}; {REMEDY}");
         // Whoever decides writes the cursor, and is no second process.
-        exact.began_at = None;
+        exact.me.began_at = None;
         exact.mismatch = Some(mismatch);
         self.outlook.stopped(Failure { trouble: Trouble::Cursor, detail });
     }
 
     fn usurped(&mut self) {
+        self.outlook.stepped();
         self.let_go();
         if let Some(exact) = &mut self.exact {
-            exact.over = true;
+            exact.me.over = true;
         }
         self.parts.telemetry.gateway.publish_failed(Trouble::Fenced.as_str());
+        self.tell_of_the_usurper();
+    }
+
+    pub(super) fn tell_of_the_usurper(&mut self) {
         let instance = &self.parts.settings.instance;
         let detail = format!(
             "another process publishes as instance \"{instance}\", and this one stopped: give each \
@@ -137,6 +138,7 @@ impl Run<'_> {
             epoch: journal.epoch().to_string(),
             head: *journal.head().borrow(),
             cursor,
+            marked: journal.marked().is_some(),
         }
     }
 }

@@ -8,9 +8,35 @@ use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::{Connection, params};
 
-use super::{Advance, Lane};
+use super::writer::Order;
+use super::{Advance, Journal, Lane};
 use crate::bounds;
-use crate::event::{InstanceName, SourceName};
+use crate::event::{Digest128, InstanceName, SourceName};
+
+/// Where the cursor of live traffic that is kept in Kafka was committed last. Where there is one,
+/// there must be one in Kafka, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Marked {
+    /// Every event up to and including this sequence was published.
+    pub sequence: u64,
+    /// The digest of that event, where it was known.
+    pub digest: Option<Digest128>,
+}
+
+impl Journal {
+    /// Takes note that Kafka has the cursor of live traffic here: on disk with the next group
+    /// commit. Never waits.
+    pub fn mark(&self, mark: Marked) {
+        if self.inner.shared.cursors().mark(mark) {
+            drop(self.inner.queue.try_send(Order::Nudge));
+        }
+    }
+
+    /// Where Kafka was last known to have the cursor of live traffic; `None` if it never had it.
+    pub fn marked(&self) -> Option<Marked> {
+        self.inner.shared.cursors().marked()
+    }
+}
 
 /// Cursors of one instance, and what is not yet on disk of them.
 #[derive(Debug, Default)]
@@ -19,12 +45,14 @@ pub(super) struct Cursors {
     /// Damaged events that no cursor has passed yet, with their source as far as it is known.
     damaged: BTreeMap<u64, Option<SourceName>>,
     waiting: Moves,
+    marked: Option<Marked>,
 }
 
 /// What a commit takes along.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Moves {
     lanes: HashMap<Lane, u64>,
+    marked: Option<Marked>,
     /// Events published since the last commit, by source.
     pub(super) published: HashMap<SourceName, u64>,
     /// Events lost to damage that a cursor has passed since the last commit, by source.
@@ -47,7 +75,24 @@ impl Cursors {
         for lane in Lane::ALL {
             through.insert(lane.clone(), read(connection, of, lane)?);
         }
-        Ok(Self { through, ..Self::default() })
+        Ok(Self { through, marked: marked(connection)?, ..Self::default() })
+    }
+
+    /// Takes note of the cursor that Kafka has. Whether it is the first that waits, so that the
+    /// writer must be told.
+    pub(super) fn mark(&mut self, mark: Marked) -> bool {
+        if self.marked == Some(mark) {
+            return false;
+        }
+        let first = self.waiting.is_empty();
+        self.marked = Some(mark);
+        self.waiting.marked = Some(mark);
+        first
+    }
+
+    /// The note of the cursor that Kafka has, on disk or not.
+    pub(super) fn marked(&self) -> Option<Marked> {
+        self.marked
     }
 
     /// Takes an advance. `Ok(true)` when it is the first that waits, so that the writer must be
@@ -104,6 +149,7 @@ impl Cursors {
             let waiting = self.waiting.lanes.entry(lane).or_default();
             *waiting = through.max(*waiting);
         }
+        self.waiting.marked = self.waiting.marked.or(moves.marked);
         for (source, count) in moves.published {
             *self.waiting.published.entry(source).or_default() += count;
         }
@@ -116,10 +162,10 @@ impl Cursors {
 impl Moves {
     /// Whether there is nothing to write.
     pub(super) fn is_empty(&self) -> bool {
-        self.lanes.is_empty()
+        self.lanes.is_empty() && self.marked.is_none()
     }
 
-    /// Writes the cursors. The counts are the ledger's.
+    /// Writes the cursors, and what Kafka has of them. The counts are the ledger's.
     pub(super) fn write(&self, connection: &Connection, of: &InstanceName) -> rusqlite::Result<()> {
         let mut statement = connection.prepare_cached(
             "INSERT INTO cursor(instance, lane, through) VALUES (?1, ?2, ?3)
@@ -128,8 +174,27 @@ impl Moves {
         for (lane, through) in &self.lanes {
             statement.execute(params![of.as_str(), lane.name(), through.cast_signed()])?;
         }
+        let Some(mark) = self.marked else { return Ok(()) };
+        let mut note = mark.sequence.to_le_bytes().to_vec();
+        note.extend(mark.digest.iter().flat_map(|digest| digest.0));
+        connection
+            .prepare_cached("INSERT OR REPLACE INTO meta(name, value) VALUES ('marked', ?1)")?
+            .execute([note])?;
         Ok(())
     }
+}
+
+/// The note of the cursor that Kafka has, on disk.
+pub(super) fn marked(connection: &Connection) -> rusqlite::Result<Option<Marked>> {
+    let mut statement =
+        connection.prepare_cached("SELECT value FROM meta WHERE name = 'marked'")?;
+    let mut rows = statement.query([])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let note = row.get_ref(0)?.as_blob().unwrap_or_default();
+    let (sequence, digest) = note.split_at_checked(8).unwrap_or_default();
+    let sequence = sequence.try_into().map(u64::from_le_bytes).unwrap_or_default();
+    let digest = digest.try_into().ok().map(Digest128);
+    Ok(Some(Marked { sequence, digest }))
 }
 
 /// The cursor of a lane on disk; 0 before its first event.

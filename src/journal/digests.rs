@@ -3,12 +3,13 @@
 //! A cursor in Kafka carries a sequence and the digest of that event. A journal that was restored
 //! from a copy gives the same sequences to other events; the digest tells. So a digest must outlive
 //! its row: whoever deletes rows calls [`keep`] in the same transaction, retention for the last row
-//! of each range that it removes (no cursor of ours stands below it), erasure for every row.
+//! of each range that it removes (no cursor of ours stands below it), erasure for every row. And it
+//! must outlive damage: that of the event where Kafka's cursor was last seen is in `meta`.
 
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
-use super::Stored;
+use super::{Code, Stored, cursors, read};
 use crate::event::Digest128;
 
 /// The digest of an event in hand, the same as [`of`] its row.
@@ -24,19 +25,21 @@ pub(super) fn of_stored(event: &Stored) -> Digest128 {
     ])
 }
 
-/// The digest of an event: from its row or, where the row is gone, from what was kept of it.
-/// `None` for an event that never was, or whose digest was not kept.
+/// The digest of an event: from its row or, where the row is gone or damaged, from what was kept of
+/// it. `None` for an event that never was, or whose digest was not kept.
 pub(super) fn of(connection: &Connection, sequence: u64) -> rusqlite::Result<Option<Digest128>> {
     if let Some(digest) = of_row(connection, sequence)? {
         return Ok(Some(digest));
     }
-    connection
-        .prepare_cached("SELECT digest FROM digest WHERE sequence = ?1")?
-        .query_row([sequence.cast_signed()], |row| row.get(0).map(Digest128))
-        .optional()
+    if let Some(digest) = legible(kept(connection, sequence))? {
+        return Ok(Some(digest));
+    }
+    let mark = legible(cursors::marked(connection))?;
+    Ok(mark.filter(|mark| mark.sequence == sequence).and_then(|mark| mark.digest))
 }
 
-/// Keeps the digest of a row that is about to be deleted. Without such a row nothing changes.
+/// Keeps the digest of a row that is about to be deleted. Without such a row, or where it is
+/// damaged, nothing changes.
 pub(super) fn keep(connection: &Connection, sequence: u64) -> rusqlite::Result<()> {
     let Some(digest) = of_row(connection, sequence)? else {
         return Ok(());
@@ -50,29 +53,35 @@ pub(super) fn keep(connection: &Connection, sequence: u64) -> rusqlite::Result<(
     Ok(())
 }
 
-fn of_row(connection: &Connection, sequence: u64) -> rusqlite::Result<Option<Digest128>> {
+fn kept(connection: &Connection, sequence: u64) -> rusqlite::Result<Option<Digest128>> {
     connection
-        .prepare_cached(
-            "SELECT e.id, ifnull(s.name, ''), e.kind, e.received, e.key, e.value
-             FROM event e LEFT JOIN source s ON s.number = e.source WHERE e.sequence = ?1",
-        )?
-        .query_row([sequence.cast_signed()], |row| {
-            // A damaged row may hold a value of another type; its digest then differs, too.
-            let bytes = |column| row.get_ref(column).map(|value| value.as_bytes().unwrap_or(&[]));
-            let received = row.get_ref(3)?.as_i64().unwrap_or_default();
-            let sequence = sequence.to_le_bytes();
-            let received = received.to_le_bytes();
-            Ok(digest([
-                &sequence,
-                bytes(0)?,
-                bytes(1)?,
-                bytes(2)?,
-                &received,
-                bytes(4)?,
-                bytes(5)?,
-            ]))
-        })
+        .prepare_cached("SELECT digest FROM digest WHERE sequence = ?1")?
+        .query_row([sequence.cast_signed()], |row| row.get(0).map(Digest128))
         .optional()
+}
+
+/// What its checksum does not vouch for has no digest: a rotten row is no other event.
+fn of_row(connection: &Connection, sequence: u64) -> rusqlite::Result<Option<Digest128>> {
+    let digest = read::row(connection, sequence, |row, source| {
+        digest([
+            &row.sequence.to_le_bytes(),
+            &row.id,
+            source.as_bytes(),
+            row.kind.as_bytes(),
+            &row.received.to_le_bytes(),
+            row.key,
+            row.value,
+        ])
+    });
+    legible(digest)
+}
+
+/// What lies on a page that cannot be read is not there.
+fn legible<T>(read: rusqlite::Result<Option<T>>) -> rusqlite::Result<Option<T>> {
+    match read {
+        Err(error) if Code::of(&error).is_unreadable() => Ok(None),
+        read => read,
+    }
 }
 
 /// The first half of SHA-256 over the parts, each behind its length.

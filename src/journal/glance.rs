@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use super::disk::Files;
 use super::open::{Obstacle, OpenError};
-use super::{Lane, ReadError, cursors, digests, schema};
+use super::{Lane, Marked, ReadError, cursors, digests, schema};
 use crate::event::{Digest128, InstanceName};
 
 /// A look at a journal.
@@ -21,6 +21,8 @@ pub struct Glance {
     pub head: u64,
     /// The cursor of live traffic.
     pub cursor: u64,
+    /// Where Kafka was last known to have that cursor.
+    pub marked: Option<Marked>,
 }
 
 impl Glance {
@@ -30,6 +32,14 @@ impl Glance {
     /// Where there is none that this version can read.
     pub fn at(dir: &Path, instance: &InstanceName) -> Result<Self, OpenError> {
         look(dir, instance).map_err(|why| OpenError::new(dir, why))
+    }
+
+    /// How many events after a sequence and up to the head are still there. Blocks.
+    pub fn events_after(&self, sequence: u64) -> Result<u64, ReadError> {
+        let sql = "SELECT count(*) FROM event WHERE sequence > ?1 AND sequence <= ?2";
+        let bounds = [sequence.cast_signed(), self.head.cast_signed()];
+        let count: i64 = self.connection.query_row(sql, bounds, |row| row.get(0))?;
+        Ok(count.cast_unsigned())
     }
 
     /// The digest of an event. Blocks.
@@ -59,6 +69,7 @@ fn look(dir: &Path, instance: &InstanceName) -> Result<Glance, Obstacle> {
         epoch: Digest128(schema::meta(&connection, "epoch")?),
         head: schema::meta::<i64>(&connection, "head")?.cast_unsigned(),
         cursor: cursors::read(&connection, instance, &Lane::Live)?,
+        marked: cursors::marked(&connection)?,
         connection,
     })
 }

@@ -61,6 +61,7 @@ mod tuning;
 mod writer;
 
 pub use check::{Finding, Part, Progress, check};
+pub use cursors::Marked;
 pub use fault::Code;
 pub use glance::Glance;
 pub use open::{Obstacle, OpenError};
@@ -345,7 +346,7 @@ impl Journal {
         self.inner.epoch
     }
 
-    /// The digest of an event, also where its row is gone if the digest was kept. Blocks.
+    /// The digest of an event, also of one that is gone or damaged if it was kept. Blocks.
     pub fn digest(&self, sequence: u64) -> Result<Option<Digest128>, ReadError> {
         let readers = &self.inner.readers;
         readers.with(|connection| Ok(digests::of(connection, sequence)?))

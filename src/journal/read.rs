@@ -242,6 +242,19 @@ fn single(connection: &Connection, sequence: u64) -> Result<Option<Met>, ReadErr
     rows.next()?.map(decode).transpose()
 }
 
+/// One row and its source's name, if it is there and whole.
+pub(super) fn row<T>(
+    connection: &Connection,
+    sequence: u64,
+    read: impl FnOnce(&Row<'_>, &str) -> T,
+) -> rusqlite::Result<Option<T>> {
+    let mut statement = connection.prepare_cached(&format!("{COLUMNS} WHERE e.sequence = ?1"))?;
+    let mut rows = statement.query([sequence.cast_signed()])?;
+    let Some(found) = rows.next()? else { return Ok(None) };
+    let whole = fields(found, sequence).filter(|(row, crc, _)| schema::checksum(row) == *crc);
+    Ok(whole.map(|(row, _, source)| read(&row, source)))
+}
+
 fn decode(row: &rusqlite::Row<'_>) -> Result<Met, ReadError> {
     let sequence = row.get::<_, i64>(0)?.cast_unsigned();
     let source = row.get_ref(8)?.as_str().ok().map(SourceName::new);

@@ -27,6 +27,9 @@ pub struct Mark {
     /// is published again.
     #[serde(default, skip_serializing_if = "is_false")]
     pub again: bool,
+    /// Why an operator put it there; absent where a courier wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// A record found under our key in the cursor topic.
@@ -70,12 +73,14 @@ mod tests {
             digest: None,
             incarnation: "i".to_owned(),
             again: false,
+            reason: None,
         };
         let text =
             r#"{"instance":"gate-1","lane":"live","epoch":"e","sequence":7,"incarnation":"i"}"#;
         assert_eq!(mark.to_json(), text.as_bytes());
         assert_eq!(serde_json::from_str::<Mark>(text).unwrap(), mark);
         (mark.digest, mark.again) = (Some("d".to_owned()), true);
+        mark.reason = Some("r".to_owned());
         assert_eq!(serde_json::from_slice::<Mark>(&mark.to_json()).unwrap(), mark);
     }
 }

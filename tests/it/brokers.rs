@@ -90,3 +90,10 @@ pub(crate) async fn make(
         made.unwrap().remove(0).unwrap();
     }
 }
+
+/// Deletes a topic as somebody else would.
+pub(crate) async fn delete(settings: &Settings, name: &str) {
+    let name = format!("{}.{name}", settings.topic_prefix);
+    let deleted = admin(settings).delete_topics(&[&name], &patient()).await;
+    deleted.unwrap().remove(0).unwrap();
+}

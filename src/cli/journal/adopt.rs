@@ -14,7 +14,8 @@ use clap::Args;
 
 use crate::bounds;
 use crate::cli::{Failure, configured, print};
-use crate::courier::judge::{self, Ours};
+use crate::config::Config;
+use crate::courier::judge::{self, Mismatch, Ours};
 use crate::event::Digest128;
 use crate::journal::{Glance, Lane};
 use crate::publish::{self, Delivery, Found, Settings, Trouble};
@@ -66,7 +67,7 @@ impl FromStr for After {
 ///
 /// # Errors
 /// 69 where Kafka does not answer; 78 for a configuration with mistakes; 2 for a place that does
-/// not exist; 1 for a journal that cannot be read.
+/// not exist; 1 for a journal that cannot be read, or beside a gateway that publishes.
 pub fn run(args: &Adopt) -> Result<(), Failure> {
     let config = configured(&args.config)?;
     if config.kafka.delivery != Delivery::ExactlyOnce {
@@ -74,37 +75,33 @@ pub fn run(args: &Adopt) -> Result<(), Failure> {
             "kafka.delivery is \"at_least_once\": Kafka keeps no cursor, the journal's counts";
         return Err(Failure::Usage(text.to_owned()));
     }
-    let glance = Glance::at(&config.journal.dir, &config.server.instance);
-    let glance = glance.map_err(anyhow::Error::from)?;
-    let lane = Lane::Live.name();
-    let found = publish::read_mark(&config.kafka, lane).map_err(unreachable)?;
-    let ours = Ours {
-        instance: glance.instance.to_string(),
-        lane,
-        epoch: glance.epoch.to_string(),
-        head: glance.head,
-        cursor: glance.cursor,
-    };
-    let judged = judge::judge(found.as_ref(), &ours, |at| glance.digest(at));
-    let judged = judged.map_err(anyhow::Error::from)?;
-    let mut text = told(&config.journal.dir, &config.kafka, &ours, found.as_ref());
-    let mismatch = match judged {
+    let seen = Look::at(&config)?;
+    let mut text = told(&config.journal.dir, &config.kafka, &seen.ours, seen.found.as_ref());
+    let mismatch = match seen.judged()? {
         Ok(after) => {
             let _ = writeln!(text, "\nNothing to resolve: publishing goes on after {after}.");
+            if args.after.is_some() {
+                text.push_str("--after was not used.\n");
+            }
             return Ok(print(&text)?);
         }
         Err(mismatch) => mismatch,
     };
     let _ = writeln!(text, "\n{mismatch}.");
-    let kafka = found.and_then(|found| found.mark).map(|mark| mark.sequence);
     let Some(after) = args.after else {
-        choices(&mut text, &ours, kafka.filter(|at| *at <= ours.head));
+        choices(&mut text, &seen, seen.kafka().filter(|at| *at <= seen.ours.head));
         return Ok(print(&text)?);
     };
-    let sequence = place(after, &ours, kafka)?;
-    let digest = glance.digest(sequence).map_err(anyhow::Error::from)?;
+    // What was decided is about what was shown, and a gateway may have come to life meanwhile.
+    let now = Look::at(&config)?;
+    if now.offset() != seen.offset() || now.judged()?.is_ok() {
+        return Err(Failure::Other(anyhow!("{BUSY}")));
+    }
+    let sequence = place(after, &now.ours, now.kafka())?;
+    let digest = now.glance.digest(sequence).map_err(anyhow::Error::from)?;
     let incarnation = Digest128(rand::random()).to_string();
-    let mark = judge::mark(&ours, sequence, digest, &incarnation);
+    let mut mark = judge::mark(&now.ours, sequence, digest, &incarnation);
+    mark.reason.clone_from(&args.reason);
     publish::write_mark(&config.kafka, &mark).map_err(unreachable)?;
     let reason = args.reason.as_deref().unwrap_or_default();
     tracing::info!(after = sequence, reason, "the cursor in Kafka is this journal's now");
@@ -115,6 +112,65 @@ pub fn run(args: &Adopt) -> Result<(), Failure> {
          that waits for it goes on within {seconds} seconds."
     );
     Ok(print(&text)?)
+}
+
+const BUSY: &str = "a gateway is publishing; nothing was written";
+
+/// Both sides, so that a gateway which publishes meanwhile never looks like a mismatch: its cursor
+/// in Kafka is committed before the journal's own and after the event, so the journal's cursor is
+/// read before Kafka's, and the head after it.
+struct Look {
+    glance: Glance,
+    found: Option<Found>,
+    ours: Ours,
+}
+
+impl Look {
+    fn at(config: &Config) -> Result<Self, Failure> {
+        let glance = || {
+            let glance = Glance::at(&config.journal.dir, &config.server.instance);
+            glance.map_err(anyhow::Error::from)
+        };
+        let lane = Lane::Live.name();
+        let cursor = glance()?.cursor;
+        let found = publish::read_mark(&config.kafka, lane).map_err(unreachable)?;
+        let glance = glance()?;
+        let ours = Ours {
+            instance: glance.instance.to_string(),
+            lane,
+            epoch: glance.epoch.to_string(),
+            head: glance.head,
+            cursor,
+            marked: glance.marked.is_some(),
+        };
+        Ok(Self { glance, found, ours })
+    }
+
+    fn judged(&self) -> anyhow::Result<Result<u64, Mismatch>> {
+        Ok(judge::judge(self.found.as_ref(), &self.ours, |at| self.glance.digest(at))?)
+    }
+
+    /// The events after a place, counted, and what the journal no longer has of them.
+    fn events_after(&self, at: u64) -> String {
+        let numbers = self.ours.head.saturating_sub(at);
+        let Ok(there) = self.glance.events_after(at) else {
+            return format!("the events after {at} (damage prevents counting them)");
+        };
+        match numbers.saturating_sub(there) {
+            0 => format!("the {there} events after {at}"),
+            gone => format!("the {there} events after {at} ({gone} more are no longer there)"),
+        }
+    }
+
+    /// Where the record stands.
+    fn offset(&self) -> Option<i64> {
+        self.found.as_ref().map(|found| found.offset)
+    }
+
+    /// Where the cursor in Kafka stands.
+    fn kafka(&self) -> Option<u64> {
+        self.found.as_ref()?.mark.as_ref().map(|mark| mark.sequence)
+    }
 }
 
 fn unreachable(failure: publish::Failure) -> Failure {
@@ -134,7 +190,7 @@ fn told(dir: &Path, kafka: &Settings, ours: &Ours, found: Option<&Found>) -> Str
     let _ = writeln!(text, "Kafka    {}", kafka.cursor_topic());
     match found.map(|found| found.mark.as_ref()) {
         Some(Some(mark)) => {
-            let _ = writeln!(text, "         instance {}, epoch {}", mark.instance, mark.epoch);
+            let _ = writeln!(text, "         instance {:?}, epoch {:?}", mark.instance, mark.epoch);
             let _ = writeln!(text, "         published up to {}", mark.sequence);
         }
         Some(None) => text.push_str("         a record that cannot be understood\n"),
@@ -143,17 +199,15 @@ fn told(dir: &Path, kafka: &Settings, ours: &Ours, found: Option<&Found>) -> Str
     text
 }
 
-fn choices(text: &mut String, ours: &Ours, kafka: Option<u64>) {
-    let Ours { head, cursor, .. } = ours;
-    let of = |after: u64| head.saturating_sub(after);
-    let _ =
-        writeln!(text, "\n--after journal   publishes the {} events after {cursor}:", of(*cursor));
+fn choices(text: &mut String, seen: &Look, kafka: Option<u64>) {
+    let cursor = seen.ours.cursor;
+    let _ = writeln!(text, "\n--after journal   publishes {}:", seen.events_after(cursor));
     text.push_str(
         "                  nothing in the journal is left out; consumers read again what was\n\
          \x20                 published since the journal was copied, under ids that they know\n",
     );
     if let Some(at) = kafka {
-        let _ = writeln!(text, "--after kafka     publishes the {} events after {at}:", of(at));
+        let _ = writeln!(text, "--after kafka     publishes {}:", seen.events_after(at));
         text.push_str(
             "                  right where Kafka lost nothing and what this journal holds up to\n\
              \x20                 there was published\n",
@@ -162,8 +216,8 @@ fn choices(text: &mut String, ours: &Ours, kafka: Option<u64>) {
     let _ = writeln!(text, "--after head      publishes only what comes from now on:");
     let _ = writeln!(
         text,
-        "                  the {} events after {cursor} count as published, whatever they are",
-        of(*cursor)
+        "                  {} count as published, whatever they are",
+        seen.events_after(cursor)
     );
     text.push_str("--after SEQUENCE  publishes what stands after this event\n");
     text.push_str("\nNothing was changed. Run it again with one of these and --reason.\n");

@@ -88,6 +88,39 @@ fn an_event_lost_to_damage_is_accounted_for_when_the_cursor_passes_it() {
 }
 
 #[test]
+fn a_torn_row_or_page_at_kafkas_cursor_has_the_digest_that_was_noted_there_or_none() {
+    let harm: [fn(&TempDir); 2] = [|dir| tear_row(dir, 150), |dir| tear_page_of(dir, 150)];
+    for harm in harm {
+        for noted in [true, false] {
+            let dir = made(300);
+            let journal = open(dir.path(), Tuning::default());
+            let digest = journal.digest(150).unwrap();
+            assert!(digest.is_some());
+            if noted {
+                journal.mark(Marked { sequence: 150, digest });
+            }
+            journal.close();
+            harm(&dir);
+            let journal = open(dir.path(), Tuning::default());
+            assert_eq!(journal.marked().is_some(), noted);
+            assert_eq!(journal.digest(150).unwrap(), digest.filter(|_| noted));
+            journal.close();
+            let glance = Glance::at(dir.path(), journal.instance());
+            assert_eq!(glance.unwrap().digest(150).unwrap(), digest.filter(|_| noted));
+        }
+    }
+}
+
+#[test]
+fn who_looks_from_outside_counts_the_events_that_are_still_there() {
+    let dir = made(10);
+    inspect(dir.path()).execute("DELETE FROM event WHERE sequence IN (4, 6)", []).unwrap();
+    let journal = open(dir.path(), Tuning::default());
+    let glance = Glance::at(dir.path(), journal.instance()).unwrap();
+    assert_eq!([0, 4, 6, 10].map(|at| glance.events_after(at).unwrap()), [8, 5, 4, 0]);
+}
+
+#[test]
 fn a_long_run_of_damage_is_an_error_and_passes_over_nothing() {
     let dir = made(3);
     let journal = open(dir.path(), Tuning::default());

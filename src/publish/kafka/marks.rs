@@ -48,7 +48,10 @@ pub(super) fn read(
         let mut looks = 0;
         while stable < end {
             if looks == bounds::OPEN_TRANSACTION_LOOKS {
-                let detail = format!("a transaction in topic {topic} does not end");
+                let detail = format!(
+                    "topic {topic} holds another's open transaction, and the last word on the \
+                     cursor is behind it: the brokers end it in time, wait"
+                );
                 return Err(Failure { trouble: Trouble::Unreachable, detail });
             }
             looks += 1;

@@ -208,10 +208,12 @@ impl Work {
         let key = Mark::key(&batch.mark.instance, &batch.mark.lane);
         let value = Bytes::from(batch.mark.to_json());
         let out = BaseRecord::with_opaque_to(&self.cursor_topic, CURSOR).partition(0);
-        match self.producer.send(out.key(key.as_bytes()).payload(value.as_ref())) {
+        let taken = self.producer.send(out.key(key.as_bytes()).payload(value.as_ref()));
+        self.producer.listen();
+        match taken {
             Ok(()) => sent + 1,
             Err((error, _)) => {
-                failures.push((CURSOR, self.ended(&error)));
+                failures.push((CURSOR, self.of_cursor(self.ended(&error))));
                 sent
             }
         }
@@ -224,6 +226,9 @@ impl Work {
         for _ in 0..sent {
             match self.receipts.recv_timeout(bounds::TRANSACTION_TIMEOUT * 2) {
                 Ok((_, Fate::Arrived)) => {}
+                Ok((CURSOR, Fate::Failed(failure))) => {
+                    failures.push((CURSOR, self.of_cursor(failure)));
+                }
                 Ok((slot, Fate::Failed(failure))) => failures.push((slot, failure)),
                 Ok((slot, Fate::Withdrawn)) => withdrawn = Some(slot),
                 Err(_) => {
@@ -278,7 +283,30 @@ impl Work {
         let code = code.or(transaction_error(error).map(RDKafkaError::code));
         let code = code.or(error.rdkafka_error_code()).unwrap_or(Code::Fail);
         let trouble = client::trouble(code).unwrap_or(Trouble::Refused);
-        Failure { trouble, detail: code.to_string() }
+        let detail = if code == Code::TransactionalIdAuthorizationFailed {
+            let id = self.settings.transactional_id(self.lane);
+            format!("transactional id {id} may not be used: {code}")
+        } else {
+            code.to_string()
+        };
+        Failure { trouble, detail }
+    }
+
+    /// A failure of the cursor's record, with its topic.
+    fn of_cursor(&self, failure: Failure) -> Failure {
+        let topic = &self.cursor_topic;
+        let detail = match failure.trouble {
+            Trouble::UnknownTopic => format!("topic {topic} is missing"),
+            Trouble::Unauthorized
+            | Trouble::Authentication
+            | Trouble::TooLarge
+            | Trouble::Fatal
+            | Trouble::Fenced
+            | Trouble::Cursor
+            | Trouble::Unreachable
+            | Trouble::Refused => format!("topic {topic}: {}", failure.detail),
+        };
+        Failure { detail, ..failure }
     }
 }
 
