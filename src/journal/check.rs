@@ -244,8 +244,8 @@ fn rows(
                     sequence
                 }
                 Met::Damaged(row) => {
-                    rows.wrong(format!("event {} is damaged", row.sequence));
-                    row.sequence
+                    rows.wrong(format!("event {} is damaged", row.last));
+                    row.last
                 }
             };
             rows.looked_at += 1;

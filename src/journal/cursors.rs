@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::{Connection, params};
 
+use super::read::Damaged;
 use super::{Advance, Lane};
 use crate::bounds;
 use crate::event::{InstanceName, SourceName};
@@ -16,8 +17,8 @@ use crate::event::{InstanceName, SourceName};
 #[derive(Debug, Default)]
 pub(super) struct Cursors {
     through: HashMap<Lane, u64>,
-    /// Damaged events that no cursor has passed yet, with their source as far as it is known.
-    damaged: BTreeMap<u64, Option<SourceName>>,
+    /// Damaged events that no cursor has passed yet, by the first of each stretch. None overlap.
+    damaged: BTreeMap<u64, Damaged>,
     waiting: Moves,
 }
 
@@ -60,12 +61,19 @@ impl Cursors {
         if to.through <= *through {
             return Err(Ignored::Behind);
         }
-        let beyond = self.damaged.split_off(&(to.through + 1));
-        let passed = std::mem::replace(&mut self.damaged, beyond);
-        for source in passed.into_values().flatten() {
-            *self.waiting.lost.entry(source).or_default() += 1;
-        }
         *through = to.through;
+        let mut beyond = self.damaged.split_off(&(to.through + 1));
+        for mut passed in std::mem::take(&mut self.damaged).into_values() {
+            if passed.last > to.through {
+                beyond.insert(to.through + 1, Damaged { first: to.through + 1, ..passed.clone() });
+                passed.last = to.through;
+            }
+            let count = passed.count();
+            if let Some(source) = passed.source {
+                *self.waiting.lost.entry(source).or_default() += count;
+            }
+        }
+        self.damaged = beyond;
         let first = self.waiting.is_empty();
         self.waiting.lanes.insert(to.lane, to.through);
         for (source, count) in to.published {
@@ -74,12 +82,12 @@ impl Cursors {
         Ok(first)
     }
 
-    /// Notes an event that can never be published: once the live cursor passes it, it is accounted
-    /// for as lost. Bounded by [`bounds::JOURNAL_DAMAGED_KEPT`].
-    pub(super) fn lose(&mut self, sequence: u64, source: Option<SourceName>) {
-        let ahead = sequence > self.through(&Lane::Live);
-        if ahead && self.damaged.len() < bounds::JOURNAL_DAMAGED_KEPT {
-            self.damaged.insert(sequence, source);
+    /// Notes events that can never be published: once the live cursor passes them, they are
+    /// accounted for as lost. Each may be told once. Bounded by [`bounds::JOURNAL_DAMAGED_KEPT`].
+    pub(super) fn lose(&mut self, mut damaged: Damaged) {
+        damaged.first = damaged.first.max(self.through(&Lane::Live) + 1);
+        if damaged.first <= damaged.last && self.damaged.len() < bounds::JOURNAL_DAMAGED_KEPT {
+            self.damaged.insert(damaged.first, damaged);
         }
     }
 

@@ -316,7 +316,8 @@ impl Journal {
     ///
     /// Damaged ones are not among them: each is said to be lost, once, and counts as erased before
     /// it was published when the cursor passes it. An error is what has to be waited out: a disk
-    /// that cannot be read, or more damage in a row than [`crate::bounds::JOURNAL_DAMAGED_RUN`].
+    /// that cannot be read, or more than [`crate::bounds::JOURNAL_DAMAGED_RUN`] damaged rows in a
+    /// row with no whole one behind them.
     pub fn read_after(&self, sequence: u64) -> Result<Vec<Stored>, ReadError> {
         let shared = &self.inner.shared;
         if let Some(rows) = shared.tail().after(sequence) {

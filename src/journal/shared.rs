@@ -2,7 +2,7 @@
 //!
 //! Health only ever goes one way once poisoned; nothing here waits.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -34,7 +34,43 @@ pub(super) struct Shared {
 #[derive(Debug, Default)]
 struct Damage {
     count: u64,
-    known: BTreeSet<u64>,
+    /// Each stretch by its first sequence, with its last. None touch.
+    known: BTreeMap<u64, u64>,
+}
+
+impl Damage {
+    /// Those of them that are new; known from now on.
+    fn learn(&mut self, met: &Damaged) -> Vec<Damaged> {
+        let (mut first, mut last) = (met.first, met.last);
+        let overlaps = |(_, end): &(&u64, &u64)| **end + 1 >= met.first;
+        let near: Vec<(u64, u64)> = self
+            .known
+            .range(..=met.last + 1)
+            .rev()
+            .take_while(overlaps)
+            .map(|(&first, &last)| (first, last))
+            .collect();
+        let mut new = Vec::new();
+        let mut next = met.first;
+        for (begin, end) in near.into_iter().rev() {
+            if next < begin && next <= met.last {
+                let source = met.source.clone();
+                new.push(Damaged { first: next, last: met.last.min(begin - 1), source });
+            }
+            next = next.max(end + 1);
+            (first, last) = (first.min(begin), last.max(end));
+            self.known.remove(&begin);
+        }
+        if next <= met.last {
+            new.push(Damaged { first: next, last: met.last, source: met.source.clone() });
+        }
+        self.known.insert(first, last);
+        if self.known.len() > bounds::JOURNAL_DAMAGED_KEPT {
+            self.known.pop_first();
+        }
+        self.count += new.iter().map(Damaged::count).sum::<u64>();
+        new
+    }
 }
 
 impl Shared {
@@ -113,28 +149,27 @@ impl Shared {
         lock(&self.cursors)
     }
 
-    /// Notes rows that are lost, and says so once of each.
+    /// Notes rows that are lost, and says so once of each stretch of them.
     pub(super) fn damaged(&self, met: Vec<Damaged>) {
-        for Damaged { sequence, source } in met {
-            {
-                let mut damage = lock(&self.damage);
-                if !damage.known.insert(sequence) {
-                    continue;
-                }
-                damage.count += 1;
-                if damage.known.len() > bounds::JOURNAL_DAMAGED_KEPT {
-                    damage.known.pop_first();
-                }
-            }
-            let name = source.as_ref().map(SourceName::as_str);
-            tracing::error!(
-                sequence,
-                source = name,
-                "an event of the journal is damaged: if it was not published yet it is lost; run \
-                 hookgate journal check"
-            );
-            self.cursors().lose(sequence, source);
+        let mut new: Vec<Damaged> = Vec::new();
+        {
+            let mut damage = lock(&self.damage);
+            met.iter().for_each(|met| new.extend(damage.learn(met)));
         }
+        for stretch in new.chunk_by(|one, next| one.last + 1 == next.first) {
+            let (Some(one), Some(other)) = (stretch.first(), stretch.last()) else { continue };
+            let source = one.source.as_ref().filter(|_| stretch.len() == 1);
+            tracing::error!(
+                first_event = one.first,
+                last_event = other.last,
+                events = other.last - one.first + 1,
+                source = source.map(SourceName::as_str),
+                "the journal is damaged from the first to the last of these events: what was not \
+                 published yet of them is lost; run hookgate journal check"
+            );
+        }
+        let mut cursors = self.cursors();
+        new.into_iter().for_each(|damaged| cursors.lose(damaged));
     }
 
     /// How many rows were found damaged since the start.
