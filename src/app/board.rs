@@ -120,6 +120,10 @@ impl Panel {
 
     fn journal_check(&self) -> Check {
         match *self.health.borrow() {
+            Health::Ok if self.journal.is_retention_stopped() => Check::not(
+                Standing::Degraded,
+                "retention stopped at a damaged page: run hookgate journal check",
+            ),
             Health::Ok => match self.journal.damaged_events() {
                 0 => Check::ok(),
                 damaged => Check::not(

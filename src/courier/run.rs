@@ -104,6 +104,10 @@ impl<'a> Run<'a> {
         };
         tracing::info!(cursor, "the courier starts after the journal's cursor");
         parts.status.send_modify(|status| *status = Status::new(cursor));
+        if parts.settings.delivery == Delivery::ExactlyOnce {
+            // Until Kafka's own cursor is known, which may be behind.
+            parts.journal.hold_back(&Lane::Live, 0);
+        }
         Self {
             parts,
             window: Window::default(),

@@ -58,6 +58,7 @@ impl Run<'_> {
             self.outlook.resumed();
         }
         exact.began_at.get_or_insert(found.map(|found| found.offset));
+        self.parts.journal.hold_back(&Lane::Live, through);
         if through < self.cursor {
             tracing::warn!(after = through, "events are published again, as an operator decided");
             self.window = Window::default();

@@ -20,6 +20,8 @@ pub(super) struct Cursors {
     /// Damaged events that no cursor has passed yet, by the first of each stretch. None overlap.
     damaged: BTreeMap<u64, Damaged>,
     waiting: Moves,
+    /// Where a lane really is, while that is behind its cursor.
+    held_back: HashMap<Lane, u64>,
 }
 
 /// What a commit takes along.
@@ -58,6 +60,12 @@ impl Cursors {
             return Err(Ignored::BeyondHead);
         }
         let through = self.through.entry(to.lane.clone()).or_default();
+        if let Some(held) = self.held_back.get_mut(&to.lane) {
+            *held = to.through.max(*held);
+            if *held >= *through {
+                self.held_back.remove(&to.lane);
+            }
+        }
         if to.through <= *through {
             return Err(Ignored::Behind);
         }
@@ -94,6 +102,21 @@ impl Cursors {
     /// How far a lane has come, on disk or not.
     pub(super) fn through(&self, lane: &Lane) -> u64 {
         self.through.get(lane).copied().unwrap_or_default()
+    }
+
+    /// Notes where a lane begins, or begins again: what lies behind that and before its cursor is
+    /// still needed, until an advance has come to the cursor.
+    pub(super) fn hold_back(&mut self, lane: &Lane, through: u64) {
+        if through < self.through(lane) {
+            self.held_back.insert(lane.clone(), through);
+        } else {
+            self.held_back.remove(lane);
+        }
+    }
+
+    /// What a lane needs no more of, by where it really is; its cursor on disk is another bound.
+    pub(super) fn floor(&self, lane: &Lane) -> u64 {
+        self.held_back.get(lane).copied().unwrap_or(u64::MAX)
     }
 
     /// Whether something waits for a commit.

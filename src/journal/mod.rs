@@ -302,6 +302,12 @@ impl Journal {
         }
     }
 
+    /// Says where a lane really begins, when that may be before its cursor: no row after this
+    /// sequence is deleted until an advance has come to the cursor, or this says otherwise.
+    pub fn hold_back(&self, lane: &Lane, through: u64) {
+        self.inner.shared.cursors().hold_back(lane, through);
+    }
+
     /// How far a lane has come, with what is not on disk yet: who starts again from here counts
     /// nothing twice. 0 before its first event. Blocks.
     pub fn cursor(&self, lane: &Lane) -> Result<u64, ReadError> {
@@ -334,6 +340,11 @@ impl Journal {
     /// follows an unclean end.
     pub fn damaged_events(&self) -> u64 {
         self.inner.shared.damage()
+    }
+
+    /// Whether retention stopped at a damaged page: nothing is deleted until a human has looked.
+    pub fn is_retention_stopped(&self) -> bool {
+        !self.inner.shared.is_sweeping()
     }
 
     /// Whose journal it is.

@@ -28,6 +28,7 @@ pub(super) struct Shared {
     damage: Mutex<Damage>,
     /// Whether every row that an unclean end left behind has been looked at.
     pub(super) looked_through: watch::Sender<bool>,
+    sweeping: AtomicBool,
 }
 
 /// Damaged rows that were met since the start.
@@ -84,6 +85,7 @@ impl Shared {
             tail: Mutex::new(tail),
             damage: Mutex::default(),
             looked_through: watch::Sender::new(false),
+            sweeping: AtomicBool::new(true),
         }
     }
 
@@ -175,6 +177,16 @@ impl Shared {
     /// How many rows were found damaged since the start.
     pub(super) fn damage(&self) -> u64 {
         lock(&self.damage).count
+    }
+
+    /// Whether retention can do its work, or has stopped at a damaged page.
+    pub(super) fn set_sweeping(&self, can: bool) {
+        self.sweeping.store(can, Ordering::Relaxed);
+    }
+
+    /// What was said last.
+    pub(super) fn is_sweeping(&self) -> bool {
+        self.sweeping.load(Ordering::Relaxed)
     }
 
     /// The newest rows.
