@@ -225,6 +225,9 @@ fn connect(files: &Files, instance: &InstanceName, clock: &Clock) -> Result<Conn
     schema::check(&connection, instance)?;
     if let Some(cut) = cut {
         pass_over(cut, &connection)?;
+        // The damaged frames leave the log, so that the next start does not meet them again. Not
+        // before the head is set: cut off in between, numbers would be given again.
+        checkpoint::when_free(checkpoint::truncate(&connection))?;
     }
     // What an unclean end left in the log; on a full disk it simply stays there.
     checkpoint::passive(&connection)?;
@@ -243,7 +246,8 @@ fn pass_over(cut: Cut, connection: &Connection) -> rusqlite::Result<()> {
         dropped,
         commits,
         "the journal's write-ahead log is damaged: events that were acknowledged after the last \
-         event may be lost; look at the disk"
+         event may be lost; look at the disk (after a power cut commits of retention, which are \
+         not waited for, can look the same)"
     );
     schema::set_head(connection, next)
 }

@@ -378,7 +378,11 @@ fn a_log_that_is_damaged_behind_acknowledged_events_is_said_and_gives_no_number_
     let log = dir.path().join("journal.db-wal");
     let cut = log::cut(&log).unwrap().expect("acknowledged commits are cut off");
     assert!((15..50).contains(&cut.commits), "{cut:?}");
-    let journal = open(dir.path(), Tuning::default());
+    let slow = Duration::from_secs(3_600);
+    let journal = open(dir.path(), Tuning { checkpoint_every: slow, ..Tuning::default() });
+    let image = super::opening::crash_image(dir.path());
+    let again = log::cut(&image.path().join("journal.db-wal")).unwrap();
+    assert_eq!(again, None, "killed now, the next start does not meet it again");
     let read = all(&journal);
     assert!(read.len() > 10 && read.len() < 40, "{read:?}");
     let Ok(Journaled::Fresh { sequence }) = append(&journal, event(1_000)) else {
