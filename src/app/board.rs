@@ -119,6 +119,11 @@ impl Panel {
     }
 
     fn journal_check(&self) -> Check {
+        if let (Health::Ok, Some(error)) = (*self.health.borrow(), self.journal.unreadable()) {
+            let reason =
+                format!("events wait that cannot be read: {error}: run hookgate journal check");
+            return Check::not(Standing::Degraded, reason);
+        }
         match *self.health.borrow() {
             Health::Ok if self.journal.is_retention_stopped() => Check::not(
                 Standing::Degraded,

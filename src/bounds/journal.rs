@@ -31,6 +31,8 @@ pub const JOURNAL_READ_EVENTS: usize = 1_024;
 pub const JOURNAL_READ_BYTES: usize = 4 * 1024 * 1024;
 /// Connections that read the journal at one time; who comes later waits for one.
 pub const JOURNAL_READERS: usize = 4;
+/// How long one waits for such a connection.
+pub const JOURNAL_READER_WAIT: Duration = Duration::from_secs(5);
 /// Bytes of pages that a reading connection keeps in memory: SQLite's own default.
 pub const JOURNAL_READER_CACHE_BYTES: usize = 2 * 1024 * 1024;
 /// Rows kept in memory after their commit, so that a courier that keeps up reads no disk.

@@ -19,8 +19,6 @@ pub(super) struct Outlook {
     heard: bool,
     /// What stops the whole client, until the event it failed on is through.
     stopped: Option<Failure>,
-    /// Why the journal cannot be read.
-    unreadable: Option<Failure>,
     /// What stops one family, as publishing found it.
     held: Vec<(Family, Failure)>,
     /// What stops one family, as looking at the brokers found it.
@@ -40,7 +38,6 @@ impl Outlook {
             away: Some(Failure { trouble: Trouble::Unreachable, detail: NO_ANSWER_YET.to_owned() }),
             heard: false,
             stopped: None,
-            unreadable: None,
             held: Vec::new(),
             seen: Vec::new(),
             cursor: None,
@@ -89,11 +86,6 @@ impl Outlook {
     /// What stopped the client is past.
     pub(super) fn resumed(&mut self) {
         self.stopped = None;
-    }
-
-    /// The journal cannot be read, or can again.
-    pub(super) fn readable(&mut self, why_not: Option<String>) {
-        self.unreadable = why_not.map(|detail| Failure { trouble: Trouble::Refused, detail });
     }
 
     /// Which families are held, and why.
@@ -146,7 +138,7 @@ impl Outlook {
                 | Trouble::Refused => waiting(away),
             };
         }
-        if let Some(stopped) = self.unreadable.as_ref().or(self.stopped.as_ref()) {
+        if let Some(stopped) = &self.stopped {
             return waiting(stopped);
         }
         // The brokers' own list is the fuller one; publishing knows what they do not say.

@@ -214,15 +214,15 @@ fn connect(files: &Files, instance: &InstanceName, clock: &Clock) -> Result<Conn
     drop(disk::make_file(&files.database).map_err(Obstacle::File)?);
     let mut connection = schema::open_writing(&files.database)?;
     let is_new = schema::is_new(&connection)?;
-    if !is_new && !schema::is_ours(&connection)? {
-        return Err(Obstacle::NotAJournal);
+    if !is_new {
+        schema::recognize_as(&connection, instance)?;
     }
     schema::configure(&connection)?;
     if is_new {
         schema::create(&mut connection, instance, clock.now(), rand::random())?;
         disk::sync_folder(&files.dir).map_err(Obstacle::Folder)?;
     }
-    schema::check(&connection, instance)?;
+    schema::check(&connection)?;
     if let Some(cut) = cut {
         pass_over(cut, &connection)?;
         // The damaged frames leave the log, so that the next start does not meet them again. Not

@@ -7,6 +7,7 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use rusqlite::{Connection, params};
@@ -23,6 +24,7 @@ pub(super) struct Readers {
     database: PathBuf,
     places: Mutex<Places>,
     freed: Condvar,
+    patience: Duration,
 }
 
 struct Places {
@@ -37,6 +39,7 @@ impl Readers {
             database,
             places: Mutex::new(Places { idle: Vec::new(), free: bounds::JOURNAL_READERS }),
             freed: Condvar::new(),
+            patience: bounds::JOURNAL_READER_WAIT,
         }
     }
 
@@ -45,7 +48,7 @@ impl Readers {
         &self,
         read: impl FnOnce(&Connection) -> Result<T, ReadError>,
     ) -> Result<T, ReadError> {
-        let mut place = self.place();
+        let mut place = self.place()?;
         if place.connection.is_none() {
             place.connection = Some(schema::open_reading(&self.database)?);
         }
@@ -55,14 +58,18 @@ impl Readers {
         }
     }
 
-    fn place(&self) -> Place<'_> {
+    fn place(&self) -> Result<Place<'_>, ReadError> {
         let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut places = self
+        let none = |places: &mut Places| places.free == 0;
+        let (mut places, waited) = self
             .freed
-            .wait_while(places, |places| places.free == 0)
+            .wait_timeout_while(places, self.patience, none)
             .unwrap_or_else(PoisonError::into_inner);
+        if waited.timed_out() {
+            return Err(ReadError::Busy);
+        }
         places.free -= 1;
-        Place { readers: self, connection: places.idle.pop() }
+        Ok(Place { readers: self, connection: places.idle.pop() })
     }
 }
 
@@ -310,4 +317,19 @@ fn fields<'r>(row: &'r rusqlite::Row<'_>, sequence: u64) -> Option<(Row<'r>, u32
         value: blob(6)?,
     };
     Some((fields, row.get(7).ok()?, text(8)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_finds_no_place_to_read_is_told_so_in_the_end() {
+        let mut readers = Readers::of(PathBuf::from("none"));
+        readers.patience = Duration::from_millis(1);
+        let held: Vec<_> = (0..bounds::JOURNAL_READERS).map(|_| readers.place().unwrap()).collect();
+        assert_eq!(readers.with(|_| Ok(())), Err(ReadError::Busy));
+        drop(held);
+        assert!(readers.place().is_ok());
+    }
 }

@@ -13,7 +13,7 @@ use super::cursors::Cursors;
 use super::fault::Code;
 use super::read::Damaged;
 use super::tail::Tail;
-use super::{AppendError, Health};
+use super::{AppendError, Health, ReadError};
 use crate::bounds;
 use crate::event::SourceName;
 
@@ -29,6 +29,8 @@ pub(super) struct Shared {
     /// Whether every row that an unclean end left behind has been looked at.
     pub(super) looked_through: watch::Sender<bool>,
     sweeping: AtomicBool,
+    /// Why the courier's last reading failed, if it did.
+    unreadable: Mutex<Option<ReadError>>,
 }
 
 /// Damaged rows that were met since the start.
@@ -86,6 +88,7 @@ impl Shared {
             damage: Mutex::default(),
             looked_through: watch::Sender::new(false),
             sweeping: AtomicBool::new(true),
+            unreadable: Mutex::default(),
         }
     }
 
@@ -187,6 +190,24 @@ impl Shared {
     /// What was said last.
     pub(super) fn is_sweeping(&self) -> bool {
         self.sweeping.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether rows could be read, and says so when it changes.
+    pub(super) fn set_readable(&self, after: u64, why_not: Option<ReadError>) {
+        let before = std::mem::replace(&mut *lock(&self.unreadable), why_not);
+        match (before == why_not, why_not) {
+            (true, _) => {}
+            (false, Some(error)) => tracing::error!(
+                %error, after, "a human is needed: events wait in the journal and cannot be read; \
+                 run hookgate journal check"
+            ),
+            (false, None) => tracing::info!("the journal can be read again"),
+        }
+    }
+
+    /// Why rows cannot be read, if they cannot.
+    pub(super) fn unreadable(&self) -> Option<ReadError> {
+        *lock(&self.unreadable)
     }
 
     /// The newest rows.

@@ -106,6 +106,9 @@ fn a_long_run_of_damage_up_to_the_head_is_an_error_and_passes_over_nothing() {
     let error = journal.read_after(3).unwrap_err();
     assert!(matches!(error, ReadError::Sqlite(_)), "{error}");
     assert_eq!(journal.damaged_events(), 0);
+    assert_eq!(journal.unreadable(), Some(error));
+    assert_eq!(sequences_after(&journal, 0), [1, 2, 3]);
+    assert_eq!(journal.unreadable(), None);
     // With a whole row behind it the run is a hole like any other.
     assert_eq!(append(&journal, event(2_001)), fresh(2_001));
     journal.close();

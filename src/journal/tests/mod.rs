@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use super::tuning::{Disk, Tuning};
 use super::*;
+use crate::bounds;
 use crate::event::QuarantineReason;
 
 mod append;
