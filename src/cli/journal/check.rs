@@ -26,8 +26,8 @@ pub struct Check {
 /// Checks, and shows what was found.
 ///
 /// # Errors
-/// 1 where something is wrong, or where there is no journal; 69 where nothing is, but a busy gateway
-/// beside it did not let all of it be looked at; 78 for a configuration with mistakes.
+/// 1 where something is wrong, or where there is no journal; 69 where nothing is, but a busy
+/// gateway beside it did not let all of it be looked at; 78 for a configuration with mistakes.
 pub fn run(args: &Check) -> Result<(), Failure> {
     let dir = match (&args.dir, &args.config) {
         (Some(dir), _) => dir.clone(),

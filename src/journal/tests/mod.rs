@@ -15,6 +15,7 @@ use crate::event::QuarantineReason;
 
 mod append;
 mod cursor;
+mod cut;
 mod damage;
 mod digest;
 mod faults;

@@ -110,7 +110,7 @@ fn a_step_on_a_full_disk_or_under_a_lock_is_taken_again_later() {
 #[test]
 fn what_is_published_again_is_not_deleted_until_it_is_through() {
     let dir = ten_to_go();
-    let mut apart = Apart::new(dir.path(), AN_HOUR, quick());
+    let mut apart = Apart::new(dir.path(), AN_HOUR, Pace { spare_pages: 999, ..quick() });
     let live = Lane::Live;
     apart.shared = Shared::new(10, Cursors::load(&apart.connection, &gate()).unwrap(), no_tail());
     apart.shared.cursors().hold_back(&live, 0);
