@@ -27,7 +27,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{sleep, timeout};
 
-use crate::bounds::HANDOVER;
+use crate::bounds::{HANDOVER, STOP_SLACK};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::courier::Courier;
@@ -270,10 +270,11 @@ impl App {
             Some(courier) => courier.drain(left).await.complete,
             None => false,
         };
-        self.close(published_all).await
+        let left = end.saturating_sub(self.clock.steady());
+        self.close(published_all, left.saturating_add(STOP_SLACK)).await
     }
 
-    async fn close(self, published_all: bool) -> Stopped {
+    async fn close(self, published_all: bool, within: Duration) -> Stopped {
         drop(self.upkeep);
         let poisoned = *self.journal.health().borrow() == Health::Poisoned;
         let journal = self.journal;
@@ -281,13 +282,20 @@ impl App {
             journal.close();
             journal.ledger()
         });
-        let ledger = match closed.await {
-            Ok(Ok(ledger)) => ledger,
-            Ok(Err(error)) => {
+        let ledger = match timeout(within, closed).await {
+            Ok(Ok(Ok(ledger))) => ledger,
+            Ok(Ok(Err(error))) => {
                 tracing::error!(%error, "the ledger cannot be read");
                 Vec::new()
             }
-            Err(_panicked) => Vec::new(),
+            Ok(Err(_panicked)) => Vec::new(),
+            Err(_) => {
+                tracing::error!(
+                    seconds = within.as_secs_f64(),
+                    "the journal did not close in time and is left as a crash would leave it"
+                );
+                Vec::new()
+            }
         };
         for row in &ledger {
             tracing::info!(

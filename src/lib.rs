@@ -71,6 +71,12 @@
 //!   there is disk, then shed with 503, never silently
 //!   (`a_broker_that_goes_away_is_waited_for_and_nothing_is_lost`,
 //!   `a_full_disk_sheds_at_once_and_recovers_by_itself`).
+//! - **What is not published is never deleted**, also when an operator has it published again
+//!   (`what_is_published_and_old_goes_and_nothing_else`,
+//!   `what_is_published_again_is_not_deleted_until_it_is_through`).
+//! - **A damaged row holds up none behind it**, nor does a hole of thousands
+//!   (`a_torn_page_costs_its_own_rows_and_no_other`,
+//!   `a_torn_inner_page_hides_thousands_of_rows_and_holds_up_none_behind_them`).
 //! - **Order per key**: published in journal order; sequences have no gaps when given and are never
 //!   used again (`order_holds_while_brokers_refuse_for_a_while`,
 //!   `an_identity_outlives_its_row_and_a_sequence_is_never_given_again`).

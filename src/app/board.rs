@@ -119,7 +119,16 @@ impl Panel {
     }
 
     fn journal_check(&self) -> Check {
+        if let (Health::Ok, Some(error)) = (*self.health.borrow(), self.journal.unreadable()) {
+            let reason =
+                format!("events wait that cannot be read: {error}: run hookgate journal check");
+            return Check::not(Standing::Degraded, reason);
+        }
         match *self.health.borrow() {
+            Health::Ok if self.journal.is_retention_stopped() => Check::not(
+                Standing::Degraded,
+                "retention stopped at a damaged page: run hookgate journal check",
+            ),
             Health::Ok => match self.journal.damaged_events() {
                 0 => Check::ok(),
                 damaged => Check::not(

@@ -31,15 +31,18 @@ pub const JOURNAL_READ_EVENTS: usize = 1_024;
 pub const JOURNAL_READ_BYTES: usize = 4 * 1024 * 1024;
 /// Connections that read the journal at one time; who comes later waits for one.
 pub const JOURNAL_READERS: usize = 4;
+/// How long one waits for such a connection.
+pub const JOURNAL_READER_WAIT: Duration = Duration::from_secs(5);
 /// Bytes of pages that a reading connection keeps in memory: SQLite's own default.
 pub const JOURNAL_READER_CACHE_BYTES: usize = 2 * 1024 * 1024;
 /// Rows kept in memory after their commit, so that a courier that keeps up reads no disk.
 pub const JOURNAL_TAIL_EVENTS: usize = 16_384;
 /// Bytes of those rows.
 pub const JOURNAL_TAIL_BYTES: usize = 32 * 1024 * 1024;
-/// Damaged rows in a row beyond which it is the journal that is damaged: reading ends there.
+/// Damaged rows in a row that are passed over though no whole one stands behind them; more of them
+/// at the journal's end wait for a human.
 pub const JOURNAL_DAMAGED_RUN: usize = 1_024;
-/// Damaged rows whose sequences are remembered; what is beyond is only counted.
+/// Stretches of damaged rows that are remembered; what is beyond is only counted.
 pub const JOURNAL_DAMAGED_KEPT: usize = 10_000;
 /// Pause between two slices of [`JOURNAL_READ_EVENTS`] rows whose checksums are looked at beside
 /// the traffic after an unclean end: at most some 10,000 rows a second.

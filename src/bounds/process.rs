@@ -16,6 +16,9 @@ pub const DRAIN_LAST_WORDS: Duration = Duration::from_secs(1);
 /// From letting a passed socket go to the end of the process: requests under way, and what the
 /// courier can still flush. Whoever connects meanwhile waits for the next process.
 pub const HANDOVER: Duration = Duration::from_secs(3);
+/// What each last step of a stop has beyond its deadline: the courier to end what it is at, the
+/// journal to write what is queued and to empty its log.
+pub const STOP_SLACK: Duration = Duration::from_secs(5);
 /// Default of `server.drain_grace`.
 pub const DRAIN_GRACE_DEFAULT: Duration = Duration::from_secs(5);
 /// Default of `server.drain_deadline`, counted from the signal.

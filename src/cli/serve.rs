@@ -28,10 +28,13 @@ pub fn run(args: &Serve) -> Result<(), Failure> {
     let config = configured(&args.config)?;
     app::silence_panics();
     let parts = Parts { sockets, ..Parts::default() };
-    let stopped = runtime()?.block_on(async {
+    let runtime = runtime()?;
+    let stopped = runtime.block_on(async {
         let app = App::start(config, parts).await?;
         app.run_until_signal().await
     });
+    // What was given up at the deadline is not waited for after all.
+    runtime.shutdown_background();
     let stopped = stopped.context("the gateway does not run")?;
     if stopped.poisoned {
         let text = anyhow!("a write to the journal failed; check the disk before the next start");

@@ -25,7 +25,9 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
 
+use crate::bounds;
 use crate::clock::Clock;
 use crate::journal::Journal;
 #[cfg(doc)]
@@ -144,6 +146,13 @@ impl Courier {
         if self.orders.send(order).await.is_err() {
             return ended();
         }
-        drained.await.unwrap_or_else(|_| ended())
+        match timeout(deadline.saturating_add(bounds::STOP_SLACK), drained).await {
+            Ok(Ok(drained)) => drained,
+            Ok(Err(_)) => ended(),
+            Err(_) => {
+                tracing::error!("the courier did not end in time and is given up");
+                ended()
+            }
+        }
     }
 }

@@ -22,8 +22,6 @@ pub(super) struct Outlook {
     heard: bool,
     /// What stops the whole client, until the event it failed on is through.
     stopped: Option<Failure>,
-    /// Why the journal cannot be read.
-    unreadable: Option<Failure>,
     /// What stops one family, as publishing found it.
     held: Vec<(Family, Failure)>,
     /// What stops one family, as looking at the brokers found it.
@@ -44,7 +42,6 @@ impl Outlook {
             stumbled: None,
             heard: false,
             stopped: None,
-            unreadable: None,
             held: Vec::new(),
             seen: Vec::new(),
             cursor: None,
@@ -94,7 +91,7 @@ impl Outlook {
     /// Whether anything at all can be published now: brokers answer, and what a human must mend
     /// stands in the way of some family at most.
     pub(super) fn takes_any(&self) -> bool {
-        let all = [&self.away, &self.stumbled, &self.unreadable, &self.stopped, &self.cursor];
+        let all = [&self.away, &self.stumbled, &self.stopped, &self.cursor];
         let blocked = |family| self.seen.iter().chain(&self.held).any(|(held, _)| *held == family);
         all.iter().all(|failure| failure.is_none()) && !Family::ALL.into_iter().all(blocked)
     }
@@ -107,11 +104,6 @@ impl Outlook {
     /// What stopped the client is past.
     pub(super) fn resumed(&mut self) {
         self.stopped = None;
-    }
-
-    /// The journal cannot be read, or can again.
-    pub(super) fn readable(&mut self, why_not: Option<String>) {
-        self.unreadable = why_not.map(|detail| Failure { trouble: Trouble::Refused, detail });
     }
 
     /// Which families are held, and why.
@@ -164,7 +156,7 @@ impl Outlook {
                 | Trouble::Refused => waiting(away),
             };
         }
-        if let Some(stopped) = self.unreadable.as_ref().or(self.stopped.as_ref()) {
+        if let Some(stopped) = &self.stopped {
             return waiting(stopped);
         }
         // The brokers' own list is the fuller one; publishing knows what they do not say.

@@ -113,6 +113,10 @@ impl<'a> Run<'a> {
             tracing::info!(cursor, "the courier starts after the journal's cursor");
         }
         parts.status.send_modify(|status| *status = Status::new(cursor));
+        if parts.settings.delivery == Delivery::ExactlyOnce {
+            // Until Kafka's own cursor is known, which may be behind.
+            parts.journal.hold_back(&Lane::Live, 0);
+        }
         Self {
             parts,
             window: Window::default(),
@@ -244,19 +248,17 @@ impl<'a> Run<'a> {
         }
         match self.parts.journal.read_after(self.read) {
             Ok(events) => {
-                if self.unreadable.take().is_some() {
-                    self.outlook.readable(None);
-                }
+                self.unreadable = None;
                 // Nothing below the head: what stood there was erased.
                 self.read = events.last().map_or(head, |last| last.sequence);
                 events.into_iter().for_each(|event| self.window.push(event));
                 true
             }
-            Err(error) => {
+            // The journal says it.
+            Err(_) => {
                 let mut backoff =
                     self.unreadable.map_or_else(Backoff::default, |(_, backoff)| backoff);
                 self.unreadable = Some((Deadline::after(backoff.next()), backoff));
-                self.outlook.readable(Some(error.to_string()));
                 false
             }
         }

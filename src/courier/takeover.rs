@@ -53,6 +53,7 @@ impl Run<'_> {
             let before = self.counted;
             tracing::warn!(before, after = through, ?reason, "an operator has moved the cursor");
         }
+        self.parts.journal.hold_back(&Lane::Live, through);
         if through < self.cursor {
             tracing::warn!(after = through, "events are published again, as an operator decided");
             self.window = Window::default();

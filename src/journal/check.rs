@@ -65,7 +65,7 @@ pub struct Finding {
     pub wrong: Vec<String>,
     /// How many things are wrong.
     pub wrong_count: u64,
-    /// Why it was not looked at to its end.
+    /// Why it was not looked at to its end. With nothing wrong: a busy gateway was in the way.
     pub unfinished: Option<String>,
 }
 
@@ -110,13 +110,7 @@ fn look(dir: &Path, tell: &mut dyn FnMut(Progress)) -> Result<Vec<Finding>, Obst
     std::fs::metadata(&files.database).map_err(Obstacle::File)?;
     disk::refuse_foreign(&files.database)?;
     let mut connection = schema::open_reading(&files.database)?;
-    if !schema::is_ours(&connection)? {
-        return Err(Obstacle::NotAJournal);
-    }
-    let found: i64 = schema::meta(&connection, "schema")?;
-    if found != schema::VERSION {
-        return Err(Obstacle::Newer { found, known: schema::VERSION });
-    }
+    schema::recognize(&connection)?;
     tell(Progress::Begins(Part::Pages));
     let pages = pages(&mut connection, &files)?;
     tell(Progress::Begins(Part::Order));
@@ -244,8 +238,8 @@ fn rows(
                     sequence
                 }
                 Met::Damaged(row) => {
-                    rows.wrong(format!("event {} is damaged", row.sequence));
-                    row.sequence
+                    rows.wrong(format!("event {} is damaged", row.last));
+                    row.last
                 }
             };
             rows.looked_at += 1;
@@ -257,7 +251,8 @@ fn rows(
             ControlFlow::Break(())
         });
         if let Err(error) = scanned {
-            rows.unfinished = Some(format!("rows after event {through}: {error}"));
+            rows.wrong(format!("rows after event {through}: {error}"));
+            rows.unfinished = Some("the rest cannot be read".to_owned());
             identities.unfinished = Some("the rows could not all be read".to_owned());
             break;
         }

@@ -69,8 +69,13 @@ fn run(connection: &Connection, every: Duration, stopped: &Receiver<()>, shared:
 /// Copies what can be copied without waiting for anyone. A full disk or a busy log is no error
 /// here: the log keeps everything, and the writer meets the full disk itself.
 pub(super) fn passive(connection: &Connection) -> rusqlite::Result<()> {
-    match connection.wal_checkpoint_v2(None::<&str>, CheckpointMode::PASSIVE) {
-        Ok(_) => Ok(()),
+    when_free(connection.wal_checkpoint_v2(None::<&str>, CheckpointMode::PASSIVE).map(|_| ()))
+}
+
+/// The same of a checkpoint that was tried.
+pub(super) fn when_free(tried: rusqlite::Result<()>) -> rusqlite::Result<()> {
+    match tried {
+        Ok(()) => Ok(()),
         Err(error) => match Fault::of(&error) {
             Fault::Full | Fault::Busy => Ok(()),
             Fault::Broken => Err(error),

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::{Connection, params};
 
+use super::read::Damaged;
 use super::writer::Order;
 use super::{Advance, Journal, Lane};
 use crate::bounds;
@@ -42,10 +43,12 @@ impl Journal {
 #[derive(Debug, Default)]
 pub(super) struct Cursors {
     through: HashMap<Lane, u64>,
-    /// Damaged events that no cursor has passed yet, with their source as far as it is known.
-    damaged: BTreeMap<u64, Option<SourceName>>,
+    /// Damaged events that no cursor has passed yet, by the first of each stretch. None overlap.
+    damaged: BTreeMap<u64, Damaged>,
     waiting: Moves,
     marked: Option<Marked>,
+    /// Where a lane really is, while that is behind its cursor.
+    held_back: HashMap<Lane, u64>,
 }
 
 /// What a commit takes along.
@@ -102,15 +105,28 @@ impl Cursors {
             return Err(Ignored::BeyondHead);
         }
         let through = self.through.entry(to.lane.clone()).or_default();
+        if let Some(held) = self.held_back.get_mut(&to.lane) {
+            *held = to.through.max(*held);
+            if *held >= *through {
+                self.held_back.remove(&to.lane);
+            }
+        }
         if to.through <= *through {
             return Err(Ignored::Behind);
         }
-        let beyond = self.damaged.split_off(&(to.through + 1));
-        let passed = std::mem::replace(&mut self.damaged, beyond);
-        for source in passed.into_values().flatten() {
-            *self.waiting.lost.entry(source).or_default() += 1;
-        }
         *through = to.through;
+        let mut beyond = self.damaged.split_off(&(to.through + 1));
+        for mut passed in std::mem::take(&mut self.damaged).into_values() {
+            if passed.last > to.through {
+                beyond.insert(to.through + 1, Damaged { first: to.through + 1, ..passed.clone() });
+                passed.last = to.through;
+            }
+            let count = passed.count();
+            if let Some(source) = passed.source {
+                *self.waiting.lost.entry(source).or_default() += count;
+            }
+        }
+        self.damaged = beyond;
         let first = self.waiting.is_empty();
         self.waiting.lanes.insert(to.lane, to.through);
         for (source, count) in to.published {
@@ -119,18 +135,33 @@ impl Cursors {
         Ok(first)
     }
 
-    /// Notes an event that can never be published: once the live cursor passes it, it is accounted
-    /// for as lost. Bounded by [`bounds::JOURNAL_DAMAGED_KEPT`].
-    pub(super) fn lose(&mut self, sequence: u64, source: Option<SourceName>) {
-        let ahead = sequence > self.through(&Lane::Live);
-        if ahead && self.damaged.len() < bounds::JOURNAL_DAMAGED_KEPT {
-            self.damaged.insert(sequence, source);
+    /// Notes events that can never be published: once the live cursor passes them, they are
+    /// accounted for as lost. Each may be told once. Bounded by [`bounds::JOURNAL_DAMAGED_KEPT`].
+    pub(super) fn lose(&mut self, mut damaged: Damaged) {
+        damaged.first = damaged.first.max(self.through(&Lane::Live) + 1);
+        if damaged.first <= damaged.last && self.damaged.len() < bounds::JOURNAL_DAMAGED_KEPT {
+            self.damaged.insert(damaged.first, damaged);
         }
     }
 
     /// How far a lane has come, on disk or not.
     pub(super) fn through(&self, lane: &Lane) -> u64 {
         self.through.get(lane).copied().unwrap_or_default()
+    }
+
+    /// Notes where a lane begins, or begins again: what lies behind that and before its cursor is
+    /// still needed, until an advance has come to the cursor.
+    pub(super) fn hold_back(&mut self, lane: &Lane, through: u64) {
+        if through < self.through(lane) {
+            self.held_back.insert(lane.clone(), through);
+        } else {
+            self.held_back.remove(lane);
+        }
+    }
+
+    /// What a lane needs no more of, by where it really is; its cursor on disk is another bound.
+    pub(super) fn floor(&self, lane: &Lane) -> u64 {
+        self.held_back.get(lane).copied().unwrap_or(u64::MAX)
     }
 
     /// Whether something waits for a commit.

@@ -52,18 +52,7 @@ fn look(dir: &Path, instance: &InstanceName) -> Result<Glance, Obstacle> {
     let files = Files::within(dir);
     std::fs::metadata(&files.database).map_err(Obstacle::File)?;
     let connection = schema::open_reading(&files.database)?;
-    if !schema::is_ours(&connection)? {
-        return Err(Obstacle::NotAJournal);
-    }
-    let found: i64 = schema::meta(&connection, "schema")?;
-    if found != schema::VERSION {
-        return Err(Obstacle::Newer { found, known: schema::VERSION });
-    }
-    let owner: String = schema::meta(&connection, "instance")?;
-    if owner != instance.as_str() {
-        let configured = instance.as_str().to_owned();
-        return Err(Obstacle::OtherInstance { owner, configured });
-    }
+    schema::recognize_as(&connection, instance)?;
     Ok(Glance {
         instance: instance.clone(),
         epoch: Digest128(schema::meta(&connection, "epoch")?),

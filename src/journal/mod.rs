@@ -26,7 +26,6 @@
 //! (`writer.rs`); a thread beside it copies the log into the database (`checkpoint.rs`); readers
 //! have connections of their own (`read.rs`), and the newest rows never left memory (`tail.rs`).
 
-use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -35,7 +34,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::{oneshot, watch};
 
-use crate::bounds;
 use crate::clock::{Clock, Timestamp};
 use crate::event::{Digest128, EventId, InstanceName, Kind, SourceName};
 use crate::scrub::Clean;
@@ -57,6 +55,7 @@ mod retention;
 mod schema;
 mod shared;
 mod tail;
+mod terms;
 mod tuning;
 mod writer;
 
@@ -65,6 +64,7 @@ pub use cursors::Marked;
 pub use fault::Code;
 pub use glance::Glance;
 pub use open::{Obstacle, OpenError};
+pub use terms::{LedgerRow, Retention, Settings};
 
 use cursors::Ignored;
 use disk::Files;
@@ -72,34 +72,6 @@ use read::Readers;
 use shared::Shared;
 use tuning::Tuning;
 use writer::Order;
-
-/// Where the journal lies and whose it is.
-#[derive(Clone)]
-pub struct Settings {
-    /// The folder, made if it is missing.
-    pub dir: PathBuf,
-    /// Whose cursors these are.
-    pub instance: InstanceName,
-    /// How long published events stay.
-    pub retention: Retention,
-    /// Told of every group commit that kept an event, for metrics; must not block.
-    pub on_commit: Arc<dyn Fn(Commit) + Send + Sync>,
-}
-
-/// What published events are kept for. What is not published is never deleted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Retention {
-    /// Older ones go, by the time they were received.
-    pub age: Duration,
-    /// Bytes of the journal on disk, beyond which the oldest go.
-    pub bytes_max: u64,
-}
-
-impl Default for Retention {
-    fn default() -> Self {
-        Self { age: bounds::RETENTION_DEFAULT, bytes_max: bounds::RETENTION_BYTES_DEFAULT }
-    }
-}
 
 /// One group commit.
 #[derive(Clone, Copy, Debug)]
@@ -199,28 +171,6 @@ pub struct Advance {
     pub published: Vec<(SourceName, u64)>,
 }
 
-/// The totals of one source. accepted + quarantined = published + pending + held +
-/// erased_unpublished.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LedgerRow {
-    /// The source.
-    pub source: SourceName,
-    /// Taken as events.
-    pub accepted: u64,
-    /// Taken into quarantine.
-    pub quarantined: u64,
-    /// The lane's cursor has moved past it.
-    pub published: u64,
-    /// Not yet published.
-    pub pending: u64,
-    /// Kept back until its source is live again.
-    pub held: u64,
-    /// Erased before it was published.
-    pub erased_unpublished: u64,
-    /// When its last event was received.
-    pub last_received: Option<Timestamp>,
-}
-
 /// Whether the journal takes events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {
@@ -241,6 +191,9 @@ pub enum ReadError {
         /// Its sequence.
         sequence: u64,
     },
+    /// All who may read at one time do, for [`crate::bounds::JOURNAL_READER_WAIT`].
+    #[error("the journal is being read by as many as may")]
+    Busy,
     /// The database could not be read.
     #[error("the journal cannot be read: {0}")]
     Sqlite(Code),
@@ -303,6 +256,12 @@ impl Journal {
         }
     }
 
+    /// Says where a lane really begins, when that may be before its cursor: no row after this
+    /// sequence is deleted until an advance has come to the cursor, or this says otherwise.
+    pub fn hold_back(&self, lane: &Lane, through: u64) {
+        self.inner.shared.cursors().hold_back(lane, through);
+    }
+
     /// How far a lane has come, with what is not on disk yet: who starts again from here counts
     /// nothing twice. 0 before its first event. Blocks.
     pub fn cursor(&self, lane: &Lane) -> Result<u64, ReadError> {
@@ -317,7 +276,8 @@ impl Journal {
     ///
     /// Damaged ones are not among them: each is said to be lost, once, and counts as erased before
     /// it was published when the cursor passes it. An error is what has to be waited out: a disk
-    /// that cannot be read, or more damage in a row than [`crate::bounds::JOURNAL_DAMAGED_RUN`].
+    /// that cannot be read, or more than [`crate::bounds::JOURNAL_DAMAGED_RUN`] damaged rows in a
+    /// row with no whole one behind them.
     pub fn read_after(&self, sequence: u64) -> Result<Vec<Stored>, ReadError> {
         let shared = &self.inner.shared;
         if let Some(rows) = shared.tail().after(sequence) {
@@ -325,7 +285,10 @@ impl Journal {
         }
         let head = *shared.head.borrow();
         let readers = &self.inner.readers;
-        let found = readers.with(|connection| read::after(connection, sequence, head))?;
+        let found = readers.with(|connection| read::after(connection, sequence, head));
+        let passes = |error: &ReadError| *error == ReadError::Busy;
+        shared.set_readable(sequence, found.as_ref().err().copied().filter(|e| !passes(e)));
+        let found = found?;
         shared.damaged(found.damaged);
         Ok(found.rows)
     }
@@ -334,6 +297,16 @@ impl Journal {
     /// follows an unclean end.
     pub fn damaged_events(&self) -> u64 {
         self.inner.shared.damage()
+    }
+
+    /// Why the last [`Self::read_after`] failed, if it did.
+    pub fn unreadable(&self) -> Option<ReadError> {
+        self.inner.shared.unreadable()
+    }
+
+    /// Whether retention stopped at a damaged page: nothing is deleted until a human has looked.
+    pub fn is_retention_stopped(&self) -> bool {
+        !self.inner.shared.is_sweeping()
     }
 
     /// Whose journal it is.

@@ -214,17 +214,20 @@ fn connect(files: &Files, instance: &InstanceName, clock: &Clock) -> Result<Conn
     drop(disk::make_file(&files.database).map_err(Obstacle::File)?);
     let mut connection = schema::open_writing(&files.database)?;
     let is_new = schema::is_new(&connection)?;
-    if !is_new && !schema::is_ours(&connection)? {
-        return Err(Obstacle::NotAJournal);
+    if !is_new {
+        schema::recognize_as(&connection, instance)?;
     }
     schema::configure(&connection)?;
     if is_new {
         schema::create(&mut connection, instance, clock.now(), rand::random())?;
         disk::sync_folder(&files.dir).map_err(Obstacle::Folder)?;
     }
-    schema::check(&connection, instance)?;
+    schema::check(&connection)?;
     if let Some(cut) = cut {
         pass_over(cut, &connection)?;
+        // The damaged frames leave the log, so that the next start does not meet them again. Not
+        // before the head is set: cut off in between, numbers would be given again.
+        checkpoint::when_free(checkpoint::truncate(&connection))?;
     }
     // What an unclean end left in the log; on a full disk it simply stays there.
     checkpoint::passive(&connection)?;
@@ -243,7 +246,8 @@ fn pass_over(cut: Cut, connection: &Connection) -> rusqlite::Result<()> {
         dropped,
         commits,
         "the journal's write-ahead log is damaged: events that were acknowledged after the last \
-         event may be lost; look at the disk"
+         event may be lost; look at the disk (after a power cut commits of retention, which are \
+         not waited for, can look the same)"
     );
     schema::set_head(connection, next)
 }

@@ -12,17 +12,17 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::ReadError;
 use super::open::Obstacle;
 use super::read::{self, Met};
 use super::schema;
 use super::shared::Shared;
+use super::{ReadError, Stored};
 use crate::bounds;
 
 /// The thread that looks; dropped, it ends after the slice it is at.
@@ -71,7 +71,7 @@ fn run(
     let looked = schema::open_reading(database).map_err(ReadError::from).and_then(|connection| {
         let mut through = 0;
         while through < head {
-            through = slice(&connection, through, head, shared)?;
+            through = slice(&connection, through, head, stopped, shared)?;
             if stopped.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
                 return Ok(false);
             }
@@ -91,27 +91,29 @@ fn run(
     }
 }
 
-/// Looks at the next rows; the last sequence that was seen.
+/// Looks at the next rows, and at a hole to its end; the last sequence that was seen.
 fn slice(
     connection: &Connection,
     after: u64,
     head: u64,
+    stopped: &Receiver<()>,
     shared: &Shared,
 ) -> Result<u64, ReadError> {
     let (mut through, mut seen) = (head, 0);
     let mut damaged = Vec::new();
     read::scan(connection, after, head, |met| {
-        let sequence = match met {
-            Met::Whole(stored) => stored.sequence,
-            Met::Newer(sequence) => sequence,
+        seen += 1;
+        let (sequence, enough) = match met {
+            Met::Whole(Stored { sequence, .. }) | Met::Newer(sequence) => {
+                (sequence, seen >= bounds::JOURNAL_READ_EVENTS)
+            }
             Met::Damaged(row) => {
-                let sequence = row.sequence;
-                damaged.push(row);
-                sequence
+                let sequence = row.last;
+                row.note(&mut damaged);
+                (sequence, stopped.try_recv() == Err(TryRecvError::Disconnected))
             }
         };
-        seen += 1;
-        if seen < bounds::JOURNAL_READ_EVENTS {
+        if !enough {
             return ControlFlow::Continue(());
         }
         through = sequence.max(after + 1);

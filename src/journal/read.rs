@@ -7,6 +7,7 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use rusqlite::{Connection, params};
@@ -23,6 +24,7 @@ pub(super) struct Readers {
     database: PathBuf,
     places: Mutex<Places>,
     freed: Condvar,
+    patience: Duration,
 }
 
 struct Places {
@@ -37,6 +39,7 @@ impl Readers {
             database,
             places: Mutex::new(Places { idle: Vec::new(), free: bounds::JOURNAL_READERS }),
             freed: Condvar::new(),
+            patience: bounds::JOURNAL_READER_WAIT,
         }
     }
 
@@ -45,7 +48,7 @@ impl Readers {
         &self,
         read: impl FnOnce(&Connection) -> Result<T, ReadError>,
     ) -> Result<T, ReadError> {
-        let mut place = self.place();
+        let mut place = self.place()?;
         if place.connection.is_none() {
             place.connection = Some(schema::open_reading(&self.database)?);
         }
@@ -55,14 +58,18 @@ impl Readers {
         }
     }
 
-    fn place(&self) -> Place<'_> {
+    fn place(&self) -> Result<Place<'_>, ReadError> {
         let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut places = self
+        let none = |places: &mut Places| places.free == 0;
+        let (mut places, waited) = self
             .freed
-            .wait_while(places, |places| places.free == 0)
+            .wait_timeout_while(places, self.patience, none)
             .unwrap_or_else(PoisonError::into_inner);
+        if waited.timed_out() {
+            return Err(ReadError::Busy);
+        }
         places.free -= 1;
-        Place { readers: self, connection: places.idle.pop() }
+        Ok(Place { readers: self, connection: places.idle.pop() })
     }
 }
 
@@ -118,12 +125,38 @@ pub(super) struct Found {
     pub(super) damaged: Vec<Damaged>,
 }
 
-/// A row that is not what was written.
+/// Rows in a row that are not what was written, of one source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Damaged {
-    pub(super) sequence: u64,
-    /// Where it came from, as far as the rest of it tells.
+    pub(super) first: u64,
+    pub(super) last: u64,
+    /// Where they came from, as far as the rest of them tells.
     pub(super) source: Option<SourceName>,
+}
+
+impl Damaged {
+    /// How many events they were.
+    pub(super) fn count(&self) -> u64 {
+        self.last - self.first + 1
+    }
+
+    fn row(sequence: u64, source: Option<SourceName>) -> Self {
+        Self { first: sequence, last: sequence, source }
+    }
+
+    /// Adds them to those met before: a hole of any length takes little memory. Of too many pieces
+    /// the sources are not told any more.
+    pub(super) fn note(mut self, met: &mut Vec<Self>) {
+        if met.len() >= bounds::JOURNAL_DAMAGED_KEPT {
+            self.source = None;
+        }
+        match met.last_mut() {
+            Some(last) if last.last + 1 == self.first && last.source == self.source => {
+                last.last = self.last;
+            }
+            _ => met.push(self),
+        }
+    }
 }
 
 /// One row, as it is met.
@@ -135,32 +168,43 @@ pub(super) enum Met {
 }
 
 /// A page of whole rows after a sequence, and the damaged ones up to its end. A row of a newer
-/// version ends the page; it is an error when it is the first.
+/// version ends the page; it is an error when it is the first, and so is damage in more than
+/// [`bounds::JOURNAL_DAMAGED_RUN`] rows in a row behind which no whole one comes up to the head.
 pub(super) fn after(connection: &Connection, sequence: u64, head: u64) -> Result<Found, ReadError> {
     let mut page = Page::default();
     let mut damaged = Vec::new();
-    let mut newer = None;
+    let mut why = None;
+    let mut run = 0;
     let ended = scan(connection, sequence, head, |met| match met {
         Met::Whole(stored) if page.fits(stored.bytes()) => {
             page.push(stored);
+            run = 0;
             ControlFlow::Continue(())
         }
-        Met::Whole(_) => ControlFlow::Break(()),
+        Met::Whole(_) => {
+            run = 0;
+            ControlFlow::Break(())
+        }
         Met::Damaged(row) => {
-            damaged.push(row);
-            ControlFlow::Continue(())
+            row.note(&mut damaged);
+            run += 1;
+            // A long hole is the next page's: what is in hand need not wait for its end.
+            let later = run > bounds::JOURNAL_DAMAGED_RUN && !page.rows.is_empty();
+            if later { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         }
         Met::Newer(sequence) => {
-            newer = Some(ReadError::UnknownKind { sequence });
+            run = 0;
+            why = Some(ReadError::UnknownKind { sequence });
             ControlFlow::Break(())
         }
     });
+    let long = run > bounds::JOURNAL_DAMAGED_RUN;
     let rows = page.into_rows();
-    match ended.err().or(newer) {
+    match ended.err().or(why).or(long.then_some(ReadError::Sqlite(Code::CORRUPT))) {
         Some(error) if rows.is_empty() => Err(error),
         Some(_) => {
             let last = rows.last().map_or(0, |row| row.sequence);
-            damaged.retain(|row| row.sequence < last);
+            damaged.retain(|row| row.last < last);
             Ok(Found { rows, damaged })
         }
         None => Ok(Found { rows, damaged }),
@@ -168,43 +212,38 @@ pub(super) fn after(connection: &Connection, sequence: u64, head: u64) -> Result
 }
 
 /// Meets every row after a sequence, in order, until the visitor has enough or the head is reached.
-/// Rows on a page that SQLite cannot read are asked for one by one. A run of damaged rows that is
-/// longer than [`bounds::JOURNAL_DAMAGED_RUN`] is a damaged journal, and an error.
+/// Rows on a page that SQLite cannot read are asked for one by one, through holes of any length:
+/// steps that grow would pass over whole rows between two holes.
 pub(super) fn scan(
     connection: &Connection,
     after: u64,
     head: u64,
     mut visit: impl FnMut(Met) -> ControlFlow<()>,
 ) -> Result<(), ReadError> {
-    let mut run = 0;
     let mut last = after;
-    let mut meet = |met: Met| {
-        run = if matches!(met, Met::Damaged(_)) { run + 1 } else { 0 };
-        match visit(met) {
-            ControlFlow::Break(()) => Some(Ok(())),
-            ControlFlow::Continue(()) if run > bounds::JOURNAL_DAMAGED_RUN => {
-                Some(Err(ReadError::Sqlite(Code::CORRUPT)))
-            }
-            ControlFlow::Continue(()) => None,
-        }
-    };
+    let mut in_hole = false;
     while last < head {
-        match walk(connection, &mut last, head, &mut meet) {
-            Ok(None) => return Ok(()),
-            Ok(Some(end)) => return end,
-            Err(ReadError::Sqlite(code)) if code.is_damage() => {}
-            Err(error) => return Err(error),
+        if !in_hole {
+            match walk(connection, &mut last, head, &mut visit) {
+                Ok(_) => return Ok(()),
+                Err(ReadError::Sqlite(code)) if code.is_damage() => {}
+                Err(error) => return Err(error),
+            }
         }
         last += 1;
         let met = match single(connection, last) {
-            Ok(met) => met,
+            Ok(met) => {
+                in_hole = false;
+                met
+            }
             Err(ReadError::Sqlite(code)) if code.is_damage() => {
-                Some(Met::Damaged(Damaged { sequence: last, source: None }))
+                in_hole = true;
+                Some(Met::Damaged(Damaged::row(last, None)))
             }
             Err(error) => return Err(error),
         };
-        if let Some(end) = met.and_then(&mut meet) {
-            return end;
+        if met.is_some_and(|met| visit(met).is_break()) {
+            return Ok(());
         }
     }
     Ok(())
@@ -214,26 +253,24 @@ const COLUMNS: &str = "
     SELECT e.sequence, e.id, e.source, e.kind, e.received, e.key, e.value, e.crc, s.name
     FROM event e LEFT JOIN source s ON s.number = e.source";
 
-type End = Option<Result<(), ReadError>>;
-
 /// Row after row, as far as SQLite can read.
 fn walk(
     connection: &Connection,
     last: &mut u64,
     head: u64,
-    meet: &mut impl FnMut(Met) -> End,
-) -> Result<End, ReadError> {
+    visit: &mut impl FnMut(Met) -> ControlFlow<()>,
+) -> Result<ControlFlow<()>, ReadError> {
     let sql = format!("{COLUMNS} WHERE e.sequence > ?1 AND e.sequence <= ?2 ORDER BY e.sequence");
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query(params![last.cast_signed(), head.cast_signed()])?;
     while let Some(row) = rows.next()? {
         let met = decode(row)?;
         *last = row.get::<_, i64>(0)?.cast_unsigned().max(*last);
-        if let Some(end) = meet(met) {
-            return Ok(Some(end));
+        if visit(met).is_break() {
+            return Ok(ControlFlow::Break(()));
         }
     }
-    Ok(None)
+    Ok(ControlFlow::Continue(()))
 }
 
 fn single(connection: &Connection, sequence: u64) -> Result<Option<Met>, ReadError> {
@@ -258,7 +295,7 @@ pub(super) fn row<T>(
 fn decode(row: &rusqlite::Row<'_>) -> Result<Met, ReadError> {
     let sequence = row.get::<_, i64>(0)?.cast_unsigned();
     let source = row.get_ref(8)?.as_str().ok().map(SourceName::new);
-    let damaged = Damaged { sequence, source };
+    let damaged = Damaged::row(sequence, source);
     let Some((fields, crc, name)) = fields(row, sequence) else {
         return Ok(Met::Damaged(damaged));
     };
@@ -293,4 +330,19 @@ fn fields<'r>(row: &'r rusqlite::Row<'_>, sequence: u64) -> Option<(Row<'r>, u32
         value: blob(6)?,
     };
     Some((fields, row.get(7).ok()?, text(8)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_finds_no_place_to_read_is_told_so_in_the_end() {
+        let mut readers = Readers::of(PathBuf::from("none"));
+        readers.patience = Duration::from_millis(1);
+        let held: Vec<_> = (0..bounds::JOURNAL_READERS).map(|_| readers.place().unwrap()).collect();
+        assert_eq!(readers.with(|_| Ok(())), Err(ReadError::Busy));
+        drop(held);
+        assert!(readers.place().is_ok());
+    }
 }

@@ -2,7 +2,8 @@
 //!
 //! Promises
 //! - Only what the live lane's cursor has passed *on disk* is deleted, quarantined events like all
-//!   others: after a crash the courier begins there and finds every row.
+//!   others: after a crash the courier begins there and finds every row. Where the courier begins
+//!   before that cursor (an operator had it publish again), it goes by where the courier is.
 //! - The oldest go first, without holes: those that are old enough, and of the rest as many as the
 //!   journal is larger than it may be. A clock that steps makes rows go late or early, never
 //!   unpublished ones.
@@ -46,6 +47,8 @@ pub(super) struct Sweeper {
     said: Duration,
     /// When a trouble that goes on was last said.
     complained: Option<Duration>,
+    /// It is known that a damaged page is in the way.
+    stopped: bool,
 }
 
 /// What a step found to do.
@@ -74,7 +77,7 @@ impl Sweeper {
         let now = clock.steady();
         let (due, said) = (now + pace.look, now);
         let tally = Tally::default();
-        Self { keep, pace, instance, clock, due, tally, said, complained: None }
+        Self { keep, pace, instance, clock, due, tally, said, complained: None, stopped: false }
     }
 
     /// How long until the next step is due.
@@ -95,7 +98,8 @@ impl Sweeper {
         }
         let began = self.clock.steady();
         schema::await_fsync(connection, false)?;
-        let done = self.transact(connection, identities, disk);
+        let floor = shared.cursors().floor(&Lane::Live);
+        let done = self.transact(connection, identities, floor, disk);
         schema::await_fsync(connection, true)?;
         match done {
             Ok(work) => {
@@ -105,6 +109,7 @@ impl Sweeper {
             }
             Err(error) => self.put_off(error)?,
         }
+        shared.set_sweeping(!self.stopped);
         self.sum_up();
         Ok(())
     }
@@ -113,11 +118,12 @@ impl Sweeper {
         &mut self,
         connection: &mut Connection,
         identities: &Identities,
+        floor: u64,
         disk: &dyn Disk,
     ) -> rusqlite::Result<Work> {
         disk.before(connection)?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let work = self.work(&transaction, identities)?;
+        let work = self.work(&transaction, identities, floor)?;
         if !matches!(work, Work::Nothing) {
             disk.commit(transaction)?;
         }
@@ -129,13 +135,18 @@ impl Sweeper {
         pause.max(took.saturating_mul(self.pace.pause_steps))
     }
 
-    fn work(&mut self, connection: &Connection, identities: &Identities) -> rusqlite::Result<Work> {
+    fn work(
+        &mut self,
+        connection: &Connection,
+        identities: &Identities,
+        floor: u64,
+    ) -> rusqlite::Result<Work> {
         let free = schema::pragma(connection, "freelist_count")?.unsigned_abs();
         let pages = self.give_back(connection, free)?;
         if pages > 0 {
             return Ok(Work::Pages(pages));
         }
-        if let Some((count, through)) = self.delete_rows(connection, free)? {
+        if let Some((count, through)) = self.delete_rows(connection, free, floor)? {
             return Ok(Work::Rows { count, through });
         }
         let now = self.clock.now();
@@ -169,9 +180,10 @@ impl Sweeper {
         &mut self,
         connection: &Connection,
         free: u64,
+        floor: u64,
     ) -> rusqlite::Result<Option<(u64, u64)>> {
         let excess = self.excess(connection, free)?;
-        let published = cursors::read(connection, &self.instance, &Lane::Live)?;
+        let published = cursors::read(connection, &self.instance, &Lane::Live)?.min(floor);
         let found = self.find(connection, published, excess)?;
         let Some((count, through)) = found else {
             if excess > 0 {
@@ -239,6 +251,7 @@ impl Sweeper {
         match *work {
             Work::Pages(pages) => self.tally.pages += pages,
             Work::Rows { count, through } => {
+                self.stopped = false;
                 shared.tail().forget(through);
                 self.tally.rows += count;
                 self.tally.through = through;
@@ -247,7 +260,8 @@ impl Sweeper {
                 identities.forget(number);
                 self.tally.generations += 1;
             }
-            Work::Identities(Expired::Part | Expired::Nothing) | Work::Nothing => {}
+            Work::Identities(Expired::Part | Expired::Nothing) => {}
+            Work::Nothing => self.stopped = false,
         }
     }
 
@@ -282,10 +296,13 @@ impl Sweeper {
                 self.pace.look
             }
             Fault::Broken if code.is_unreadable() => {
-                tracing::error!(
-                    %code, "retention met a damaged part of the journal and deletes nothing \
-                     there; events are taken as ever"
-                );
+                if !std::mem::replace(&mut self.stopped, true) {
+                    tracing::error!(
+                        %code, "retention stopped at a damaged page of the journal: nothing is \
+                         deleted, and the journal grows; events are taken as ever; run hookgate \
+                         journal check"
+                    );
+                }
                 bounds::TROUBLE_REMINDER
             }
             Fault::Broken => return Err(error),

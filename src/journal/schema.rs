@@ -107,9 +107,25 @@ pub(super) fn is_new(connection: &Connection) -> rusqlite::Result<bool> {
     Ok(objects == 0 && pragma(connection, "application_id")? == 0)
 }
 
-/// Whether the database says that it is a journal of hookgate.
-pub(super) fn is_ours(connection: &Connection) -> rusqlite::Result<bool> {
-    Ok(pragma(connection, "application_id")? == APPLICATION)
+/// Whose journal it is, if it is one of hookgate's that this version can read.
+pub(super) fn recognize(connection: &Connection) -> Result<String, Obstacle> {
+    if pragma(connection, "application_id")? != APPLICATION {
+        return Err(Obstacle::NotAJournal);
+    }
+    let found: i64 = meta(connection, "schema")?;
+    if found != VERSION {
+        return Err(Obstacle::Newer { found, known: VERSION });
+    }
+    Ok(meta(connection, "instance")?)
+}
+
+/// The same of a journal that must be this instance's.
+pub(super) fn recognize_as(connection: &Connection, of: &InstanceName) -> Result<(), Obstacle> {
+    let owner = recognize(connection)?;
+    if owner == of.as_str() {
+        return Ok(());
+    }
+    Err(Obstacle::OtherInstance { owner, configured: of.as_str().to_owned() })
 }
 
 /// Makes the tables, all or none of them.
@@ -135,14 +151,9 @@ pub(super) fn create(
     transaction.commit()
 }
 
-/// Refuses a journal that is not of this version and this instance, or lacks the settings that its
-/// promises rest on.
-pub(super) fn check(connection: &Connection, instance: &InstanceName) -> Result<(), Obstacle> {
-    let found: i64 = meta(connection, "schema")?;
-    if found != VERSION {
-        let known = VERSION;
-        return Err(Obstacle::Newer { found, known });
-    }
+/// Refuses a journal that lacks the settings that its promises rest on, or could give a number
+/// twice.
+pub(super) fn check(connection: &Connection) -> Result<(), Obstacle> {
     for (setting, expected) in
         [("synchronous", SYNCHRONOUS_FULL), ("auto_vacuum", 2), ("secure_delete", 1)]
     {
@@ -153,11 +164,6 @@ pub(super) fn check(connection: &Connection, instance: &InstanceName) -> Result<
     let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
     if mode != "wal" {
         return Err(Obstacle::Setting("journal_mode"));
-    }
-    let owner: String = meta(connection, "instance")?;
-    if owner != instance.as_str() {
-        let configured = instance.as_str().to_owned();
-        return Err(Obstacle::OtherInstance { owner, configured });
     }
     check_order(connection)
 }

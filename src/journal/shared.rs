@@ -2,7 +2,7 @@
 //!
 //! Health only ever goes one way once poisoned; nothing here waits.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -13,7 +13,7 @@ use super::cursors::Cursors;
 use super::fault::Code;
 use super::read::Damaged;
 use super::tail::Tail;
-use super::{AppendError, Health};
+use super::{AppendError, Health, ReadError};
 use crate::bounds;
 use crate::event::SourceName;
 
@@ -28,13 +28,52 @@ pub(super) struct Shared {
     damage: Mutex<Damage>,
     /// Whether every row that an unclean end left behind has been looked at.
     pub(super) looked_through: watch::Sender<bool>,
+    sweeping: AtomicBool,
+    /// Why the courier's last reading failed, if it did.
+    unreadable: Mutex<Option<ReadError>>,
 }
 
 /// Damaged rows that were met since the start.
 #[derive(Debug, Default)]
 struct Damage {
     count: u64,
-    known: BTreeSet<u64>,
+    /// Each stretch by its first sequence, with its last. None touch.
+    known: BTreeMap<u64, u64>,
+}
+
+impl Damage {
+    /// Those of them that are new; known from now on.
+    fn learn(&mut self, met: &Damaged) -> Vec<Damaged> {
+        let (mut first, mut last) = (met.first, met.last);
+        let overlaps = |(_, end): &(&u64, &u64)| **end + 1 >= met.first;
+        let near: Vec<(u64, u64)> = self
+            .known
+            .range(..=met.last + 1)
+            .rev()
+            .take_while(overlaps)
+            .map(|(&first, &last)| (first, last))
+            .collect();
+        let mut new = Vec::new();
+        let mut next = met.first;
+        for (begin, end) in near.into_iter().rev() {
+            if next < begin && next <= met.last {
+                let source = met.source.clone();
+                new.push(Damaged { first: next, last: met.last.min(begin - 1), source });
+            }
+            next = next.max(end + 1);
+            (first, last) = (first.min(begin), last.max(end));
+            self.known.remove(&begin);
+        }
+        if next <= met.last {
+            new.push(Damaged { first: next, last: met.last, source: met.source.clone() });
+        }
+        self.known.insert(first, last);
+        if self.known.len() > bounds::JOURNAL_DAMAGED_KEPT {
+            self.known.pop_first();
+        }
+        self.count += new.iter().map(Damaged::count).sum::<u64>();
+        new
+    }
 }
 
 impl Shared {
@@ -48,6 +87,8 @@ impl Shared {
             tail: Mutex::new(tail),
             damage: Mutex::default(),
             looked_through: watch::Sender::new(false),
+            sweeping: AtomicBool::new(true),
+            unreadable: Mutex::default(),
         }
     }
 
@@ -113,33 +154,60 @@ impl Shared {
         lock(&self.cursors)
     }
 
-    /// Notes rows that are lost, and says so once of each.
+    /// Notes rows that are lost, and says so once of each stretch of them.
     pub(super) fn damaged(&self, met: Vec<Damaged>) {
-        for Damaged { sequence, source } in met {
-            {
-                let mut damage = lock(&self.damage);
-                if !damage.known.insert(sequence) {
-                    continue;
-                }
-                damage.count += 1;
-                if damage.known.len() > bounds::JOURNAL_DAMAGED_KEPT {
-                    damage.known.pop_first();
-                }
-            }
-            let name = source.as_ref().map(SourceName::as_str);
-            tracing::error!(
-                sequence,
-                source = name,
-                "an event of the journal is damaged: if it was not published yet it is lost; run \
-                 hookgate journal check"
-            );
-            self.cursors().lose(sequence, source);
+        let mut new: Vec<Damaged> = Vec::new();
+        {
+            let mut damage = lock(&self.damage);
+            met.iter().for_each(|met| new.extend(damage.learn(met)));
         }
+        for stretch in new.chunk_by(|one, next| one.last + 1 == next.first) {
+            let (Some(one), Some(other)) = (stretch.first(), stretch.last()) else { continue };
+            let source = one.source.as_ref().filter(|_| stretch.len() == 1);
+            tracing::error!(
+                first_event = one.first,
+                last_event = other.last,
+                events = other.last - one.first + 1,
+                source = source.map(SourceName::as_str),
+                "the journal is damaged from the first to the last of these events: what was not \
+                 published yet of them is lost; run hookgate journal check"
+            );
+        }
+        let mut cursors = self.cursors();
+        new.into_iter().for_each(|damaged| cursors.lose(damaged));
     }
 
     /// How many rows were found damaged since the start.
     pub(super) fn damage(&self) -> u64 {
         lock(&self.damage).count
+    }
+
+    /// Whether retention can do its work, or has stopped at a damaged page.
+    pub(super) fn set_sweeping(&self, can: bool) {
+        self.sweeping.store(can, Ordering::Relaxed);
+    }
+
+    /// What was said last.
+    pub(super) fn is_sweeping(&self) -> bool {
+        self.sweeping.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether rows could be read, and says so when it changes.
+    pub(super) fn set_readable(&self, after: u64, why_not: Option<ReadError>) {
+        let before = std::mem::replace(&mut *lock(&self.unreadable), why_not);
+        match (before == why_not, why_not) {
+            (true, _) => {}
+            (false, Some(error)) => tracing::error!(
+                %error, after, "a human is needed: events wait in the journal and cannot be read; \
+                 run hookgate journal check"
+            ),
+            (false, None) => tracing::info!("the journal can be read again"),
+        }
+    }
+
+    /// Why rows cannot be read, if they cannot.
+    pub(super) fn unreadable(&self) -> Option<ReadError> {
+        *lock(&self.unreadable)
     }
 
     /// The newest rows.

@@ -26,8 +26,8 @@ pub struct Check {
 /// Checks, and shows what was found.
 ///
 /// # Errors
-/// 1 where something is wrong or could not be looked at, or where there is no journal; 78 for a
-/// configuration with mistakes.
+/// 1 where something is wrong, or where there is no journal; 69 where nothing is, but a busy
+/// gateway beside it did not let all of it be looked at; 78 for a configuration with mistakes.
 pub fn run(args: &Check) -> Result<(), Failure> {
     let dir = match (&args.dir, &args.config) {
         (Some(dir), _) => dir.clone(),
@@ -50,7 +50,9 @@ pub fn run(args: &Check) -> Result<(), Failure> {
     let dir = dir.display();
     match (wrong, unfinished) {
         (0, false) => Ok(()),
-        (0, true) => Err(anyhow!("the journal in {dir} could not be checked to its end").into()),
+        (0, true) => Err(Failure::Unreachable(anyhow!(
+            "the journal in {dir} could not be checked to its end beside a busy gateway"
+        ))),
         (wrong, _) => {
             Err(anyhow!("the journal in {dir} is damaged: {wrong} findings; see above").into())
         }

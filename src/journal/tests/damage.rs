@@ -40,7 +40,7 @@ fn tear_row(dir: &TempDir, sequence: u64) {
 }
 
 /// Everything that can be read, page by page.
-fn all(journal: &Journal) -> Vec<u64> {
+pub(super) fn all(journal: &Journal) -> Vec<u64> {
     let mut read: Vec<u64> = Vec::new();
     loop {
         let page = journal.read_after(read.last().copied().unwrap_or(0)).unwrap();
@@ -121,7 +121,7 @@ fn who_looks_from_outside_counts_the_events_that_are_still_there() {
 }
 
 #[test]
-fn a_long_run_of_damage_is_an_error_and_passes_over_nothing() {
+fn a_long_run_of_damage_up_to_the_head_is_an_error_and_passes_over_nothing() {
     let dir = made(3);
     let journal = open(dir.path(), Tuning::default());
     let by_hand = inspect(dir.path());
@@ -139,6 +139,90 @@ fn a_long_run_of_damage_is_an_error_and_passes_over_nothing() {
     let error = journal.read_after(3).unwrap_err();
     assert!(matches!(error, ReadError::Sqlite(_)), "{error}");
     assert_eq!(journal.damaged_events(), 0);
+    assert_eq!(journal.unreadable(), Some(error));
+    assert_eq!(sequences_after(&journal, 0), [1, 2, 3]);
+    assert_eq!(journal.unreadable(), None);
+    // With a whole row behind it the run is a hole like any other.
+    assert_eq!(append(&journal, event(2_001)), fresh(2_001));
+    journal.close();
+    drop(journal);
+    let journal = open(dir.path(), Tuning::default());
+    assert_eq!(sequences_after(&journal, 3), [2_001]);
+    assert_eq!(journal.damaged_events(), 1_997);
+    journal.advance(Advance { lane: Lane::Live, through: 2_001, published: Vec::new() });
+    journal.close();
+    assert_eq!(journal.ledger().unwrap()[0].erased_unpublished, 1_997);
+}
+
+/// A closed journal with so many events, of which all but the first were written by hand, fast.
+fn large(events: u64) -> TempDir {
+    let dir = made(1);
+    let mut by_hand = inspect(dir.path());
+    let transaction = by_hand.transaction().unwrap();
+    for sequence in 2..=events {
+        let event = stored(sequence, 1_000);
+        let row = schema::Row {
+            sequence,
+            id: event.id.0.0,
+            source: 1,
+            kind: event.kind.as_str(),
+            received: event.received.millis(),
+            key: &event.key,
+            value: &event.value,
+        };
+        row.insert(&transaction).unwrap();
+    }
+    schema::set_head(&transaction, events).unwrap();
+    let sql = "UPDATE source SET accepted = ?1, pending = ?1";
+    transaction.execute(sql, [events.cast_signed()]).unwrap();
+    transaction.commit().unwrap();
+    by_hand.pragma_update_and_check(None, "wal_checkpoint", "TRUNCATE", |_| Ok(())).unwrap();
+    dir
+}
+
+/// Overwrites the first page of a table's inner ones that lies below its root.
+fn tear_inner_page(dir: &TempDir) {
+    let mut bytes = std::fs::read(database(dir)).unwrap();
+    let sql = "SELECT rootpage FROM sqlite_schema WHERE name = 'event'";
+    let root: i64 = inspect(dir.path()).query_row(sql, [], |row| row.get(0)).unwrap();
+    // Of the file's pages some are a map, one in 820: <https://sqlite.org/fileformat2.html>.
+    let is_inner = |at: &usize| bytes[at * 4_096] == 5 && *at as i64 + 1 != root && at % 820 != 1;
+    let torn = (1..bytes.len() / 4_096).find(is_inner).unwrap() * 4_096;
+    bytes[torn..torn + 4_096].fill(0xa5);
+    std::fs::write(database(dir), bytes).unwrap();
+}
+
+#[test]
+fn a_torn_inner_page_hides_thousands_of_rows_and_holds_up_none_behind_them() {
+    let dir = large(5_000);
+    tear_inner_page(&dir);
+    uncleanly_ended(&dir);
+    let tuning = Tuning { patrol_pause: Duration::from_millis(1), ..Tuning::default() };
+    let journal = open(dir.path(), tuning);
+    let read = all(&journal);
+    let lost = 5_000 - read.len() as u64;
+    assert!(lost > bounds::JOURNAL_DAMAGED_RUN as u64, "{lost}");
+    assert_eq!(read.last(), Some(&5_000));
+    until_looked_through(&journal);
+    assert_eq!(journal.damaged_events(), lost, "the patrol met the same ones");
+    assert_eq!(append(&journal, event(5_001)), fresh(5_001));
+    let findings = checked(&dir);
+    assert!(findings[3].unfinished.is_none(), "{findings:?}");
+    assert_eq!(findings[3].wrong_count, lost);
+}
+
+#[test]
+fn damage_that_is_met_twice_in_other_pieces_is_counted_once() {
+    let dir = made(1);
+    let journal = open(dir.path(), Tuning::default());
+    let shared = &journal.inner.shared;
+    let met = |first, last| vec![read::Damaged { first, last, source: None }];
+    for (first, last, count) in
+        [(5, 9, 5), (5, 9, 5), (7, 12, 8), (20, 20, 9), (1, 30, 30), (2, 31, 31), (40, 41, 33)]
+    {
+        shared.damaged(met(first, last));
+        assert_eq!(journal.damaged_events(), count, "{first} to {last}");
+    }
 }
 
 fn sequences_after(journal: &Journal, sequence: u64) -> Vec<u64> {
@@ -294,70 +378,4 @@ fn a_folder_without_a_journal_cannot_be_checked() {
     let error = check(dir.path(), &mut |_| {}).unwrap_err();
     assert!(matches!(error.obstacle(), Obstacle::File(_)), "{error}");
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
-}
-
-/// A crash image whose log holds so many events, each with a commit of its own.
-fn with_a_log(events: u64) -> TempDir {
-    let dir = folder();
-    let tuning = Tuning {
-        checkpoint_every: Duration::from_secs(3_600),
-        log_pages: u32::MAX,
-        ..Tuning::default()
-    };
-    let journal = open(dir.path(), tuning);
-    for number in 1..=events {
-        append(&journal, event(number)).unwrap();
-    }
-    super::opening::crash_image(dir.path())
-}
-
-const FRAME: usize = 24 + 4_096;
-
-/// Changes a byte in the frame at this share of the log.
-fn tear_log(dir: &TempDir, share: f64) {
-    let path = dir.path().join("journal.db-wal");
-    let mut bytes = std::fs::read(&path).unwrap();
-    let frames = (bytes.len() - 32) / FRAME;
-    let at = ((frames - 1) as f64 * share) as usize;
-    bytes[32 + at * FRAME + 1_000] ^= 0x40;
-    std::fs::write(&path, bytes).unwrap();
-}
-
-#[test]
-fn a_log_that_is_damaged_behind_acknowledged_events_is_said_and_gives_no_number_again() {
-    let dir = with_a_log(50);
-    tear_log(&dir, 0.5);
-    let log = dir.path().join("journal.db-wal");
-    let cut = log::cut(&log).unwrap().expect("acknowledged commits are cut off");
-    assert!((15..50).contains(&cut.commits), "{cut:?}");
-    let journal = open(dir.path(), Tuning::default());
-    let read = all(&journal);
-    assert!(read.len() > 10 && read.len() < 40, "{read:?}");
-    let Ok(Journaled::Fresh { sequence }) = append(&journal, event(1_000)) else {
-        panic!("it takes nothing");
-    };
-    assert!(sequence > 50, "{sequence}");
-    assert_eq!(all(&journal).last(), Some(&sequence));
-    journal.close();
-    assert_eq!(log::cut(&log).unwrap(), None);
-}
-
-#[test]
-fn a_log_that_ends_in_its_last_commit_is_what_a_crash_leaves() {
-    let dir = with_a_log(50);
-    let log = dir.path().join("journal.db-wal");
-    assert_eq!(log::cut(&log).unwrap(), None);
-    tear_log(&dir, 1.0);
-    assert_eq!(log::cut(&log).unwrap(), None);
-    let journal = open(dir.path(), Tuning::default());
-    assert_eq!(all(&journal).len(), 49);
-    assert_eq!(append(&journal, event(50)), fresh(50));
-    drop(journal);
-    let dir = with_a_log(5);
-    let log = dir.path().join("journal.db-wal");
-    let file = std::fs::OpenOptions::new().write(true).open(&log).unwrap();
-    file.set_len(file.metadata().unwrap().len() - 100).unwrap();
-    assert_eq!(log::cut(&log).unwrap(), None);
-    file.set_len(0).unwrap();
-    assert_eq!(log::cut(&log).unwrap(), None);
 }

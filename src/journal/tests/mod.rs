@@ -10,10 +10,12 @@ use tempfile::TempDir;
 
 use super::tuning::{Disk, Tuning};
 use super::*;
+use crate::bounds;
 use crate::event::QuarantineReason;
 
 mod append;
 mod cursor;
+mod cut;
 mod damage;
 mod digest;
 mod faults;

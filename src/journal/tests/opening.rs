@@ -58,7 +58,7 @@ fn the_settings_that_promises_rest_on_are_in_force() {
     assert_eq!(pragma("journal_mode"), "Text(\"wal\")");
     let writing = schema::open_writing(&dir.path().join("journal.db")).unwrap();
     schema::configure(&writing).unwrap();
-    schema::check(&writing, &InstanceName::new("gate-1")).unwrap();
+    schema::check(&writing).unwrap();
 }
 
 #[test]

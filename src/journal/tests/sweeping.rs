@@ -6,7 +6,10 @@ use proptest::prelude::*;
 use super::retention::{AN_HOUR, HOUR, never, old, one, open_keeping, publish, quick, rows};
 use super::retention::{Apart, sequences, sweeping, wait_until, young};
 use super::*;
+use crate::journal::cursors::Cursors;
 use crate::journal::retention::Sweeper;
+use crate::journal::shared::Shared;
+use crate::journal::tail::Tail;
 use crate::journal::tuning::Pace;
 
 /// A closed journal of ten old and published events, of 3,000 bytes each.
@@ -102,6 +105,49 @@ fn a_step_on_a_full_disk_or_under_a_lock_is_taken_again_later() {
         apart.step();
         assert_eq!(rows(&apart.connection), 0);
     }
+}
+
+#[test]
+fn what_is_published_again_is_not_deleted_until_it_is_through() {
+    let dir = ten_to_go();
+    let mut apart = Apart::new(dir.path(), AN_HOUR, Pace { spare_pages: 999, ..quick() });
+    let live = Lane::Live;
+    apart.shared = Shared::new(10, Cursors::load(&apart.connection, &gate()).unwrap(), no_tail());
+    apart.shared.cursors().hold_back(&live, 0);
+    apart.step();
+    assert_eq!(rows(&apart.connection), 10);
+    apart.shared.cursors().hold_back(&live, 4);
+    apart.step();
+    assert_eq!(rows(&apart.connection), 6);
+    let again = |through| Advance { lane: Lane::Live, through, published: Vec::new() };
+    apart.shared.cursors().advance(again(7), 10).unwrap_err();
+    apart.step();
+    assert_eq!(rows(&apart.connection), 3);
+    let kept = digests::of(&apart.connection, 7).unwrap();
+    assert!(kept.is_some(), "the digest where the courier stands is kept");
+    apart.shared.cursors().advance(again(10), 10).unwrap_err();
+    assert_eq!(apart.shared.cursors().floor(&live), u64::MAX);
+    apart.step();
+    assert_eq!(rows(&apart.connection), 0);
+}
+
+fn gate() -> InstanceName {
+    InstanceName::new("gate-1")
+}
+
+fn no_tail() -> Tail {
+    Tail::above(10, 9, 999)
+}
+
+#[test]
+fn a_page_that_cannot_be_read_stops_retention_and_is_shown_and_nothing_else_stops() {
+    let dir = ten_to_go();
+    let mut apart = Apart::new(dir.path(), AN_HOUR, Pace { rows: 4, ..quick() });
+    apart.disk.fail_next(ffi::SQLITE_CORRUPT);
+    apart.step();
+    assert!(!apart.shared.is_sweeping() && !apart.shared.is_poisoned());
+    assert_eq!(rows(&apart.connection), 10);
+    assert!(apart.sweeper.due_in() > Duration::from_secs(60));
 }
 
 #[test]
