@@ -126,6 +126,10 @@ fn id_at(rest: &[u8]) -> Option<(Piece<'_>, usize)> {
 
 fn running_at(rest: &[u8]) -> Option<(Piece<'_>, usize)> {
     let behind = rest.strip_prefix(b"\"")?;
+    // The first part of a UUID may be digits alone.
+    if uuid_at(behind).is_some() {
+        return None;
+    }
     let length = run(behind, u8::is_ascii_digit);
     let words = behind.get(length..)?.strip_prefix(b"-")?;
     let fits = (1..=9).contains(&length) && words.first().is_some_and(u8::is_ascii_lowercase);
@@ -233,6 +237,14 @@ mod tests {
         let (one, two) = (fresh(body, 1, 0), fresh(body, 2, 0));
         assert!(one != two && one.len() == body.len() + 5, "{one}");
         assert!(one.ends_with(r#"-dial-in-ready-1790000050","date":"2026-11-20","n":3602}"#));
+    }
+
+    #[test]
+    fn a_uuid_that_begins_with_digits_alone_is_no_running_number() {
+        let body = r#"{"recording_id":"55555555-eeee-4eee-8eee-555555555555","n":1}"#;
+        let one = fresh(body, 1, 0);
+        let (id, _) = uuid_at(one.split('"').nth(3).unwrap().as_bytes()).unwrap();
+        assert!(matches!(id, Piece::Uuid(_)) && one.len() == body.len() && one != body, "{one}");
     }
 
     #[test]
