@@ -18,6 +18,7 @@ pub(super) fn provide(limits: Limits) -> Limits {
         let raised = needed.min(or_endless(limit.maximum));
         let wanted = Rlimit { current: u64::try_from(raised).ok(), maximum: limit.maximum };
         match setrlimit(Resource::Nofile, wanted) {
+            Ok(()) if raised == available => {}
             Ok(()) => {
                 tracing::info!(from = available, to = raised, "file descriptors: limit raised");
                 available = raised;

@@ -92,7 +92,7 @@ impl Givers<'_> {
         let mut bytes = zeroize::Zeroizing::new(Vec::with_capacity(cap + 1));
         std::fs::File::open(&path)
             .and_then(|file| file.take(cap as u64 + 1).read_to_end(&mut bytes))
-            .map_err(|error| format!("the file {shown} cannot be read: {}", error.kind()))?;
+            .map_err(|error| format!("the file {shown} cannot be read: {}", why(&error)))?;
         if bytes.len() > cap {
             return Err(format!("the file {shown} is longer than {cap} bytes"));
         }
@@ -128,6 +128,14 @@ fn without_line_end(text: &str) -> &str {
     text.trim_end_matches(['\n', '\r'])
 }
 
+/// What keeps a file from being read, in a word or two and without its path.
+pub(super) fn why(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "no such file".to_owned(),
+        kind => kind.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use base64::Engine;
@@ -149,7 +157,7 @@ mod tests {
         let says = "must be the name of a variable";
         mistake(&format!("{KAFKA}{KEYS}{pasted}"), "source[0].secrets[0]: ", says);
         let nowhere = SOURCE.replace("env = \"S\"", "file = \"gone\"");
-        let says = "the file /nowhere/gone cannot be read: entity not found";
+        let says = "the file /nowhere/gone cannot be read: no such file";
         mistake(&format!("{KAFKA}{KEYS}{nowhere}"), "source[0].secrets[0]: ", says);
         let unknown = "secret = \"canary\"";
         mistake(&source(unknown), "source[0].secret: is unknown", "secrets");
@@ -177,6 +185,6 @@ mod tests {
         assert_eq!(config.sources[0].scheme.secret_labels(), ["old-secret"]);
         assert_eq!(config.journal.dir, folder.path().join("j"));
         let gone = load(Path::new("/gone.toml"), &env().into(), &providers(), now).unwrap_err();
-        assert_eq!(gone.to_string(), "/gone.toml: cannot be read: entity not found");
+        assert_eq!(gone.to_string(), "/gone.toml: cannot be read: no such file");
     }
 }

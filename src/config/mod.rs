@@ -181,7 +181,7 @@ pub fn load(
         Mistakes(vec![Mistake {
             key: path.display().to_string(),
             value: None,
-            rule: format!("cannot be read: {}", error.kind()),
+            rule: format!("cannot be read: {}", given::why(&error)),
         }])
     })?;
     let folder = path.parent().unwrap_or(Path::new(""));

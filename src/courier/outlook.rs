@@ -133,8 +133,12 @@ impl Outlook {
         let kafka = self.kafka();
         let due = kafka != Kafka::Up && self.reminder.is_some_and(Deadline::is_past);
         if kafka != status.kafka || due {
-            log(&kafka);
-            self.reminder = Some(Deadline::after(bounds::TROUBLE_REMINDER));
+            // Brokers that are away are away for changing reasons: said once, and then as reminders.
+            let both = matches!((&kafka, &status.kafka), (Kafka::Down { .. }, Kafka::Down { .. }));
+            if due || !both || self.reminder.is_none() {
+                log(&kafka);
+                self.reminder = Some(Deadline::after(bounds::TROUBLE_REMINDER));
+            }
             status.kafka = kafka;
             changed = true;
         }

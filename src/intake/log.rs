@@ -88,7 +88,8 @@ impl Log {
         let took = self.clock.steady().saturating_sub(caller.since);
         let (label, event_id) = (outcome.label(), outcome.event_id().map(tracing::field::display));
         let (request_id, kind) = (&caller.request_id, taken.kind.as_str());
-        let (sequence, ms) = (taken.sequence, took.as_secs_f64() * 1e3);
+        let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
+        let (sequence, ms) = (taken.sequence, f64::from(micros) / 1e3);
         let (category, line, column) = match taken.unreadable {
             Some(Unreadable { category, line, column }) => {
                 (Some(category), Some(line as u64), Some(column as u64))
