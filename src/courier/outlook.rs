@@ -133,7 +133,7 @@ impl Outlook {
         let kafka = self.kafka();
         let due = kafka != Kafka::Up && self.reminder.is_some_and(Deadline::is_past);
         if kafka != status.kafka || due {
-            // Brokers that are away are away for changing reasons: said once, and then as reminders.
+            // Brokers that are away are so for changing reasons: said once, then as reminders.
             let both = matches!((&kafka, &status.kafka), (Kafka::Down { .. }, Kafka::Down { .. }));
             if due || !both || self.reminder.is_none() {
                 log(&kafka);
