@@ -30,6 +30,7 @@ use super::body::{Pace, Reading, Room};
 use super::door::Door;
 use super::finishing::Finishing;
 use super::guarded::{Guarded, guarded};
+use super::line::Leave;
 use super::lobby::Guest;
 use super::readers::Reader;
 use super::shares::Share;
@@ -89,14 +90,14 @@ async fn handle(
             let outcome = Outcome::UnknownSource;
             door.intake.turned_away(None, &outcome, &caller);
             ending.told(&outcome);
-            let close = leave_unread(&guest, body).await || door.phase() != Phase::Open;
+            let close = leave_unread(&guest, body).await || is_leaving(&door, &guest);
             return answer::answer(&outcome, STRANGER, &caller.request_id, close);
         }
     };
     ending.source = Some(source.clone());
     let post = Post { door, guest, place, source, caller };
     let (outcome, close) = post.bring_in(&parts, body, ending).await;
-    let close = close || post.door.phase() != Phase::Open;
+    let close = close || is_leaving(&post.door, &post.guest);
     answer::answer(&outcome, post.manners(), &post.caller.request_id, close)
 }
 
@@ -333,6 +334,12 @@ impl Drop for Ending {
 /// held room.
 fn is_failure(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::BadSignature | Outcome::Timeout)
+}
+
+/// Whether the connection ends behind this answer, which then has to say so: a sender that counts on
+/// it would lose its next delivery to the end.
+fn is_leaving(door: &Door, guest: &Guest) -> bool {
+    door.phase() != Phase::Open || guest.line().asked() != Leave::Stay
 }
 
 /// A coding other than none: the signature is over raw bytes, and so are we.
