@@ -130,10 +130,10 @@ fn without_line_end(text: &str) -> &str {
 
 /// What keeps a file from being read, in a word or two and without its path.
 pub(super) fn why(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => "no such file".to_owned(),
-        kind => kind.to_string(),
+    if error.kind() == std::io::ErrorKind::NotFound {
+        return "no such file".to_owned();
     }
+    error.kind().to_string()
 }
 
 #[cfg(test)]
