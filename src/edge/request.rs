@@ -336,8 +336,8 @@ fn is_failure(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::BadSignature | Outcome::Timeout)
 }
 
-/// Whether the connection ends behind this answer, which then has to say so: a sender that counts on
-/// it would lose its next delivery to the end.
+/// Whether the connection ends behind this answer, which then has to say so: a sender that counts
+/// on it would lose its next delivery to the end.
 fn is_leaving(door: &Door, guest: &Guest) -> bool {
     door.phase() != Phase::Open || guest.line().asked() != Leave::Stay
 }
