@@ -16,8 +16,8 @@ pub const CURSOR_COMMIT_WITHIN: Duration = Duration::from_millis(200);
 pub const IDENTITY_GENERATION_EVENTS: usize = 100_000;
 /// Bytes of memory that an identity takes as long as its generation is not sealed.
 pub const IDENTITY_BYTES: usize = 48;
-/// Identities of a full generation that each commit puts into their final order, well below a
-/// millisecond's worth.
+/// Identities of a full generation that each commit puts into their final order: few, so that no
+/// commit stands out.
 pub const IDENTITIES_SETTLED_PER_COMMIT: usize = 512;
 /// How often the second connection copies the write-ahead log into the database.
 pub const CHECKPOINT_EVERY: Duration = Duration::from_millis(100);

@@ -75,16 +75,10 @@ impl Run<'_> {
             return;
         };
         let topic = self.parts.settings.topic(family);
-        let detail = match failure.trouble {
-            Trouble::UnknownTopic => format!("topic {topic} is missing"),
-            Trouble::Unauthorized
-            | Trouble::Authentication
-            | Trouble::TooLarge
-            | Trouble::Fatal
-            | Trouble::Fenced
-            | Trouble::Cursor
-            | Trouble::Unreachable
-            | Trouble::Refused => format!("topic {topic} may not be written: {}", failure.detail),
+        let detail = if failure.trouble == Trouble::UnknownTopic {
+            format!("topic {topic} is missing")
+        } else {
+            format!("topic {topic} may not be written: {}", failure.detail)
         };
         self.holds.hold(family, slot, Failure { detail, ..failure });
         self.outlook.hold(self.holds.reasons());

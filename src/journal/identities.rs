@@ -8,9 +8,6 @@
 //! look at the disk (`sealed.rs`). A stranger costs a few probes in memory, whatever the age of the
 //! journal.
 //!
-//! Measured against one unique tree a generation, which each insert went to: a fifth of the bytes
-//! in the write-ahead log (`cargo bench --bench road` compares the whole road).
-//!
 //! Identities outlive their rows: a sender's late retry is known after retention took the event.
 //! A generation goes whole, the oldest first, when its sealing lies further back than retention
 //! and [`crate::bounds::IDENTITIES_KEPT`] and none of its rows is left. Until then it costs 200,000

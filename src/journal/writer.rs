@@ -196,8 +196,8 @@ impl Writer {
         }
         moves.write(&transaction, &self.instance)?;
         ledger::publish(&transaction, &moves.published)?;
-        self.identities.settle(&transaction, self.tuning.settled, self.clock.now())?;
         ledger::lose(&transaction, &moves.lost)?;
+        self.identities.settle(&transaction, self.tuning.settled, self.clock.now())?;
         self.tuning.disk.commit(transaction)?;
         self.identities.committed();
         Ok(answers)
@@ -229,6 +229,7 @@ impl Writer {
     /// Answers all who waited. Waking each of them from here, outside of their runtime, would cost
     /// the writer more than writing their events; so one task inside of it does that.
     fn answer(&self, replies: Vec<oneshot::Sender<Answer>>, answers: Vec<Journaled>) {
+        let several = replies.len() > 1;
         let tell = move || {
             for (reply, answer) in replies.into_iter().zip(answers) {
                 // The caller may have gone away; its event is on disk all the same.
@@ -236,8 +237,8 @@ impl Writer {
             }
         };
         match &self.callers {
-            Some(runtime) => drop(runtime.spawn(async { tell() })),
-            None => tell(),
+            Some(runtime) if several => drop(runtime.spawn(async { tell() })),
+            Some(_) | None => tell(),
         }
     }
 

@@ -295,16 +295,10 @@ impl Work {
     /// A failure of the cursor's record, with its topic.
     fn of_cursor(&self, failure: Failure) -> Failure {
         let topic = &self.cursor_topic;
-        let detail = match failure.trouble {
-            Trouble::UnknownTopic => format!("topic {topic} is missing"),
-            Trouble::Unauthorized
-            | Trouble::Authentication
-            | Trouble::TooLarge
-            | Trouble::Fatal
-            | Trouble::Fenced
-            | Trouble::Cursor
-            | Trouble::Unreachable
-            | Trouble::Refused => format!("topic {topic}: {}", failure.detail),
+        let detail = if failure.trouble == Trouble::UnknownTopic {
+            format!("topic {topic} is missing")
+        } else {
+            format!("topic {topic}: {}", failure.detail)
         };
         Failure { detail, ..failure }
     }
