@@ -32,7 +32,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::courier::Courier;
 use crate::edge::{self, Admin, Behind, Edge, Inherited, Limits};
-use crate::intake::Intake;
+use crate::intake::{Intake, Sources};
 use crate::journal::{self, Health, Journal, LedgerRow};
 use crate::throttle::Peers;
 
@@ -152,6 +152,7 @@ impl App {
         let courier = publish.then(start);
         let status = courier.as_ref().map(Courier::status);
         let listed = sources.iter().map(|routed| routed.source.clone()).collect();
+        let listed = Arc::new(Sources::new(listed));
         let panel = Arc::new(Panel::new(journal.clone(), status, telemetry.clone(), listed));
         panel.restore().await?;
         let at = admin.listen;

@@ -3,12 +3,14 @@
 //! A queue, map, body, header, wait or retry whose size is not written here does not exist. Limits
 //! that an operator may change are settings; what stands here for them is the default.
 
+mod desk;
 mod door;
 mod event;
 mod journal;
 mod kafka;
 mod process;
 
+pub use desk::*;
 pub use door::*;
 pub use event::*;
 pub use journal::*;

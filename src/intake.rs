@@ -25,6 +25,9 @@ use crate::throttle::{Rate, SourceRate};
 use crate::verify::{Authentic, Claim, Refusal, Scheme, Verifier};
 
 mod log;
+mod sources;
+
+pub use sources::Sources;
 
 use log::{Log, Taken};
 
@@ -79,6 +82,16 @@ impl Source {
             rate: SourceRate::new(rate.per_second, rate.burst, clock),
             over_rate: Semaphore::new(OVER_RATE_IN_FLIGHT_MAX),
         }
+    }
+
+    /// How its provider speaks.
+    pub fn provider(&self) -> &Provider {
+        &self.provider
+    }
+
+    /// What may leave from it.
+    pub fn boundary(&self) -> &Boundary {
+        &self.boundary
     }
 
     /// How its provider signs and takes refusals.

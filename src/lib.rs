@@ -32,6 +32,8 @@
 //!   [`publish`] (rdkafka only in its `kafka`), [`telemetry`].
 //! - **3 flows**, compose: [`intake`] (the path of one delivery), [`courier`] (journal to Kafka, in
 //!   order, for ever).
+//! - **3½ desk**: [`desk`], what operators may ask and do, over all of the above and without a word
+//!   of HTTP.
 //! - **4 doors**: [`edge`] (HTTP and nothing but HTTP), [`config`] (from text to settings that
 //!   cannot be wrong).
 //! - **5 roof**: [`app`] (who owns what, who starts first, who stops last), and [`cli`], one file
@@ -116,6 +118,8 @@ pub mod telemetry;
 
 pub mod courier;
 pub mod intake;
+
+pub mod desk;
 
 pub mod config;
 pub mod edge;

@@ -36,8 +36,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // 3 flows
     ("intake", FLOORS_0_TO_2),
     ("courier", FLOORS_0_TO_2),
+    // 3½ what operators ask of all of them
+    ("desk", FLOORS_0_TO_3),
     // 4 doors
-    ("edge", FLOORS_0_TO_3),
+    ("edge", FLOORS_0_TO_3_AND_DESK),
     ("config", &[
         "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify",
         "normalize", "providers", "scrub", "journal", "publish", "edge",
@@ -46,12 +48,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("app", &[
         "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify",
         "normalize", "providers", "scrub", "journal", "publish", "telemetry", "intake", "courier",
-        "edge", "config",
+        "desk", "edge", "config",
     ]),
     ("cli", &[
         "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify",
         "normalize", "providers", "scrub", "journal", "publish", "telemetry", "intake", "courier",
-        "edge", "config", "app",
+        "desk", "edge", "config", "app",
     ]),
 ];
 
@@ -65,6 +67,11 @@ const FLOORS_0_TO_2: &[&str] = &[
 const FLOORS_0_TO_3: &[&str] = &[
     "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify", "normalize",
     "providers", "scrub", "journal", "publish", "telemetry", "intake", "courier",
+];
+#[rustfmt::skip]
+const FLOORS_0_TO_3_AND_DESK: &[&str] = &[
+    "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify", "normalize",
+    "providers", "scrub", "journal", "publish", "telemetry", "intake", "courier", "desk",
 ];
 
 /// What may be named in one place only: (what, where, why).

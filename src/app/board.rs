@@ -11,7 +11,7 @@ use super::StartError;
 use crate::bounds::{GAUGES_EVERY, PEERS_SWEEP};
 use crate::courier::{Kafka, Status};
 use crate::edge::{Board, Check, Readiness, Standing};
-use crate::intake::Source;
+use crate::intake::{Source, Sources};
 use crate::journal::{Health, Journal, LedgerRow, ReadError};
 use crate::telemetry::Telemetry;
 use crate::throttle::Peers;
@@ -33,7 +33,7 @@ pub(super) struct Panel {
     health: watch::Receiver<Health>,
     courier: Option<watch::Receiver<Status>>,
     telemetry: Arc<Telemetry>,
-    sources: Vec<Arc<Source>>,
+    sources: Arc<Sources>,
     stopping: watch::Sender<Option<Stopping>>,
     /// One reading of the journal at a time, however many ask.
     reading: Mutex<()>,
@@ -44,7 +44,7 @@ impl Panel {
         journal: Journal,
         courier: Option<watch::Receiver<Status>>,
         telemetry: Arc<Telemetry>,
-        sources: Vec<Arc<Source>>,
+        sources: Arc<Sources>,
     ) -> Self {
         Self {
             health: journal.health(),
@@ -113,9 +113,8 @@ impl Panel {
         }
     }
 
-    fn source(&self, row: &LedgerRow) -> Option<&Source> {
-        let source = self.sources.iter().find(|source| source.name == row.source);
-        source.map(Arc::as_ref)
+    fn source(&self, row: &LedgerRow) -> Option<Arc<Source>> {
+        self.sources.named(&row.source)
     }
 
     fn journal_check(&self) -> Check {

@@ -222,6 +222,7 @@ fn connect(files: &Files, instance: &InstanceName, clock: &Clock) -> Result<Conn
         schema::create(&mut connection, instance, clock.now(), rand::random())?;
         disk::sync_folder(&files.dir).map_err(Obstacle::Folder)?;
     }
+    schema::upgrade(&mut connection)?;
     schema::check(&connection)?;
     if let Some(cut) = cut {
         pass_over(cut, &connection)?;

@@ -9,7 +9,7 @@
 use std::path::Path;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 
 use super::fault::Code;
 use super::open::Obstacle;
@@ -18,7 +18,7 @@ use crate::clock::Timestamp;
 use crate::event::InstanceName;
 
 /// The version of the tables that this program writes.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 
 /// Marks a database as ours, in SQLite's header: `hgat`.
 const APPLICATION: i64 = 0x6867_6174;
@@ -48,6 +48,9 @@ const TABLES: &str = "
     INSERT INTO generation(number) VALUES (1);
     CREATE TABLE probe(number INTEGER PRIMARY KEY, filler BLOB NOT NULL);
 ";
+
+/// What was added to the tables since version 1: each statement may be run on what has it already.
+const ADDED: &str = "";
 
 /// Opens a connection that may write: the writer's, and the checkpointer's.
 pub(super) fn open_writing(database: &Path) -> rusqlite::Result<Connection> {
@@ -113,7 +116,7 @@ pub(super) fn recognize(connection: &Connection) -> Result<String, Obstacle> {
         return Err(Obstacle::NotAJournal);
     }
     let found: i64 = meta(connection, "schema")?;
-    if found != VERSION {
+    if !(1..=VERSION).contains(&found) {
         return Err(Obstacle::Newer { found, known: VERSION });
     }
     Ok(meta(connection, "instance")?)
@@ -137,6 +140,7 @@ pub(super) fn create(
 ) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
     transaction.execute_batch(TABLES)?;
+    transaction.execute_batch(ADDED)?;
     transaction.pragma_update(None, "application_id", APPLICATION)?;
     let meta = |name: &str, value: &dyn rusqlite::ToSql| {
         transaction.execute("INSERT INTO meta(name, value) VALUES (?1, ?2)", params![name, value])
@@ -148,6 +152,17 @@ pub(super) fn create(
     meta("epoch", &rand::random::<[u8; 16]>())?;
     meta("head", &0_i64)?;
     meta("closed_at", &0_i64)?;
+    transaction.commit()
+}
+
+/// Adds what an older version's journal lacks. One of this version is left alone.
+pub(super) fn upgrade(connection: &mut Connection) -> rusqlite::Result<()> {
+    if meta::<i64>(connection, "schema")? == VERSION {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute_batch(ADDED)?;
+    transaction.execute("UPDATE meta SET value = ?1 WHERE name = 'schema'", [VERSION])?;
     transaction.commit()
 }
 

@@ -105,6 +105,11 @@ impl Boundary {
         Self { settings, names }
     }
 
+    /// What it was made by.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// Takes an event across: what is on the list passes, the rest is removed and listed.
     pub fn scrub(&self, mut event: Normalized<'_>) -> Clean {
         let judged = Judged::new(self, &event);

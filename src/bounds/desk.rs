@@ -1,0 +1,12 @@
+//! What operators may ask and do.
+
+/// Bytes of the reason of a change.
+pub const REASON_BYTES_MAX: usize = 512;
+/// Events of one page of a list.
+pub const EVENTS_PAGE_MAX: usize = 1_000;
+/// Events of one page where nothing is asked.
+pub const EVENTS_PAGE_DEFAULT: usize = 100;
+/// Records of one page of the audit log.
+pub const AUDIT_PAGE_MAX: usize = 1_000;
+/// Deliveries of one capture.
+pub const CAPTURE_DELIVERIES_MAX: u32 = 1_000;

@@ -1,0 +1,127 @@
+//! What operators may ask and do, without a word of HTTP.
+//!
+//! Every question and every change of the admin API is a method of [`Desk`] that takes and gives
+//! plain values. The same types are what the API speaks (serde), what its OpenAPI document says
+//! (schemars) and what the command line reads, so the three cannot differ.
+//!
+//! Promises: what is asked never slows the road (searching has connections, limits and a file of
+//! its own); each change has a reason and leaves a record in the audit log, whoever asked and
+//! however it ended. Never: a raw room name, a provider's id or a token in an answer, a record or
+//! an error.
+
+use std::fmt;
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Clock;
+use crate::intake::Sources;
+use crate::journal::Journal;
+
+mod audit;
+mod capture;
+mod events;
+mod forget;
+mod quarantine;
+mod reason;
+mod replays;
+mod running;
+mod status;
+
+pub use audit::{AuditFilter, AuditPage, AuditRecord};
+pub use capture::{CaptureAsk, CapturedDelivery, PseudonymAnswer, PseudonymAsk};
+pub use events::{Detail, EventPage, EventRow, EventState, Filter, Receipt};
+pub use forget::{ForgetAsk, ForgetStatus, Forgotten};
+pub use quarantine::{QuarantinePage, ReleaseAsk, Released};
+pub use reason::{Reason, ReasonError};
+pub use replays::{Place, Plan, ReplayAnswer, ReplayAsk, ReplayPage, ReplayReport, ReplayState};
+pub use running::{ChangeAsk, Draining, Reloaded};
+pub use status::{
+    CheckStatus, JournalStatus, KafkaStatus, LedgerStatus, SearchStatus, SecretStatus,
+    SourceStatus, StatusReport,
+};
+
+/// Where operators ask. Cheap to clone.
+#[derive(Clone)]
+pub struct Desk {
+    inner: Arc<Parts>,
+}
+
+/// What the desk looks at and works with.
+pub struct Parts {
+    /// Where events are kept.
+    pub journal: Journal,
+    /// The sources in force.
+    pub sources: Arc<Sources>,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl Desk {
+    /// A desk over these.
+    pub fn new(parts: Parts) -> Self {
+        Self { inner: Arc::new(parts) }
+    }
+}
+
+/// What a token may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Looks.
+    Viewer,
+    /// Looks and changes.
+    Operator,
+}
+
+/// Who asks, by the name of the token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actor {
+    /// The token's name in the token file.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+}
+
+/// Why the desk does not do what it was asked. Texts name the field and what to do, never a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// A field is not as it must be.
+    Invalid {
+        /// The field's name.
+        field: &'static str,
+        /// The rule, and what to write instead.
+        rule: String,
+    },
+    /// There is no such event, replay, source or page.
+    NotFound(String),
+    /// Not as things stand: it has been done, or something else must happen first.
+    Conflict(String),
+    /// What is needed for it cannot be reached or is being built; later it may work.
+    Unavailable(String),
+    /// It took longer than an answer may take; narrow the question.
+    TooSlow,
+    /// This version does not have it.
+    NotYet(&'static str),
+    /// A defect of ours.
+    Defect,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid { field, rule } => write!(f, "{field} {rule}"),
+            Self::NotFound(what) | Self::Conflict(what) | Self::Unavailable(what) => {
+                f.write_str(what)
+            }
+            Self::TooSlow => f.write_str(
+                "the question took too long to answer: narrow it by time, source or kind",
+            ),
+            Self::NotYet(what) => write!(f, "{what}: not yet; this version does not have it"),
+            Self::Defect => f.write_str("a defect of the gateway's own; its log says where"),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}

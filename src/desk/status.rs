@@ -1,0 +1,178 @@
+//! How everything stands, on one screen.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Desk, Refusal, ReplayReport};
+use crate::clock::Timestamp;
+
+/// How everything stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct StatusReport {
+    /// The program's version.
+    pub version: String,
+    /// This gateway in its fleet.
+    pub instance: String,
+    /// Of the configuration in force; no secret is in it.
+    pub fingerprint: String,
+    /// Since when this process takes deliveries.
+    pub started: Timestamp,
+    /// When this was looked at.
+    pub now: Timestamp,
+    /// Whether deliveries are accepted.
+    pub ready: bool,
+    /// `ok`, `degraded` or `unavailable`: the worst of `checks`.
+    pub status: String,
+    /// Each dependency by name, as `/readyz` says.
+    pub checks: BTreeMap<String, CheckStatus>,
+    /// Each configured source.
+    pub sources: Vec<SourceStatus>,
+    /// Kafka and what waits for it.
+    pub kafka: KafkaStatus,
+    /// The journal and its disk.
+    pub journal: JournalStatus,
+    /// The file that is searched.
+    pub search: SearchStatus,
+    /// The totals of every source ever seen.
+    pub ledger: Vec<LedgerStatus>,
+    /// Replays that have not ended.
+    pub replays: Vec<ReplayReport>,
+    /// What is allowed but should be known.
+    pub warnings: Vec<String>,
+}
+
+/// One dependency.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CheckStatus {
+    /// `ok`, `degraded` or `unavailable`.
+    pub status: String,
+    /// Why, where it is not as it should be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// One source. Counts are of this process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SourceStatus {
+    /// Its name.
+    pub name: String,
+    /// Who sends.
+    pub provider: String,
+    /// Whose events these are.
+    pub tenant: String,
+    /// `live`, `hold` or `shadow`.
+    pub mode: String,
+    /// Deliveries a second over the last minute.
+    pub per_second: f64,
+    /// When its last event was received.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_event: Option<Timestamp>,
+    /// Deliveries by outcome; outcomes that never happened are left out.
+    pub outcomes: BTreeMap<String, u64>,
+    /// Refused signatures by reason; reasons that never happened are left out.
+    pub refused: BTreeMap<String, u64>,
+    /// Its secrets.
+    pub secrets: Vec<SecretStatus>,
+}
+
+/// One secret, by its name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SecretStatus {
+    /// The variable, file or API key; never a value.
+    pub name: String,
+    /// When it last verified a delivery to this process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_used: Option<Timestamp>,
+    /// When it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Timestamp>,
+    /// What should be known: it expires soon, has expired, or was never used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
+}
+
+/// Kafka and what waits for it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct KafkaStatus {
+    /// `up`, `down` or `waiting` (for a human).
+    pub state: String,
+    /// Why it is not up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// `at_least_once` or `exactly_once`.
+    pub delivery: String,
+    /// Every event up to this sequence is published.
+    pub cursor: u64,
+    /// Events that wait for it.
+    pub backlog: u64,
+    /// Events handed to the client and not acknowledged.
+    pub in_flight: u64,
+    /// Age of the oldest event that waits, in seconds.
+    pub lag_seconds: f64,
+}
+
+/// The journal and its disk.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct JournalStatus {
+    /// `ok`, `disk_full` or `poisoned`.
+    pub health: String,
+    /// The highest sequence.
+    pub head: u64,
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// When its oldest event was received.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest: Option<Timestamp>,
+    /// How long published events stay, in seconds.
+    pub retention_seconds: u64,
+    /// Bytes it may take before the oldest go earlier.
+    pub retention_max_bytes: u64,
+    /// Bytes free on its disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk_free_bytes: Option<u64>,
+    /// How long that lasts at the growth of the last hour, in seconds; absent: it does not grow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk_lasts_seconds: Option<u64>,
+    /// Damaged events met since the start.
+    pub damaged_events: u64,
+}
+
+/// The file that is searched.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SearchStatus {
+    /// The highest sequence that it knows.
+    pub through: u64,
+    /// Events behind the journal's head.
+    pub lag_events: u64,
+    /// It is being built anew: what is older is not found yet.
+    pub rebuilding: bool,
+}
+
+/// The totals of one source: accepted + quarantined = published + pending + held +
+/// erased_unpublished.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LedgerStatus {
+    /// The source.
+    pub source: String,
+    /// Understood and kept.
+    pub accepted: u64,
+    /// Kept in quarantine.
+    pub quarantined: u64,
+    /// On Kafka.
+    pub published: u64,
+    /// On their way.
+    pub pending: u64,
+    /// Kept back.
+    pub held: u64,
+    /// Gone before they were published: forgotten, or lost to damage.
+    pub erased_unpublished: u64,
+}
+
+impl Desk {
+    /// How everything stands.
+    pub async fn status(&self) -> Result<StatusReport, Refusal> {
+        Err(Refusal::NotYet("status"))
+    }
+}
