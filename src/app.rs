@@ -148,7 +148,7 @@ impl App {
         let telemetry = Arc::new(assembly::telemetry(&kafka)?);
         let sources = assembly::routed(sources, &keys, &telemetry, &clock);
         let settings = assembly::journal_settings(place, &server, telemetry.clone());
-        let journal = assembly::open(settings, clock.clone()).await?;
+        let (journal, audit) = assembly::open(settings, clock.clone()).await?;
         let start = || Courier::start(journal.clone(), kafka, clock.clone(), telemetry.clone());
         let courier = publish.then(start);
         let status = courier.as_ref().map(Courier::status);
@@ -161,6 +161,7 @@ impl App {
         let desk = Desk::new(desk::Parts {
             journal: journal.clone(),
             sources: listed,
+            audit,
             clock: clock.clone(),
         });
         let settings = AdminSettings {

@@ -43,3 +43,16 @@ pub const TOKEN_FAILURES_PER_SECOND: u32 = 5;
 pub const TOKEN_FAILURES_BURST: u32 = 20;
 /// Bytes of the name of a replay in a path.
 pub const REPLAY_ID_BYTES_MAX: usize = 64;
+
+// --- The audit log ------------------------------------------------------------------------------
+
+/// Records of one page where nothing is asked.
+pub const AUDIT_PAGE_DEFAULT: usize = 100;
+/// Bytes of one line of the audit log. Each character of a record takes six at most.
+pub const AUDIT_LINE_BYTES_MAX: u64 = 16 * 1024;
+/// Bytes that are read at a time on the way back through it.
+pub const AUDIT_READ_BYTES: u64 = 64 * 1024;
+/// Characters of the target of a change that are kept.
+pub const AUDIT_TARGET_CHARS_MAX: usize = 256;
+/// Characters of the result of a change that are kept.
+pub const AUDIT_RESULT_CHARS_MAX: usize = 512;

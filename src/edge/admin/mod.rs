@@ -182,6 +182,7 @@ mod tests {
     use tokio::net::TcpStream;
 
     use super::*;
+    use crate::audit::Audit;
     use crate::desk;
     use crate::event::InstanceName;
     use crate::intake::Sources;
@@ -218,7 +219,8 @@ mod tests {
         };
         let journal = Journal::open(journal, clock.clone()).unwrap();
         let sources = Arc::new(Sources::new(Vec::new()));
-        let desk = Desk::new(desk::Parts { journal, sources, clock: clock.clone() });
+        let audit = Audit::open(folder.path(), clock.clone());
+        let desk = Desk::new(desk::Parts { journal, sources, audit, clock: clock.clone() });
         let settings = AdminSettings {
             listen: at,
             passed: None,
