@@ -10,3 +10,5 @@ pub const EVENTS_PAGE_DEFAULT: usize = 100;
 pub const AUDIT_PAGE_MAX: usize = 1_000;
 /// Deliveries of one capture.
 pub const CAPTURE_DELIVERIES_MAX: u32 = 1_000;
+/// Bytes of an id or a room's name whose pseudonym is asked for.
+pub const PSEUDONYM_ID_BYTES_MAX: usize = 4_096;

@@ -10,6 +10,7 @@
 
 mod app;
 mod canary;
+mod capture;
 mod cli;
 mod config;
 mod courier;
