@@ -56,3 +56,5 @@ pub const AUDIT_READ_BYTES: u64 = 64 * 1024;
 pub const AUDIT_TARGET_CHARS_MAX: usize = 256;
 /// Characters of the result of a change that are kept.
 pub const AUDIT_RESULT_CHARS_MAX: usize = 512;
+/// Bytes of an id or a room's name whose pseudonym is asked for.
+pub const PSEUDONYM_ID_BYTES_MAX: usize = 4_096;

@@ -11,6 +11,7 @@
 mod admin;
 mod app;
 mod canary;
+mod capture;
 mod cli;
 mod config;
 mod courier;
