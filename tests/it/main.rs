@@ -9,6 +9,7 @@
 )]
 
 mod app;
+mod asking;
 mod canary;
 mod cli;
 mod config;
