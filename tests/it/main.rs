@@ -8,9 +8,11 @@
     reason = "what helps a test fails with it"
 )]
 
+mod admin;
 mod app;
 mod asking;
 mod canary;
+mod capture;
 mod cli;
 mod config;
 mod courier;
