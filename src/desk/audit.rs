@@ -19,8 +19,9 @@ use crate::clock::Timestamp;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuditFilter {
-    /// Records of one page, at most [`crate::bounds::AUDIT_PAGE_MAX`].
+    /// Records of one page.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = AUDIT_PAGE_MAX))]
     pub limit: Option<usize>,
     /// Where the page begins: `next_cursor` of the one before.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -3,23 +3,23 @@
 use std::path::PathBuf;
 
 use anyhow::anyhow;
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use crate::audit::{self, Chain, Note, VerifyError};
 use crate::cli::{Failure, configured, hint, print};
 
 /// Which log.
 #[derive(Debug, Args)]
-#[group(id = "log", required = true, multiple = false)]
+#[command(group(ArgGroup::new("log").required(true).args(["file", "dir", "config"])))]
 pub struct Verify {
     /// The file itself
-    #[arg(value_name = "FILE", group = "log")]
+    #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// The journal's folder, where the log lies
-    #[arg(long, value_name = "DIR", group = "log")]
+    #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
     /// The configuration file that names the journal's folder
-    #[arg(long, value_name = "FILE", group = "log")]
+    #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// A record's number and hash that were noted before, NUMBER:HASH: finds a log that was written
     /// anew or cut off at its end
