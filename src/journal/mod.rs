@@ -46,6 +46,7 @@ mod disk;
 mod fault;
 mod glance;
 mod identities;
+mod lane;
 mod ledger;
 mod log;
 mod open;
@@ -64,6 +65,7 @@ pub use check::{Finding, Part, Progress, check};
 pub use cursors::Marked;
 pub use fault::Code;
 pub use glance::Glance;
+pub use lane::Lane;
 pub use open::{Obstacle, OpenError};
 pub use terms::{LedgerRow, Retention, Settings};
 
@@ -144,24 +146,6 @@ impl Stored {
     }
 }
 
-/// A reader's place: one for live traffic; later one per held source and per replay.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Lane {
-    /// Live traffic.
-    Live,
-}
-
-impl Lane {
-    const ALL: &[Self] = &[Self::Live];
-
-    /// Its name, on disk and in Kafka.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Live => "live",
-        }
-    }
-}
-
 /// How far a lane has come.
 #[derive(Clone, Debug)]
 pub struct Advance {
@@ -169,7 +153,7 @@ pub struct Advance {
     pub lane: Lane,
     /// Every event up to and including this sequence is acknowledged.
     pub through: u64,
-    /// How many events of each source that adds, for the ledger.
+    /// How many events of each source that adds: for the ledger, or for a replay's own total.
     pub published: Vec<(SourceName, u64)>,
 }
 
@@ -346,7 +330,15 @@ impl Journal {
 
     /// Where the lanes are: what an event's state is told from.
     pub fn positions(&self) -> Positions {
-        Positions { live: self.inner.shared.cursors().through(&Lane::Live) }
+        let mut at = Positions::default();
+        for (lane, through) in self.inner.shared.cursors().lanes() {
+            match lane {
+                Lane::Live => at.live = through,
+                Lane::Source(source) => drop(at.held.insert(source.as_str().to_owned(), through)),
+                Lane::Replay(_) => {}
+            }
+        }
+        at
     }
 
     /// Damaged events that were met since the start, by reading or by the look at every row that
