@@ -262,7 +262,16 @@ impl fmt::Display for Kind {
 
 /// Why an authentic delivery stands in quarantine.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
     schemars::JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
@@ -319,6 +328,9 @@ mod tests {
             assert_eq!(Digest128::parse(text), None, "{text}");
         }
         assert_eq!(Digest128::parse("AAAQEAYEAUDAOCAJBIFQYDIOB4"), None);
+    }
+
+    #[test]
     fn a_replays_name_reads_back_and_nothing_else_does() {
         let id = ReplayId::fresh();
         assert_eq!(ReplayId::parse(id.as_str()), Some(id.clone()));

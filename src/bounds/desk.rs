@@ -17,6 +17,8 @@ pub const CAPTURE_DELIVERIES_MAX: u32 = 1_000;
 
 /// Questions to the file that is searched that are answered at one time.
 pub const SEARCH_QUESTIONS: usize = 4;
+/// Bytes of the name of a source or tenant in a question.
+pub const SEARCH_NAME_BYTES_MAX: usize = 128;
 /// How long a question waits for its turn.
 pub const SEARCH_TURN: Duration = Duration::from_secs(2);
 /// How long a question may take.

@@ -115,10 +115,10 @@ impl Filler {
             insert(connection, &entry, class, erased)?;
             self.post(connection, &entry, class, erased, directly.then_some(&mut postings))?;
         }
-        if !directly && self.recent >= bounds::SEARCH_RECENT_EVENTS {
-            self.gather(connection, &mut postings)?;
-        }
         place(connection, &mut postings)?;
+        if self.recent >= bounds::SEARCH_RECENT_EVENTS {
+            self.settle(connection)?;
+        }
         for (class, count) in counts {
             connection
                 .prepare_cached("UPDATE class SET events = events + ?2 WHERE number = ?1")?
@@ -187,12 +187,9 @@ impl Filler {
         Ok(())
     }
 
-    /// Takes out what was gathered.
-    fn gather(
-        &mut self,
-        connection: &Connection,
-        postings: &mut Vec<Posting>,
-    ) -> rusqlite::Result<()> {
+    /// Puts what was gathered into its places; of how many events.
+    pub(super) fn settle(&mut self, connection: &Connection) -> rusqlite::Result<usize> {
+        let mut postings = Vec::new();
         let mut statement =
             connection.prepare_cached("SELECT sequence, class, hashes FROM recent")?;
         let mut rows = statement.query([])?;
@@ -201,9 +198,10 @@ impl Filler {
             let found = hashes(row.get_ref(2)?.as_blob()?);
             postings.extend(found.map(|hash| Posting::new(hash, class, sequence)));
         }
+        drop(rows);
+        place(connection, &mut postings)?;
         connection.execute("DELETE FROM recent", [])?;
-        self.recent = 0;
-        Ok(())
+        Ok(std::mem::take(&mut self.recent))
     }
 }
 

@@ -117,6 +117,7 @@ impl Follower {
             let wait = if busy { Duration::ZERO } else { bounds::SEARCH_EVERY };
             match orders.recv_timeout(wait) {
                 Ok(Order::Forget(sequences, reply)) => {
+                    self.write_notes(&mut hand)?;
                     let done = forget(&mut hand.file, &sequences);
                     let told =
                         done.as_ref().copied().map_err(|_| SearchError::Unusable(Code::DEFECT));
@@ -129,7 +130,7 @@ impl Follower {
                     self.catch_up(&mut hand)?;
                     self.write_notes(&mut hand)?;
                     file::set(&hand.file, "closed", &1_i64)?;
-                    return Ok(());
+                    return Ok(checkpoint::when_free(checkpoint::truncate(&hand.file))?);
                 }
             }
         }

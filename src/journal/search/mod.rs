@@ -175,9 +175,7 @@ impl Search {
             return Err(SearchError::TooMany);
         }
         let (reply, answer) = sync_channel(1);
-        self.orders
-            .send(Order::Forget(sequences, reply))
-            .map_err(|_| SearchError::Ended)?;
+        self.orders.send(Order::Forget(sequences, reply)).map_err(|_| SearchError::Ended)?;
         match answer.recv_timeout(bounds::SEARCH_FORGET_WAIT) {
             Ok(done) => done,
             Err(RecvTimeoutError::Timeout) => Err(SearchError::Busy),
