@@ -12,3 +12,5 @@ pub const AUDIT_PAGE_MAX: usize = 1_000;
 pub const CAPTURE_DELIVERIES_MAX: u32 = 1_000;
 /// Bytes of an id or a room's name whose pseudonym is asked for.
 pub const PSEUDONYM_ID_BYTES_MAX: usize = 4_096;
+/// Ids that one event about an erasure lists: some 33 KB.
+pub const ERASURE_EVENT_IDS: usize = 1_000;
