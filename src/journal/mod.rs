@@ -49,6 +49,7 @@ mod erase;
 mod fault;
 mod glance;
 mod identities;
+mod lane;
 mod ledger;
 mod log;
 mod open;
@@ -67,6 +68,7 @@ pub use cursors::Marked;
 pub use erase::Entombed;
 pub use fault::Code;
 pub use glance::Glance;
+pub use lane::Lane;
 pub use open::{Obstacle, OpenError};
 pub use read::Slice;
 pub use terms::{LedgerRow, Retention, Settings};
@@ -147,24 +149,6 @@ impl Stored {
     }
 }
 
-/// A reader's place: one for live traffic; later one per held source and per replay.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Lane {
-    /// Live traffic.
-    Live,
-}
-
-impl Lane {
-    const ALL: &[Self] = &[Self::Live];
-
-    /// Its name, on disk and in Kafka.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Live => "live",
-        }
-    }
-}
-
 /// How far a lane has come.
 #[derive(Clone, Debug)]
 pub struct Advance {
@@ -172,7 +156,7 @@ pub struct Advance {
     pub lane: Lane,
     /// Every event up to and including this sequence is acknowledged.
     pub through: u64,
-    /// How many events of each source that adds, for the ledger.
+    /// How many events of each source that adds: for the ledger, or for a replay's own total.
     pub published: Vec<(SourceName, u64)>,
 }
 
