@@ -163,7 +163,7 @@ mod tests {
     use crate::audit::Audit;
     use crate::clock::Clock;
     use crate::desk::{Parts, Role};
-    use crate::event::InstanceName;
+    use crate::event::{Family, InstanceName};
     use crate::intake::Sources;
     use crate::journal::{self, Journal};
 
@@ -177,7 +177,9 @@ mod tests {
         };
         let journal = Journal::open(settings, clock.clone()).unwrap();
         let audit = Audit::open(&folder.join("journal"), clock.clone());
-        Desk::new(Parts { journal, sources: Arc::new(Sources::new(Vec::new())), audit, clock })
+        let topics = Family::ALL.map(|family| (family, family.as_str().to_owned()));
+        let sources = Arc::new(Sources::new(Vec::new()));
+        Desk::new(Parts { journal, sources, topics, audit, clock })
     }
 
     async fn change(desk: &Desk, ends: Result<u8, Refusal>) -> Result<u8, Refusal> {
