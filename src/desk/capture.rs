@@ -104,9 +104,17 @@ impl Desk {
     /// is configured.
     pub async fn pseudonym(
         &self,
-        _by: &Actor,
+        by: &Actor,
         ask: PseudonymAsk,
     ) -> Result<PseudonymAnswer, Refusal> {
+        let found = self.pseudonyms(&ask);
+        let answer = found.as_ref().ok();
+        let seen = answer.map(|found| [found.participant.as_deref(), found.room.as_deref()]);
+        let seen = seen.map(|seen| seen.into_iter().flatten().collect::<Vec<_>>().join(" "));
+        self.audited(by, "pseudonym", seen.as_deref(), &ask.reason, async { found.clone() }).await
+    }
+
+    fn pseudonyms(&self, ask: &PseudonymAsk) -> Result<PseudonymAnswer, Refusal> {
         let source = self.source(&ask.source)?;
         let participant = id("participant", ask.participant.as_deref())?;
         let room = id("room", ask.room.as_deref())?;
