@@ -20,7 +20,8 @@ use crate::normalize::Personal;
 pub struct CaptureAsk {
     /// The source; its configuration must allow it (`capture = true`).
     pub source: String,
-    /// How many, at most [`crate::bounds::CAPTURE_DELIVERIES_MAX`].
+    /// How many.
+    #[schemars(range(min = 1, max = bounds::CAPTURE_DELIVERIES_MAX))]
     pub count: u32,
     /// Why.
     pub reason: Reason,
