@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
 
 use crate::audit::Audit;
 use crate::clock::Clock;
@@ -47,6 +48,8 @@ pub use status::{
 #[derive(Clone)]
 pub struct Desk {
     inner: Arc<Parts>,
+    /// Held by the one erasure that is under way.
+    forgetting: Arc<Mutex<()>>,
 }
 
 /// What the desk looks at and works with.
@@ -64,7 +67,7 @@ pub struct Parts {
 impl Desk {
     /// A desk over these.
     pub fn new(parts: Parts) -> Self {
-        Self { inner: Arc::new(parts) }
+        Self { inner: Arc::new(parts), forgetting: Arc::default() }
     }
 }
 
