@@ -9,6 +9,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
+use tokio::time::sleep;
 
 use super::{Actor, Desk, Reason, Refusal};
 use crate::bounds;
@@ -194,7 +195,8 @@ impl Desk {
                 break;
             }
         }
-        hunt.forgotten.status = match !journal.is_erasure_pending() || scoured(journal).await? {
+        let journal_is_clean = !journal.is_erasure_pending() || scoured(journal).await?;
+        hunt.forgotten.status = match journal_is_clean && self.is_search_clean().await {
             true => ForgetStatus::Erased,
             false => ForgetStatus::Pending,
         };
@@ -213,8 +215,45 @@ impl Desk {
             hunt.forgotten.events += done.events;
             hunt.forgotten.unpublished += done.unpublished;
         }
+        for some in sequences.chunks(bounds::SEARCH_FORGET_EVENTS) {
+            self.unlearn(some.to_vec()).await?;
+        }
         hunt.forgotten.erasure_event_id = hunt.forgotten.erasure_event_id.take().or(first);
         Ok(())
+    }
+
+    /// Takes events out of the search file. Whether nothing of them is left in its log.
+    async fn unlearn(&self, sequences: Vec<u64>) -> Result<bool, Refusal> {
+        let journal = self.inner.journal.clone();
+        let unlearned = spawn_blocking(move || match journal.search() {
+            Some(search) => search.forget(sequences),
+            None => Ok(true),
+        });
+        let unlearned = unlearned.await.map_err(|_panicked| Refusal::Defect)?;
+        unlearned.map_err(|error| {
+            Refusal::Unavailable(format!(
+                "erased from the journal, but not from what is searched: {error}; ask again, or \
+                 stop the gateway and delete search.db, which is made anew"
+            ))
+        })
+    }
+
+    /// Whether the search file's log is empty of what was taken out; else somebody goes on trying.
+    async fn is_search_clean(&self) -> bool {
+        if self.unlearn(Vec::new()).await == Ok(true) {
+            return true;
+        }
+        let desk = self.clone();
+        tokio::spawn(async move {
+            loop {
+                sleep(bounds::SCOUR_EVERY).await;
+                // An error is a file that is made anew, or a gateway that stops.
+                if desk.unlearn(Vec::new()).await != Ok(false) {
+                    return;
+                }
+            }
+        });
+        false
     }
 
     fn telling(&self, hunt: &Hunt, ids: &[EventId]) -> Vec<Clean> {

@@ -20,6 +20,7 @@ mod dev;
 mod echo;
 mod edge;
 mod fixtures;
+mod forget;
 mod gateway;
 mod logged;
 mod process;
