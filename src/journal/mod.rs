@@ -145,11 +145,6 @@ impl Stored {
         digests::of_stored(self)
     }
 
-    /// Whether its content was erased. No event is without key and value.
-    fn is_erased(&self) -> bool {
-        self.key.is_empty() && self.value.is_empty()
-    }
-
     /// Bytes it takes in memory.
     fn bytes(&self) -> usize {
         size_of::<Self>() + self.key.len() + self.value.len()
