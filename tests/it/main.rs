@@ -11,6 +11,7 @@
 mod admin;
 mod app;
 mod asking;
+mod backup;
 mod canary;
 mod capture;
 mod cli;
