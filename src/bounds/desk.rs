@@ -113,3 +113,7 @@ pub const AUDIT_RESULT_CHARS_MAX: usize = 512;
 pub const PSEUDONYM_ID_BYTES_MAX: usize = 4_096;
 /// Ids that one event about an erasure lists: some 33 KB.
 pub const ERASURE_EVENT_IDS: usize = 1_000;
+/// Events of one erasure that are in hand at one time; more take several rounds.
+pub const FORGET_EVENTS: usize = 250_000;
+/// Pseudonyms, rooms and sessions that one erasure follows.
+pub const FORGET_SESSIONS: usize = 100_000;
