@@ -27,6 +27,7 @@ mod quarantine;
 mod reason;
 mod replays;
 mod running;
+mod specimen;
 mod status;
 
 pub use audit::{AuditFilter, AuditPage, AuditRecord};

@@ -32,6 +32,7 @@ pub mod data;
 mod encode;
 mod identity;
 mod judge;
+pub mod madeup;
 mod schema;
 pub mod sections;
 mod shape;
