@@ -31,8 +31,6 @@ use crate::normalize::{At, Fact, Given, NodeId, Normalized, Personal, Word};
 mod draw;
 mod originals;
 pub mod stage;
-#[cfg(test)]
-mod tests;
 mod text;
 mod writer;
 
@@ -248,3 +246,6 @@ fn fate(event: &Normalized<'_>, fact: &Fact, verdict: Verdict) -> Option<Fate> {
         (Verdict::Passes, Rule::Person | Rule::Label) => None,
     }
 }
+
+#[cfg(test)]
+mod tests;
