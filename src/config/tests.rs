@@ -221,7 +221,7 @@ fn deliveries_are_captured_only_where_the_source_allows_it() {
 #[test]
 fn what_is_not_built_yet_says_so() {
     let server = "[server]\ntls = { cert = \"c\", key = \"k\" }\n\
-         [admin]\ntoken_file = \"t\"\nallow_plaintext = true\ntls = {}\n\
+         [admin]\ntls = {}\n\
          [[tenant]]\nname = \"t\"\n";
     let keys = KEYS.replace("[keys]\n", "[keys]\nprevious = {}\n");
     let text = format!(
@@ -235,9 +235,7 @@ fn what_is_not_built_yet_says_so() {
     assert_eq!(
         keys,
         [
-            "admin.allow_plaintext",
             "admin.tls",
-            "admin.token_file",
             "keys.previous",
             "server.tls",
             "source[0].mode",

@@ -103,27 +103,31 @@ impl Desk {
     /// `Invalid` for a count that is not possible, `NotFound` where no such source is configured.
     pub async fn capture(
         &self,
-        _by: &Actor,
+        by: &Actor,
         ask: CaptureAsk,
     ) -> Result<mpsc::Receiver<CapturedDelivery>, Refusal> {
+        // What was asked for may be anything; only a source's name may stand in the log.
+        let target = self.source(&ask.source).ok().map(|source| format!("source {}", source.name));
+        let begin = async { self.begin(&ask) };
+        self.audited(by, "capture", target.as_deref(), &ask.reason, begin).await
+    }
+
+    fn begin(&self, ask: &CaptureAsk) -> Result<mpsc::Receiver<CapturedDelivery>, Refusal> {
         let source = self.source(&ask.source)?;
         if !(1..=bounds::CAPTURE_DELIVERIES_MAX).contains(&ask.count) {
             let rule = format!("must be 1 to {}", bounds::CAPTURE_DELIVERIES_MAX);
             return Err(Refusal::Invalid { field: "count", rule });
         }
+        let conflict = |text: &str| Refusal::Conflict(text.to_owned());
         if !source.captures() {
             let text = "the configuration does not allow it: write capture = true into the \
                  [[source]] and reload";
-            return Err(Refusal::Conflict(text.to_owned()));
+            return Err(conflict(text));
         }
-        let Some(stage) = Stage::of(source.provider()) else {
-            let text = "there is no test secret for this provider";
-            return Err(Refusal::Conflict(text.to_owned()));
-        };
-        let Some(tapped) = source.tap() else {
-            let text = "the source is being captured already: let that end, or end it";
-            return Err(Refusal::Conflict(text.to_owned()));
-        };
+        let stage = Stage::of(source.provider());
+        let stage = stage.ok_or_else(|| conflict("there is no test secret for this provider"))?;
+        let text = "the source is being captured already: let that end, or end it";
+        let tapped = source.tap().ok_or_else(|| conflict(text))?;
         let (to, from) = mpsc::channel(1);
         let sources = self.inner.sources.clone();
         let running = Running { sources, tapped, stage, to, left: ask.count, given: 0, lost: 0 };
@@ -139,9 +143,17 @@ impl Desk {
     /// is configured.
     pub async fn pseudonym(
         &self,
-        _by: &Actor,
+        by: &Actor,
         ask: PseudonymAsk,
     ) -> Result<PseudonymAnswer, Refusal> {
+        let found = self.pseudonyms(&ask);
+        let answer = found.as_ref().ok();
+        let seen = answer.map(|found| [found.participant.as_deref(), found.room.as_deref()]);
+        let seen = seen.map(|seen| seen.into_iter().flatten().collect::<Vec<_>>().join(" "));
+        self.audited(by, "pseudonym", seen.as_deref(), &ask.reason, async { found.clone() }).await
+    }
+
+    fn pseudonyms(&self, ask: &PseudonymAsk) -> Result<PseudonymAnswer, Refusal> {
         let source = self.source(&ask.source)?;
         let participant = id("participant", ask.participant.as_deref())?;
         let room = id("room", ask.room.as_deref())?;

@@ -8,6 +8,7 @@
     reason = "what helps a test fails with it"
 )]
 
+mod admin;
 mod app;
 mod canary;
 mod capture;
