@@ -65,6 +65,7 @@ impl Room {
         let desk = Desk::new(desk::Parts {
             journal,
             sources: sources.clone(),
+            topics: Family::ALL.map(|family| (family, family.as_str().to_owned())),
             audit,
             clock: clock.clone(),
         });

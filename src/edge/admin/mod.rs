@@ -184,7 +184,7 @@ mod tests {
     use super::*;
     use crate::audit::Audit;
     use crate::desk;
-    use crate::event::InstanceName;
+    use crate::event::{Family, InstanceName};
     use crate::intake::Sources;
     use crate::journal::{self, Journal};
 
@@ -219,8 +219,9 @@ mod tests {
         };
         let journal = Journal::open(journal, clock.clone()).unwrap();
         let sources = Arc::new(Sources::new(Vec::new()));
+        let topics = Family::ALL.map(|family| (family, family.as_str().to_owned()));
         let audit = Audit::open(folder.path(), clock.clone());
-        let desk = Desk::new(desk::Parts { journal, sources, audit, clock: clock.clone() });
+        let desk = Desk::new(desk::Parts { journal, sources, topics, audit, clock: clock.clone() });
         let settings = AdminSettings {
             listen: at,
             passed: None,
