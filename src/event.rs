@@ -38,6 +38,27 @@ name!(
     /// A source as the configuration names it: one sender with its own route and secrets.
     SourceName
 );
+impl SourceName {
+    /// What stands before the name of a source whose events were released from quarantine.
+    const RELEASED: &str = "/released/";
+
+    /// The name under which released events of this source are accounted for: one that no
+    /// configuration can give, for its totals stand beside the ledger.
+    pub fn released(&self) -> Self {
+        Self(format!("{}{}", Self::RELEASED, self.origin()).into())
+    }
+
+    /// Whether events under this name were released from quarantine.
+    pub fn is_released(&self) -> bool {
+        self.0.starts_with(Self::RELEASED)
+    }
+
+    /// The source as the configuration names it, also where its event was released.
+    pub fn origin(&self) -> &str {
+        self.0.strip_prefix(Self::RELEASED).unwrap_or(&self.0)
+    }
+}
+
 name!(
     /// A tenant as the configuration names it: whose events these are.
     TenantName

@@ -28,6 +28,12 @@ pub trait Dialect: Send + Sync + 'static {
     /// has not even an envelope.
     fn read(&self, document: At<'_, '_>, draft: &mut Draft) -> Reading;
 
+    /// What an event of this type is, where its type alone tells: for events that were kept without
+    /// their content, and are known by now.
+    fn kind_of(&self, _said: &str) -> Option<Kind> {
+        None
+    }
+
     /// Whether a key is one that the provider documents; other keys are listed as `*`.
     fn knows(&self, key: &str) -> bool;
 
