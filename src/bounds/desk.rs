@@ -117,3 +117,7 @@ pub const AUDIT_TARGET_CHARS_MAX: usize = 256;
 pub const AUDIT_RESULT_CHARS_MAX: usize = 512;
 /// Bytes of an id or a room's name whose pseudonym is asked for.
 pub const PSEUDONYM_ID_BYTES_MAX: usize = 4_096;
+/// Events that are released from quarantine in one transaction.
+pub const RELEASE_STEP: usize = 256;
+/// Events that one order releases; what is more has to be asked for again.
+pub const RELEASE_EVENTS_MAX: u64 = 100_000;

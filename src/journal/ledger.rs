@@ -2,7 +2,8 @@
 //!
 //! accepted + quarantined = published + pending + held + erased_unpublished. Each change rides in
 //! the transaction of the rows or cursors it speaks of, so the sum cannot be caught half-done;
-//! retention removes rows, never totals. A caller that publishes what was never taken makes the
+//! retention removes rows, never totals. Events that were released from quarantine have totals of
+//! the same form beside it, under names that no source can have. A caller that publishes what was never taken makes the
 //! sum wrong and thereby visible: nothing is clamped on the way to the disk.
 
 use std::collections::HashMap;
@@ -114,13 +115,27 @@ pub(super) fn lose(
     Ok(())
 }
 
-/// All totals, in one read transaction, in the order of their names.
+/// All totals, in one read transaction, in the order of their names. What stands beside the ledger
+/// is not among them.
 pub(super) fn read(connection: &Connection) -> rusqlite::Result<Vec<LedgerRow>> {
-    let mut statement = connection.prepare_cached(
+    totals(connection, "name NOT LIKE '/%'")
+}
+
+/// The totals of events that were released from quarantine, in the order of their sources.
+pub(super) fn released(connection: &Connection) -> rusqlite::Result<Vec<LedgerRow>> {
+    let mut rows = totals(connection, "name LIKE '/released/%'")?;
+    for row in &mut rows {
+        row.source = SourceName::new(row.source.origin());
+    }
+    Ok(rows)
+}
+
+fn totals(connection: &Connection, which: &str) -> rusqlite::Result<Vec<LedgerRow>> {
+    let mut statement = connection.prepare_cached(&format!(
         "SELECT name, accepted, quarantined, published, pending, held, erased_unpublished,
              last_received
-         FROM source ORDER BY name",
-    )?;
+         FROM source WHERE {which} ORDER BY name"
+    ))?;
     let rows = statement.query_map([], |row| {
         let total = |column: usize| {
             // Below zero only by a defect of a caller; the sum then shows it.

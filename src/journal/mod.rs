@@ -52,6 +52,7 @@ mod log;
 mod open;
 mod patrol;
 mod read;
+mod release;
 mod retention;
 mod schema;
 pub mod search;
@@ -67,6 +68,7 @@ pub use fault::Code;
 pub use glance::Glance;
 pub use lane::Lane;
 pub use open::{Obstacle, OpenError};
+pub use release::{LetGo, Release};
 pub use terms::{LedgerRow, Retention, Settings};
 
 use cursors::Ignored;

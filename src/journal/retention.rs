@@ -30,7 +30,7 @@ use super::fault::{Code, Fault};
 use super::identities::{Expired, Identities};
 use super::shared::Shared;
 use super::tuning::{Disk, Pace};
-use super::{Retention, cursors, digests, schema};
+use super::{Retention, cursors, digests, release, schema};
 use crate::bounds;
 use crate::clock::{Clock, Timestamp};
 use crate::event::InstanceName;
@@ -199,6 +199,7 @@ impl Sweeper {
         connection
             .prepare_cached("DELETE FROM event WHERE sequence <= ?1")?
             .execute([through.cast_signed()])?;
+        release::drop_through(connection, through)?;
         Ok(Some((count, through)))
     }
 

@@ -50,7 +50,13 @@ const TABLES: &str = "
 ";
 
 /// What was added to the tables since version 1: each statement may be run on what has it already.
-const ADDED: &str = "";
+const ADDED: &str = "
+    CREATE TABLE IF NOT EXISTS release(
+        sequence INTEGER PRIMARY KEY, released INTEGER NOT NULL, at INTEGER NOT NULL);
+    CREATE TABLE IF NOT EXISTS masked(
+        sequence INTEGER PRIMARY KEY, kind TEXT NOT NULL,
+        key BLOB NOT NULL, value BLOB NOT NULL, crc INTEGER NOT NULL);
+";
 
 /// Opens a connection that may write: the writer's, and the checkpointer's.
 pub(super) fn open_writing(database: &Path) -> rusqlite::Result<Connection> {

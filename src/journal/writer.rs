@@ -24,6 +24,7 @@ use super::fault::{Code, Fault};
 use super::identities::Identities;
 use super::ledger::{self, Credits};
 use super::patrol::Patrol;
+use super::release::{self, Releasing};
 use super::retention::Sweeper;
 use super::schema::{self, Row};
 use super::shared::{Alarm, Shared};
@@ -35,11 +36,14 @@ use crate::event::InstanceName;
 use crate::scrub::Clean;
 
 mod ending;
+mod releasing;
 
 /// What the writer is asked for.
 pub(super) enum Order {
     /// An event, and where its answer goes.
     Append(Clean, oneshot::Sender<Answer>),
+    /// Events to be let go out of quarantine.
+    Release(Releasing),
     /// A cursor waits.
     Nudge,
     /// Finish and end.
@@ -75,6 +79,7 @@ struct Batch {
     events: Vec<Clean>,
     replies: Vec<oneshot::Sender<Answer>>,
     bytes: usize,
+    releasing: Option<Releasing>,
     closing: bool,
 }
 
@@ -92,6 +97,7 @@ impl Writer {
                 Err(RecvTimeoutError::Disconnected) => batch.closing = true,
             }
             let closing = batch.closing;
+            let releasing = batch.releasing.take();
             match self.shared.health() {
                 Health::Ok if batch.events.is_empty() && !self.shared.cursors().are_waiting() => {
                     self.tend();
@@ -101,6 +107,7 @@ impl Writer {
                 Health::DiskFull => refuse(batch, AppendError::DiskFull),
                 Health::Poisoned => refuse(batch, AppendError::Poisoned),
             }
+            releasing.into_iter().for_each(|releasing| self.release(releasing));
             if self.shared.is_poisoned() {
                 return self.abandon(closing);
             }
@@ -131,10 +138,12 @@ impl Writer {
                     batch.events.push(event);
                     batch.replies.push(reply);
                 }
+                Order::Release(releasing) => batch.releasing = Some(releasing),
                 Order::Nudge => {}
                 Order::Close => batch.closing = true,
             }
-            let full = batch.events.len() >= self.tuning.batch_events
+            let full = batch.releasing.is_some()
+                || batch.events.len() >= self.tuning.batch_events
                 || batch.bytes >= self.tuning.batch_bytes;
             next = if full { None } else { self.orders.try_recv().ok() };
         }
@@ -185,6 +194,9 @@ impl Writer {
                 value: event.value(),
             };
             row.insert(&transaction)?;
+            if let Some(masked) = event.masked() {
+                release::keep_masked(&transaction, &row, masked)?;
+            }
             answers.push(Journaled::Fresh { sequence: head });
         }
         if head == before && moves.is_empty() {

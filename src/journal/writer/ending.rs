@@ -48,6 +48,9 @@ impl Writer {
                 Ok(Order::Append(_, reply)) => {
                     let _ = reply.send(Err(AppendError::Poisoned));
                 }
+                Ok(Order::Release(releasing)) => {
+                    let _ = releasing.reply.send(Err(AppendError::Poisoned));
+                }
                 Ok(Order::Nudge) => {}
                 Ok(Order::Close) | Err(_) => closing = true,
             }
