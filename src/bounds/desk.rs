@@ -121,3 +121,9 @@ pub const PSEUDONYM_ID_BYTES_MAX: usize = 4_096;
 pub const RELEASE_STEP: usize = 256;
 /// Events that one order releases; what is more has to be asked for again.
 pub const RELEASE_EVENTS_MAX: u64 = 100_000;
+/// Ids that one event about an erasure lists: some 33 KB.
+pub const ERASURE_EVENT_IDS: usize = 1_000;
+/// Events of one erasure that are in hand at one time; more take several rounds.
+pub const FORGET_EVENTS: usize = 250_000;
+/// Pseudonyms, rooms and sessions that one erasure follows.
+pub const FORGET_SESSIONS: usize = 100_000;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::audit::Audit;
 use crate::bounds::SEARCH_QUESTIONS;
@@ -30,6 +30,7 @@ mod filter;
 mod forget;
 mod quarantine;
 mod reason;
+mod release;
 mod replays;
 mod running;
 mod specimen;
@@ -53,6 +54,8 @@ pub use status::{
 #[derive(Clone)]
 pub struct Desk {
     inner: Arc<Parts>,
+    /// Held by the one erasure that is under way.
+    forgetting: Arc<Mutex<()>>,
     /// Questions that are answered at one time.
     turns: Arc<Semaphore>,
 }
@@ -75,7 +78,7 @@ impl Desk {
     /// A desk over these.
     pub fn new(parts: Parts) -> Self {
         let turns = Arc::new(Semaphore::new(SEARCH_QUESTIONS));
-        Self { inner: Arc::new(parts), turns }
+        Self { inner: Arc::new(parts), forgetting: Arc::default(), turns }
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! accepted + quarantined = published + pending + held + erased_unpublished. Each change rides in
 //! the transaction of the rows or cursors it speaks of, so the sum cannot be caught half-done;
-//! retention removes rows, never totals. Events that were released from quarantine have totals of
-//! the same form beside it, under names that no source can have. A caller that publishes what was never taken makes the
+//! retention removes rows, never totals. Beside it stand totals of the same form under names that no
+//! source can have: of our own events, which tell what was forgotten, and of those that were
+//! released from quarantine. A caller that publishes what was never taken makes the
 //! sum wrong and thereby visible: nothing is clamped on the way to the disk.
 
 use std::collections::HashMap;
@@ -128,6 +129,12 @@ pub(super) fn released(connection: &Connection) -> rusqlite::Result<Vec<LedgerRo
         row.source = SourceName::new(row.source.origin());
     }
     Ok(rows)
+}
+
+/// The totals of our own events; `None` before the first.
+pub(super) fn of_ours(connection: &Connection) -> rusqlite::Result<Option<LedgerRow>> {
+    let ours = format!("name = '{}'", SourceName::OURS);
+    Ok(totals(connection, &ours)?.pop())
 }
 
 fn totals(connection: &Connection, which: &str) -> rusqlite::Result<Vec<LedgerRow>> {

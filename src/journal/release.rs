@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 
 use super::ledger::{self, Credits};
 use super::schema::{self, Row};
-use super::writer::Order;
+use super::writer::{Aside, Order};
 use super::{AppendError, Journal, LedgerRow, ReadError, Stored};
 use crate::clock::Timestamp;
 use crate::event::Kind;
@@ -64,7 +64,8 @@ impl Journal {
         let shared = &self.inner.shared;
         shared.admits()?;
         let (reply, answer) = oneshot::channel();
-        match self.inner.queue.try_send(Order::Release(Releasing { releases, reply })) {
+        match self.inner.queue.try_send(Order::Aside(Aside::Release(Releasing { releases, reply })))
+        {
             Ok(()) => answer.await.unwrap_or_else(|_| Err(shared.ended())),
             Err(TrySendError::Full(_)) => Err(AppendError::QueueFull),
             Err(TrySendError::Disconnected(_)) => Err(shared.ended()),
@@ -179,6 +180,14 @@ fn masked(connection: &Connection, record: &Stored) -> rusqlite::Result<Option<M
         }))
     });
     Ok(found.optional()?.flatten())
+}
+
+/// Deletes what stands behind a record that is erased.
+pub(super) fn drop_masked(connection: &Connection, sequence: u64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM masked WHERE sequence = ?1")?
+        .execute([sequence.cast_signed()])
+        .map(drop)
 }
 
 /// Deletes what belongs to rows up to a sequence, which are deleted.

@@ -23,7 +23,7 @@ use hookgate::event::{Family, InstanceName, SourceName, TenantName};
 use hookgate::intake::{Caller, Intake, Source, Sources};
 use hookgate::journal::{self, Journal};
 use hookgate::outcome::Outcome;
-use hookgate::providers::Providers;
+use hookgate::providers::{Provider, Providers};
 use hookgate::scrub::{Boundary, Keys, Settings};
 use hookgate::secret::Secret;
 use hookgate::telemetry::{Lists, SourceLabels, Telemetry};
@@ -40,16 +40,17 @@ const DAILY_SECRET: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const LIVEKIT_SECRET: &str = "fixture-secret-of-at-least-32-characters";
 
 /// A desk with two sources.
-struct Room {
-    desk: Desk,
+pub(crate) struct Room {
+    pub(crate) desk: Desk,
+    pub(crate) journal: Journal,
+    pub(crate) sources: Arc<Sources>,
+    pub(crate) clock: Clock,
     intake: Intake,
-    sources: Arc<Sources>,
-    clock: Clock,
     _folder: tempfile::TempDir,
 }
 
 impl Room {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (folder, clock) = (tempfile::tempdir().unwrap(), Clock::system());
         let settings = journal::Settings {
             dir: folder.path().join("journal"),
@@ -63,17 +64,17 @@ impl Room {
         let intake = Intake::new(journal.clone(), clock.clone());
         let audit = Audit::open(folder.path(), clock.clone());
         let desk = Desk::new(desk::Parts {
-            journal,
+            journal: journal.clone(),
             sources: sources.clone(),
             topics: Family::ALL.map(|family| (family, family.as_str().to_owned())),
             audit,
             clock: clock.clone(),
         });
-        Self { desk, intake, sources, clock, _folder: folder }
+        Self { desk, journal, sources, clock, intake, _folder: folder }
     }
 
     /// Takes a body that its provider has signed.
-    async fn take(&self, source: &str, body: &[u8]) -> Outcome {
+    pub(crate) async fn take(&self, source: &str, body: &[u8]) -> Outcome {
         let source = self.sources.named(&SourceName::new(source)).unwrap();
         let now = self.clock.now();
         let (peer, request_id) = (Peer::new(IpAddr::from([192, 0, 2, 1])), RequestId::fresh(1));
@@ -110,7 +111,12 @@ fn joined(number: u64) -> Vec<u8> {
 }
 
 fn source(name: &str, clock: &Clock, captures: bool) -> Source {
-    let provider = *Providers::standard().get(name).unwrap();
+    source_of(*Providers::standard().get(name).unwrap(), clock, captures)
+}
+
+/// A source of a provider, called as that.
+pub(crate) fn source_of(provider: Provider, clock: &Clock, captures: bool) -> Source {
+    let name = provider.name.as_str();
     let signing = |label: &str, secret: &str| SigningSecret {
         label: label.to_owned(),
         secret: Secret::new(secret.as_bytes().to_vec()),
@@ -149,11 +155,11 @@ fn source(name: &str, clock: &Clock, captures: bool) -> Source {
         .with_capture(captures)
 }
 
-fn operator() -> Actor {
+pub(crate) fn operator() -> Actor {
     Actor { name: "anna".to_owned(), role: Role::Operator }
 }
 
-fn why() -> Reason {
+pub(crate) fn why() -> Reason {
     "a test".to_owned().try_into().unwrap()
 }
 

@@ -23,6 +23,8 @@ pub(super) struct Entry {
     class: Class,
     received: Timestamp,
     words: Words,
+    /// A tombstone: erased before this file knew it.
+    erased: bool,
 }
 
 /// What few values share.
@@ -39,13 +41,13 @@ impl Entry {
     pub(super) fn of(event: &Stored) -> Self {
         let mut words = Words::of(event);
         let class = Class {
-            source: event.source.as_str().to_owned(),
+            source: event.source.origin().to_owned(),
             tenant: words.tenant.take(),
             kind: event.kind,
             reason: words.reason,
         };
         let Stored { sequence, received, .. } = *event;
-        Self { sequence, id: event.id.0, class, received, words }
+        Self { sequence, id: event.id.0, class, received, words, erased: event.is_erased() }
     }
 }
 
@@ -104,7 +106,11 @@ impl Filler {
         let last = entries.last().map(|entry| (entry.sequence, entry.id));
         for entry in entries {
             let class = self.class(connection, &entry.class)?;
-            let erased = is_marked(connection, ERASED, entry.sequence)?;
+            let is_known = is_marked(connection, ERASED, entry.sequence)?;
+            if entry.erased && !is_known {
+                mark(connection, ERASED, entry.sequence.cast_signed())?;
+            }
+            let erased = entry.erased || is_known;
             if !erased {
                 *counts.entry(class).or_default() += 1;
             }

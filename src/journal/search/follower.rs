@@ -225,7 +225,7 @@ impl Follower {
             read::scan(&hand.journal, after, head, |row| {
                 met += 1;
                 let sequence = match row {
-                    Met::Whole(event) => {
+                    Met::Whole(event) | Met::Erased(event) => {
                         entries.push(Entry::of(&event));
                         event.sequence
                     }

@@ -18,10 +18,12 @@ mod cursor;
 mod cut;
 mod damage;
 mod digest;
+mod erasing;
 mod faults;
 mod identity;
 mod opening;
 mod reading;
+mod releasing;
 mod retention;
 mod sweeping;
 
