@@ -32,7 +32,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::courier::Courier;
 use crate::desk::{self, Desk};
-use crate::edge::{self, Admin, AdminSettings, Behind, Edge, Inherited, Limits};
+use crate::edge::{self, Admin, AdminSettings, Behind, Edge, Inherited, Limits, Tokens};
 use crate::event::Family;
 use crate::intake::{Intake, Sources};
 use crate::journal::{self, Health, Journal, LedgerRow};
@@ -140,7 +140,8 @@ pub struct App {
 impl App {
     /// Starts a gateway. When this returns, deliveries are taken.
     pub async fn start(config: Config, parts: Parts) -> Result<Self, StartError> {
-        let Config { server, admin, journal: place, kafka, keys, sources, warnings } = config;
+        let ages: Vec<_> = config.kept_apart().collect();
+        let Config { server, admin, journal: place, kafka, keys, sources, warnings, .. } = config;
         for warning in warnings {
             tracing::warn!(%warning, "the configuration allows what should be known");
         }
@@ -150,6 +151,7 @@ impl App {
         let sources = assembly::routed(sources, &keys, &telemetry, &clock);
         let settings = assembly::journal_settings(place, &server, telemetry.clone());
         let (journal, audit) = assembly::open(settings, clock.clone()).await?;
+        journal.keep_apart(ages);
         let topics = Family::ALL.map(|family| (family, kafka.topic(family)));
         let start = || Courier::start(journal.clone(), kafka, clock.clone(), telemetry.clone());
         let courier = publish.then(start);
@@ -224,6 +226,11 @@ impl App {
     /// Where the operator looks.
     pub fn admin(&self) -> SocketAddr {
         self.admin.address()
+    }
+
+    /// From now on these tokens open the admin API; `None`: none does. Nobody's connection ends.
+    pub fn replace_tokens(&self, tokens: Option<Tokens>) {
+        self.admin.replace_tokens(tokens);
     }
 
     /// The journal, for who wants to look into it.

@@ -222,7 +222,7 @@ fn deliveries_are_captured_only_where_the_source_allows_it() {
 fn what_is_not_built_yet_says_so() {
     let server = "[server]\ntls = { cert = \"c\", key = \"k\" }\n\
          [admin]\ntls = {}\n\
-         [[tenant]]\nname = \"t\"\n";
+         [[tenant]]\nname = \"t\"\nclass = \"patients\"\n";
     let keys = KEYS.replace("[keys]\n", "[keys]\nprevious = {}\n");
     let text = format!(
         "{server}{KAFKA}{keys}{SOURCE}mode = \"shadow\"\n\
@@ -241,7 +241,7 @@ fn what_is_not_built_yet_says_so() {
             "source[0].mode",
             "source[0].on_violation",
             "source[0].role_map",
-            "tenant",
+            "tenant[0].class",
         ]
     );
 }

@@ -2,10 +2,10 @@
 //!
 //! accepted + quarantined = published + pending + held + erased_unpublished. Each change rides in
 //! the transaction of the rows or cursors it speaks of, so the sum cannot be caught half-done;
-//! retention removes rows, never totals. Beside it stand totals of the same form under names that no
-//! source can have: of our own events, which tell what was forgotten, and of those that were
-//! released from quarantine. A caller that publishes what was never taken makes the
-//! sum wrong and thereby visible: nothing is clamped on the way to the disk.
+//! retention removes rows, never totals. Beside it stand totals of the same form, under names that
+//! no source can have: of our own events, which tell what was forgotten, and of those that were
+//! released from quarantine. A caller that publishes what was never taken makes the sum wrong and
+//! thereby visible: nothing is clamped on the way to the disk.
 
 use std::collections::HashMap;
 

@@ -40,6 +40,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::event::{Digest128, EventId, InstanceName, Kind, SourceName};
 use crate::scrub::Clean;
 
+mod backup;
 mod check;
 mod checkpoint;
 mod cursors;
@@ -65,6 +66,7 @@ mod terms;
 mod tuning;
 mod writer;
 
+pub use backup::{BackupError, Copied, Copy, backup, restore};
 pub use check::{Finding, Part, Progress, check};
 pub use cursors::Marked;
 pub use erase::Entombed;
@@ -145,11 +147,6 @@ impl Stored {
     /// The digest of all that is published of it, and its place.
     pub fn digest(&self) -> Digest128 {
         digests::of_stored(self)
-    }
-
-    /// Whether its content was erased. No event is without key and value.
-    fn is_erased(&self) -> bool {
-        self.key.is_empty() && self.value.is_empty()
     }
 
     /// Bytes it takes in memory.
@@ -371,6 +368,12 @@ impl Journal {
     /// Whether retention stopped at a damaged page: nothing is deleted until a human has looked.
     pub fn is_retention_stopped(&self) -> bool {
         !self.inner.shared.is_sweeping()
+    }
+
+    /// From now on published events of these sources are kept for times of their own, instead of
+    /// [`Retention::age`]. To be said before the first [`bounds::RETENTION_LOOK`] is over.
+    pub fn keep_apart(&self, ages: impl IntoIterator<Item = (SourceName, Duration)>) {
+        self.inner.shared.set_ages(ages.into_iter().collect());
     }
 
     /// Whose journal it is.

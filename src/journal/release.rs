@@ -190,12 +190,14 @@ pub(super) fn drop_masked(connection: &Connection, sequence: u64) -> rusqlite::R
         .map(drop)
 }
 
-/// Deletes what belongs to rows up to a sequence, which are deleted.
-pub(super) fn drop_through(connection: &Connection, through: u64) -> rusqlite::Result<()> {
-    for statement in
-        ["DELETE FROM release WHERE sequence <= ?1", "DELETE FROM masked WHERE sequence <= ?1"]
-    {
-        connection.prepare_cached(statement)?.execute([through.cast_signed()])?;
+/// Deletes what belongs to rows from one sequence to another, which are deleted.
+pub(super) fn drop_between(connection: &Connection, first: u64, last: u64) -> rusqlite::Result<()> {
+    for statement in [
+        "DELETE FROM release WHERE sequence BETWEEN ?1 AND ?2",
+        "DELETE FROM masked WHERE sequence BETWEEN ?1 AND ?2",
+    ] {
+        let range = [first.cast_signed(), last.cast_signed()];
+        connection.prepare_cached(statement)?.execute(range)?;
     }
     Ok(())
 }

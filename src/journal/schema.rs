@@ -56,6 +56,9 @@ const ADDED: &str = "
     CREATE TABLE IF NOT EXISTS masked(
         sequence INTEGER PRIMARY KEY, kind TEXT NOT NULL,
         key BLOB NOT NULL, value BLOB NOT NULL, crc INTEGER NOT NULL);
+    CREATE TABLE IF NOT EXISTS swept(
+        age INTEGER PRIMARY KEY, sources INTEGER NOT NULL, through INTEGER NOT NULL,
+        last INTEGER NOT NULL);
 ";
 
 /// Opens a connection that may write: the writer's, and the checkpointer's.

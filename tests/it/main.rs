@@ -10,6 +10,8 @@
 
 mod admin;
 mod app;
+mod asking;
+mod backup;
 mod canary;
 mod capture;
 mod cli;

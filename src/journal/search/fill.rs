@@ -23,7 +23,6 @@ pub(super) struct Entry {
     class: Class,
     received: Timestamp,
     words: Words,
-    /// A tombstone: erased before this file knew it.
     erased: bool,
 }
 
@@ -47,7 +46,12 @@ impl Entry {
             reason: words.reason,
         };
         let Stored { sequence, received, .. } = *event;
-        Self { sequence, id: event.id.0, class, received, words, erased: event.is_erased() }
+        Self { sequence, id: event.id.0, class, received, words, erased: false }
+    }
+
+    /// Of an event whose content is gone.
+    pub(super) fn erased(event: &Stored) -> Self {
+        Self { erased: true, ..Self::of(event) }
     }
 }
 
@@ -106,11 +110,10 @@ impl Filler {
         let last = entries.last().map(|entry| (entry.sequence, entry.id));
         for entry in entries {
             let class = self.class(connection, &entry.class)?;
-            let is_known = is_marked(connection, ERASED, entry.sequence)?;
-            if entry.erased && !is_known {
+            if entry.erased {
                 mark(connection, ERASED, entry.sequence.cast_signed())?;
             }
-            let erased = entry.erased || is_known;
+            let erased = entry.erased || is_marked(connection, ERASED, entry.sequence)?;
             if !erased {
                 *counts.entry(class).or_default() += 1;
             }

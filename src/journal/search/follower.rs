@@ -225,8 +225,12 @@ impl Follower {
             read::scan(&hand.journal, after, head, |row| {
                 met += 1;
                 let sequence = match row {
-                    Met::Whole(event) | Met::Erased(event) => {
+                    Met::Whole(event) => {
                         entries.push(Entry::of(&event));
+                        event.sequence
+                    }
+                    Met::Erased(event) => {
+                        entries.push(Entry::erased(&event));
                         event.sequence
                     }
                     Met::Damaged(row) => row.last,
