@@ -42,6 +42,25 @@ impl SourceName {
     /// The source of our own events, those that tell what was forgotten: a name that no
     /// configuration can give. Its totals stand beside the ledger.
     pub const OURS: &str = "/hookgate";
+
+    /// What stands before the name of a source whose events were released from quarantine.
+    const RELEASED: &str = "/released/";
+
+    /// The name under which released events of this source are accounted for: one that no
+    /// configuration can give, for its totals stand beside the ledger.
+    pub fn released(&self) -> Self {
+        Self(format!("{}{}", Self::RELEASED, self.origin()).into())
+    }
+
+    /// Whether events under this name were released from quarantine.
+    pub fn is_released(&self) -> bool {
+        self.0.starts_with(Self::RELEASED)
+    }
+
+    /// The source as the configuration names it, also where its event was released.
+    pub fn origin(&self) -> &str {
+        self.0.strip_prefix(Self::RELEASED).unwrap_or(&self.0)
+    }
 }
 
 name!(

@@ -26,10 +26,13 @@ use crate::verify::{Authentic, Claim, Refusal, Scheme, Verifier};
 
 mod log;
 mod sources;
+mod tap;
 
 pub use sources::Sources;
+pub use tap::Tapped;
 
 use log::{Log, Taken};
+use tap::Tap;
 
 /// One sender: how it signs, how it speaks, what may leave, how fast it may come.
 pub struct Source {
@@ -42,6 +45,8 @@ pub struct Source {
     boundary: Boundary,
     rate: SourceRate,
     over_rate: Semaphore,
+    captures: bool,
+    tap: Tap,
 }
 
 /// What one delivery is told apart by in the log.
@@ -81,7 +86,19 @@ impl Source {
             boundary,
             rate: SourceRate::new(rate.per_second, rate.burst, clock),
             over_rate: Semaphore::new(OVER_RATE_IN_FLIGHT_MAX),
+            captures: false,
+            tap: Tap::default(),
         }
+    }
+
+    /// The same; whether its deliveries may be captured as test cases.
+    pub fn with_capture(self, captures: bool) -> Self {
+        Self { captures, ..self }
+    }
+
+    /// Whether its deliveries may be captured as test cases.
+    pub fn captures(&self) -> bool {
+        self.captures
     }
 
     /// How its provider speaks.
@@ -150,7 +167,11 @@ impl Intake {
         let normalized = normalize(&verified, source.provider.name, source.provider.dialect);
         let unreadable = normalized.unreadable();
         let clean = source.boundary.scrub(normalized);
-        self.keep(source, clean, unreadable, caller).await
+        let outcome = self.keep(source, clean, unreadable, caller).await;
+        if matches!(outcome, Outcome::Accepted(_) | Outcome::Quarantined(_)) {
+            source.tap.offer(verified);
+        }
+        outcome
     }
 
     /// Says that a delivery was turned away before it came here.

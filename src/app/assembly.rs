@@ -38,7 +38,7 @@ pub(super) fn routed(
     let (refusals, failures) = lists();
     let lists = Lists { refusals: &refusals, rules: &RULES, failures };
     let route = |source: config::Source| {
-        let config::Source { routes, provider, scheme, boundary, rate } = source;
+        let config::Source { routes, provider, scheme, boundary, rate, capture } = source;
         let name = boundary.source.clone();
         let labels = scheme.secret_labels().into_iter().map(str::to_owned);
         let ends = scheme.secret_ends().into_iter().map(|end| end.map(|end| end.seconds()));
@@ -46,6 +46,7 @@ pub(super) fn routed(
         let meters = telemetry.source(&SourceLabels { source: &name, secrets }, &lists);
         let boundary = Boundary::new(boundary, keys);
         let source = Source::new(name, provider, scheme, boundary, rate, meters, clock.clone());
+        let source = source.with_capture(capture);
         Routed { source: Arc::new(source), paths: routes }
     };
     sources.into_iter().map(route).collect()

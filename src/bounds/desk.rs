@@ -12,6 +12,14 @@ pub const EVENTS_PAGE_DEFAULT: usize = 100;
 pub const AUDIT_PAGE_MAX: usize = 1_000;
 /// Deliveries of one capture.
 pub const CAPTURE_DELIVERIES_MAX: u32 = 1_000;
+/// Deliveries that wait to be made up; what comes while they do is passed over.
+pub const CAPTURE_QUEUE: usize = 16;
+/// Bytes of a body that is captured; larger ones are passed over.
+pub const CAPTURE_BODY_BYTES_MAX: usize = 256 * 1024;
+/// How long a capture waits for its deliveries, at most.
+pub const CAPTURE_FOR: Duration = Duration::from_secs(3_600);
+/// How often a capture without deliveries looks whether its source has been replaced by a reload.
+pub const CAPTURE_LOOK: Duration = Duration::from_secs(1);
 
 // --- Searching ----------------------------------------------------------------------------------
 
@@ -111,6 +119,10 @@ pub const AUDIT_TARGET_CHARS_MAX: usize = 256;
 pub const AUDIT_RESULT_CHARS_MAX: usize = 512;
 /// Bytes of an id or a room's name whose pseudonym is asked for.
 pub const PSEUDONYM_ID_BYTES_MAX: usize = 4_096;
+/// Events that are released from quarantine in one transaction.
+pub const RELEASE_STEP: usize = 256;
+/// Events that one order releases; what is more has to be asked for again.
+pub const RELEASE_EVENTS_MAX: u64 = 100_000;
 /// Ids that one event about an erasure lists: some 33 KB.
 pub const ERASURE_EVENT_IDS: usize = 1_000;
 /// Events of one erasure that are in hand at one time; more take several rounds.

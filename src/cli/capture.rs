@@ -123,6 +123,7 @@ mod tests {
         fs::create_dir(&into).unwrap();
         let captured = |name: &str| {
             let delivery = CapturedDelivery {
+                passed_over: 0,
                 name: name.to_owned(),
                 request: name.to_owned(),
                 event: "{}".to_owned(),

@@ -103,6 +103,8 @@ pub struct Source {
     pub boundary: scrub::Settings,
     /// How fast its authentic deliveries may come.
     pub rate: throttle::Rate,
+    /// Whether its deliveries may be captured as test cases.
+    pub capture: bool,
 }
 
 impl fmt::Debug for Source {

@@ -62,6 +62,7 @@ fn source(
     let role_labels = role_labels(&mut section);
     let room_name = pattern(&mut section, "room_name", true);
     let artifact_key = pattern(&mut section, "artifact_key", false);
+    let capture = section.flag("capture").unwrap_or(false);
     section.finish();
     let provider = *provider?;
     Some(Source {
@@ -77,6 +78,7 @@ fn source(
             artifact_key,
         },
         rate: rate?,
+        capture,
     })
 }
 
@@ -254,9 +256,6 @@ fn later(section: &mut Section<'_>) {
         section.not_yet("on_violation", "only \"mask\" is built");
     }
     section.later("role_map", "roles are taken from role_labels only");
-    if section.flag("capture") == Some(true) {
-        section.not_yet("capture", "deliveries cannot be captured");
-    }
 }
 
 fn role_labels(section: &mut Section<'_>) -> Vec<String> {

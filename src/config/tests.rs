@@ -212,6 +212,13 @@ fn an_empty_text_names_what_has_to_be_written() {
 }
 
 #[test]
+fn deliveries_are_captured_only_where_the_source_allows_it() {
+    let captures = |line: &str| good(&source(line)).sources[0].capture;
+    assert!(captures("capture = true\n"));
+    assert!(!captures("capture = false\n") && !captures(""));
+}
+
+#[test]
 fn what_is_not_built_yet_says_so() {
     let server = "[server]\ntls = { cert = \"c\", key = \"k\" }\n\
          [admin]\ntls = {}\n\
@@ -219,7 +226,7 @@ fn what_is_not_built_yet_says_so() {
     let keys = KEYS.replace("[keys]\n", "[keys]\nprevious = {}\n");
     let text = format!(
         "{server}{KAFKA}{keys}{SOURCE}mode = \"shadow\"\n\
-         on_violation = \"quarantine\"\nrole_map = {{ host = \"Doctor\" }}\ncapture = true\n"
+         on_violation = \"quarantine\"\nrole_map = {{ host = \"Doctor\" }}\n"
     );
     let lines = mistakes(&text);
     assert!(lines.iter().all(|line| line.contains(": not yet: ")), "{lines:#?}");
@@ -231,7 +238,6 @@ fn what_is_not_built_yet_says_so() {
             "admin.tls",
             "keys.previous",
             "server.tls",
-            "source[0].capture",
             "source[0].mode",
             "source[0].on_violation",
             "source[0].role_map",

@@ -30,8 +30,10 @@ mod filter;
 mod forget;
 mod quarantine;
 mod reason;
+mod release;
 mod replays;
 mod running;
+mod specimen;
 mod status;
 mod tail;
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::events::{not_begun, not_found_out};
 use super::filter::cursor;
-use super::{Actor, Desk, EventRow, EventState, Filter, Reason, Refusal};
+use super::{Desk, EventRow, EventState, Filter, Reason, Refusal};
 
 /// A page of quarantined events, the newest first, with the counts of all that the filter means.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -69,15 +69,5 @@ impl Desk {
             events: page.rows.into_iter().map(|row| EventRow::new(row, &at)).collect(),
             counts: counts.into_iter().map(|(why, n)| (why.as_str().to_owned(), n)).collect(),
         })
-    }
-
-    /// Lets one event go by its sequence, or those that the filter means.
-    pub async fn release(
-        &self,
-        _by: &Actor,
-        _sequence: Option<u64>,
-        _ask: ReleaseAsk,
-    ) -> Result<Released, Refusal> {
-        Err(Refusal::NotYet("quarantine"))
     }
 }

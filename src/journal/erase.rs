@@ -18,8 +18,8 @@ use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
 
 use super::schema::{self, Row};
-use super::writer::Order;
-use super::{AppendError, Journal, LedgerRow, ReadError, Slice, digests, ledger, read};
+use super::writer::{Aside, Order};
+use super::{AppendError, Journal, LedgerRow, ReadError, Slice, digests, ledger, read, release};
 #[cfg(doc)]
 use crate::bounds;
 use crate::scrub::Clean;
@@ -76,7 +76,7 @@ impl Journal {
     fn order(&self, erasing: Erasing) -> Result<(), AppendError> {
         let shared = &self.inner.shared;
         shared.admits()?;
-        match self.inner.queue.try_send(Order::Erase(erasing)) {
+        match self.inner.queue.try_send(Order::Aside(Aside::Erase(erasing))) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(_)) => Err(AppendError::QueueFull),
             Err(TrySendError::Disconnected(_)) => Err(shared.ended()),
@@ -111,6 +111,7 @@ pub(super) fn entomb(connection: &Connection, sequence: u64) -> rusqlite::Result
     })?;
     let Some(crc) = head else { return Ok(false) };
     digests::keep(connection, sequence)?;
+    release::drop_masked(connection, sequence)?;
     connection
         .prepare_cached("UPDATE event SET key = x'', value = x'', crc = ?2 WHERE sequence = ?1")?
         .execute(params![sequence.cast_signed(), crc])?;

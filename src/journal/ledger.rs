@@ -2,9 +2,10 @@
 //!
 //! accepted + quarantined = published + pending + held + erased_unpublished. Each change rides in
 //! the transaction of the rows or cursors it speaks of, so the sum cannot be caught half-done;
-//! retention removes rows, never totals. Our own events, which tell what was forgotten, have totals
-//! of the same form under a name that no source can have. A caller that publishes what was never taken makes the
-//! sum wrong and thereby visible: nothing is clamped on the way to the disk.
+//! retention removes rows, never totals. Beside it stand totals of the same form, under names that
+//! no source can have: of our own events, which tell what was forgotten, and of those that were
+//! released from quarantine. A caller that publishes what was never taken makes the sum wrong and
+//! thereby visible: nothing is clamped on the way to the disk.
 
 use std::collections::HashMap;
 
@@ -115,15 +116,25 @@ pub(super) fn lose(
     Ok(())
 }
 
-/// All totals, in one read transaction, in the order of their names. Our own events are not among
-/// them.
+/// All totals, in one read transaction, in the order of their names. What stands beside the ledger
+/// is not among them.
 pub(super) fn read(connection: &Connection) -> rusqlite::Result<Vec<LedgerRow>> {
-    totals(connection, "name <> ?1")
+    totals(connection, "name NOT LIKE '/%'")
+}
+
+/// The totals of events that were released from quarantine, in the order of their sources.
+pub(super) fn released(connection: &Connection) -> rusqlite::Result<Vec<LedgerRow>> {
+    let mut rows = totals(connection, "name LIKE '/released/%'")?;
+    for row in &mut rows {
+        row.source = SourceName::new(row.source.origin());
+    }
+    Ok(rows)
 }
 
 /// The totals of our own events; `None` before the first.
 pub(super) fn of_ours(connection: &Connection) -> rusqlite::Result<Option<LedgerRow>> {
-    Ok(totals(connection, "name = ?1")?.pop())
+    let ours = format!("name = '{}'", SourceName::OURS);
+    Ok(totals(connection, &ours)?.pop())
 }
 
 fn totals(connection: &Connection, which: &str) -> rusqlite::Result<Vec<LedgerRow>> {
@@ -132,7 +143,7 @@ fn totals(connection: &Connection, which: &str) -> rusqlite::Result<Vec<LedgerRo
              last_received
          FROM source WHERE {which} ORDER BY name"
     ))?;
-    let rows = statement.query_map([SourceName::OURS], |row| {
+    let rows = statement.query_map([], |row| {
         let total = |column: usize| {
             // Below zero only by a defect of a caller; the sum then shows it.
             row.get::<_, i64>(column).map(|total| u64::try_from(total).unwrap_or(0))

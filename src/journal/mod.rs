@@ -56,6 +56,7 @@ mod log;
 mod open;
 mod patrol;
 mod read;
+mod release;
 mod retention;
 mod schema;
 pub mod search;
@@ -74,6 +75,7 @@ pub use glance::Glance;
 pub use lane::Lane;
 pub use open::{Obstacle, OpenError};
 pub use read::Slice;
+pub use release::{LetGo, Release};
 pub use terms::{LedgerRow, Retention, Settings};
 
 use cursors::Ignored;

@@ -32,7 +32,7 @@ use super::fault::{Code, Fault};
 use super::identities::{Expired, Identities};
 use super::shared::Shared;
 use super::tuning::{Disk, Pace};
-use super::{Retention, cursors, digests, schema};
+use super::{Retention, cursors, digests, release, schema};
 use crate::bounds;
 use crate::clock::{Clock, Timestamp};
 use crate::event::InstanceName;
@@ -223,6 +223,7 @@ impl Sweeper {
         connection
             .prepare_cached("DELETE FROM event WHERE sequence <= ?1")?
             .execute([through.cast_signed()])?;
+        release::drop_between(connection, 0, through)?;
         Ok(Step::Went(count, through))
     }
 

@@ -51,6 +51,11 @@ const TABLES: &str = "
 
 /// What was added to the tables since version 1: each statement may be run on what has it already.
 const ADDED: &str = "
+    CREATE TABLE IF NOT EXISTS release(
+        sequence INTEGER PRIMARY KEY, released INTEGER NOT NULL, at INTEGER NOT NULL);
+    CREATE TABLE IF NOT EXISTS masked(
+        sequence INTEGER PRIMARY KEY, kind TEXT NOT NULL,
+        key BLOB NOT NULL, value BLOB NOT NULL, crc INTEGER NOT NULL);
     CREATE TABLE IF NOT EXISTS swept(
         age INTEGER PRIMARY KEY, sources INTEGER NOT NULL, through INTEGER NOT NULL,
         last INTEGER NOT NULL);

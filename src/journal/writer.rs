@@ -20,11 +20,11 @@ use tokio::sync::oneshot;
 
 use super::checkpoint::{self, Checkpointer};
 use super::cursors::Moves;
-use super::erase::Erasing;
 use super::fault::{Code, Fault};
 use super::identities::Identities;
 use super::ledger::{self, Credits};
 use super::patrol::Patrol;
+use super::release;
 use super::retention::Sweeper;
 use super::schema::{self, Row};
 use super::shared::{Alarm, Shared};
@@ -35,17 +35,20 @@ use crate::clock::Clock;
 use crate::event::InstanceName;
 use crate::scrub::Clean;
 
+mod aside;
 mod ending;
 mod erasing;
+mod releasing;
 
+pub(super) use aside::Aside;
 pub(super) use erasing::Scouring;
 
 /// What the writer is asked for.
 pub(super) enum Order {
     /// An event, and where its answer goes.
     Append(Clean, oneshot::Sender<Answer>),
-    /// Rows to be erased.
-    Erase(Erasing),
+    /// What has a transaction of its own.
+    Aside(Aside),
     /// A cursor waits.
     Nudge,
     /// Finish and end.
@@ -83,7 +86,7 @@ struct Batch {
     events: Vec<Clean>,
     replies: Vec<oneshot::Sender<Answer>>,
     bytes: usize,
-    erasing: Option<Erasing>,
+    aside: Option<Aside>,
     closing: bool,
 }
 
@@ -101,7 +104,7 @@ impl Writer {
                 Err(RecvTimeoutError::Disconnected) => batch.closing = true,
             }
             let closing = batch.closing;
-            let erasing = batch.erasing.take();
+            let aside = batch.aside.take();
             match self.shared.health() {
                 Health::Ok if batch.events.is_empty() && !self.shared.cursors().are_waiting() => {
                     self.tend();
@@ -111,7 +114,7 @@ impl Writer {
                 Health::DiskFull => refuse(batch, AppendError::DiskFull),
                 Health::Poisoned => refuse(batch, AppendError::Poisoned),
             }
-            erasing.into_iter().for_each(|erasing| self.erase(erasing));
+            aside.into_iter().for_each(|order| self.aside(order));
             if self.shared.is_poisoned() {
                 return self.abandon(closing);
             }
@@ -144,11 +147,11 @@ impl Writer {
                     batch.events.push(event);
                     batch.replies.push(reply);
                 }
-                Order::Erase(erasing) => batch.erasing = Some(erasing),
+                Order::Aside(aside) => batch.aside = Some(aside),
                 Order::Nudge => {}
                 Order::Close => batch.closing = true,
             }
-            let full = batch.erasing.is_some()
+            let full = batch.aside.is_some()
                 || batch.events.len() >= self.tuning.batch_events
                 || batch.bytes >= self.tuning.batch_bytes;
             next = if full { None } else { self.orders.try_recv().ok() };
@@ -364,6 +367,9 @@ fn insert(
             value: event.value(),
         };
         row.insert(transaction)?;
+        if let Some(masked) = event.masked() {
+            release::keep_masked(transaction, &row, masked)?;
+        }
         answers.push(Journaled::Fresh { sequence: head });
     }
     if head != before {

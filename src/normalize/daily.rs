@@ -107,6 +107,11 @@ impl Dialect for Daily {
         kind.map_or(Reading::Unknown, Reading::Event)
     }
 
+    fn kind_of(&self, said: &str) -> Option<Kind> {
+        let known = TYPES.iter().find(|(documented, ..)| *documented == said);
+        known.map(|(_, kind, _)| *kind)
+    }
+
     fn knows(&self, key: &str) -> bool {
         KEYS.binary_search(&key).is_ok()
     }

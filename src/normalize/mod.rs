@@ -18,7 +18,7 @@ mod tree;
 mod words;
 
 pub use personal::Personal;
-pub use tree::{At, NodeId, Paths, Removed, Tree, Unreadable};
+pub use tree::{At, NodeId, Paths, Removed, Sort, Tree, Unreadable};
 pub use words::Word;
 
 /// How one provider speaks. Pure.
@@ -27,6 +27,12 @@ pub trait Dialect: Send + Sync + 'static {
     /// this version: the draft then holds the envelope. [`Reading::Malformed`] when the document
     /// has not even an envelope.
     fn read(&self, document: At<'_, '_>, draft: &mut Draft) -> Reading;
+
+    /// What an event of this type is, where its type alone tells: for events that were kept without
+    /// their content, and are known by now.
+    fn kind_of(&self, _said: &str) -> Option<Kind> {
+        None
+    }
 
     /// Whether a key is one that the provider documents; other keys are listed as `*`.
     fn knows(&self, key: &str) -> bool;
@@ -349,6 +355,21 @@ impl Normalized<'_> {
     /// The text at a place of the body.
     pub fn text(&self, node: NodeId) -> Option<Personal<&str>> {
         self.tree.at(node).text().map(Personal::new)
+    }
+
+    /// The whole document, to write one of its shape: for the boundary alone.
+    pub fn document(&self) -> Personal<At<'_, '_>> {
+        Personal::new(self.tree.root())
+    }
+
+    /// Whether the provider documents a key.
+    pub fn knows(&self, key: &str) -> bool {
+        self.dialect.knows(key)
+    }
+
+    /// Whether users choose the keys below this one.
+    pub fn is_open(&self, key: &str) -> bool {
+        self.dialect.is_open(key)
     }
 
     /// What is left of the body when the given places have passed: the paths that were removed.

@@ -19,7 +19,7 @@ pub use removed::Paths;
 use removed::Walk;
 
 /// The place of a value in its tree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct NodeId(u32);
 
 /// A parsed body. Node 0 is the whole document.
@@ -160,6 +160,25 @@ pub struct Removed {
     pub more: u64,
 }
 
+/// A value as it stands, for who writes a document of the same shape.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Sort<'t> {
+    /// Nothing.
+    Null,
+    /// Yes or no.
+    Flag(bool),
+    /// A whole number.
+    Integer(i64),
+    /// Another number; finite.
+    Number(f64),
+    /// Text, also empty.
+    Text(&'t str),
+    /// A list.
+    List,
+    /// An object.
+    Map,
+}
+
 /// A value in a tree, or the absence of one: every question may be asked of both.
 #[derive(Clone, Copy)]
 pub struct At<'t, 'b> {
@@ -168,6 +187,11 @@ pub struct At<'t, 'b> {
 }
 
 impl<'t, 'b> At<'t, 'b> {
+    /// Another value of the same document, by its place.
+    pub fn within(self, node: NodeId) -> Self {
+        Self { tree: self.tree, node: Some(node) }
+    }
+
     /// Its place, if it is there.
     pub fn id(self) -> Option<NodeId> {
         self.node
@@ -208,6 +232,19 @@ impl<'t, 'b> At<'t, 'b> {
     /// in looking for keys in snake case.
     pub fn is_underscored(self) -> bool {
         self.tree.underscored
+    }
+
+    /// The value as it stands; `None` where there is none.
+    pub fn sort(self) -> Option<Sort<'t>> {
+        Some(match self.leaf()? {
+            Leaf::Null => Sort::Null,
+            Leaf::Flag(flag) => Sort::Flag(*flag),
+            Leaf::Integer(number) => Sort::Integer(*number),
+            Leaf::Number(number) => Sort::Number(*number),
+            Leaf::Text(text) => Sort::Text(text),
+            Leaf::List => Sort::List,
+            Leaf::Map => Sort::Map,
+        })
     }
 
     /// Whether it is there and not null.

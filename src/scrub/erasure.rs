@@ -66,6 +66,7 @@ impl Boundary {
                 received: erased.at,
                 key: key.into(),
                 value: written(erased, id, first, section),
+                masked: None,
                 removed: Vec::new(),
             }
         })

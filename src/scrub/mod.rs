@@ -33,6 +33,8 @@ mod encode;
 mod erasure;
 mod identity;
 mod judge;
+pub mod madeup;
+pub mod release;
 mod schema;
 pub mod sections;
 mod shape;
@@ -98,7 +100,20 @@ pub struct Clean {
     received: Timestamp,
     key: Bytes,
     value: Bytes,
+    masked: Option<Masked>,
     removed: Vec<(&'static str, u64)>,
+}
+
+/// The event behind a record of quarantine by [`QuarantineReason::PiiViolation`]: what leaves if an
+/// operator releases it. It crossed the boundary with what looked personal masked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Masked {
+    /// What happened.
+    pub kind: Kind,
+    /// The record key.
+    pub key: Bytes,
+    /// The CloudEvents JSON, with the id of the record of quarantine.
+    pub value: Bytes,
 }
 
 impl Boundary {
@@ -156,6 +171,7 @@ impl Boundary {
             received: delivery.head().received(),
             key: self.key(&event, &sections, id).into(),
             value: self.write(&event, id, sections, removed),
+            masked: None,
             removed: counts,
         }
     }
@@ -267,7 +283,8 @@ impl Clean {
         key: Bytes,
         value: Bytes,
     ) -> Self {
-        Self { id, source, kind, reason, received, key, value, removed: Vec::new() }
+        let (masked, removed) = (None, Vec::new());
+        Self { id, source, kind, reason, received, key, value, masked, removed }
     }
 
     /// The event's only name.
@@ -303,6 +320,17 @@ impl Clean {
     /// The CloudEvents JSON.
     pub fn value(&self) -> &Bytes {
         &self.value
+    }
+
+    /// The event that is kept behind this record of quarantine, to be released.
+    pub fn masked(&self) -> Option<&Masked> {
+        self.masked.as_ref()
+    }
+
+    /// The same with the event that is to be kept behind it.
+    #[cfg(test)]
+    pub(crate) fn with_masked(self, masked: Masked) -> Self {
+        Self { masked: Some(masked), ..self }
     }
 
     /// How many values each rule removed; rules that removed nothing are left out.

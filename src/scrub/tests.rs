@@ -121,7 +121,7 @@ pub(super) fn keys() -> Keys {
     Keys { identity: Secret::new(vec![0x11; 32]), pseudonym: Secret::new(vec![0x22; 32]) }
 }
 
-fn verified(received: Timestamp, body: &[u8]) -> Verified {
+pub(super) fn verified(received: Timestamp, body: &[u8]) -> Verified {
     let peer = Peer::new(IpAddr::from([192, 0, 2, 1]));
     let source = SourceName::new("plain");
     let head = Head::new(source, received, peer, RequestId::fresh(1));

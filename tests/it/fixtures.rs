@@ -18,13 +18,13 @@ use hookgate::bounds::BODY_BYTES_MAX_DEFAULT;
 use hookgate::cli::fixture::Fixture;
 use hookgate::clock::Timestamp;
 use hookgate::delivery::{Body, Head, Peer, RequestId};
-use hookgate::event::{Family, SourceName, TenantName};
+use hookgate::event::{Family, SourceName};
 use hookgate::normalize::normalize;
 use hookgate::providers::{Provider, Providers};
-use hookgate::scrub::{Boundary, Clean, Keys, Settings, schema};
+use hookgate::scrub::madeup::stage::{self, indented};
+use hookgate::scrub::{Boundary, Clean, schema};
 use hookgate::secret::Secret;
 use hookgate::verify::{ApiKey, Authentic, Credentials, SigningSecret, Verifier};
-use regex::Regex;
 use serde_json::{Value, json};
 
 /// The rules of the road for one source.
@@ -53,22 +53,8 @@ impl Road {
         let ready = (provider.build)(credentials, Timestamp::from_millis(0));
         let ready = ready.unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
         let source = SourceName::new(name);
-        let settings = Settings {
-            source: source.clone(),
-            tenant: TenantName::new("tenant-fixtures"),
-            provider: provider.name,
-            role_labels: ["Doctor", "Patient", "Companion"].map(str::to_owned).to_vec(),
-            room_name: Some(Regex::new("^(demo-room|consult-[0-9a-f]{8})$").unwrap()),
-            artifact_key: Some(Regex::new("^recordings/[0-9a-f-]{36}/[A-Za-z0-9._-]+$").unwrap()),
-        };
-        let keys =
-            Keys { identity: Secret::new(vec![0x11; 32]), pseudonym: Secret::new(vec![0x22; 32]) };
-        Self {
-            provider,
-            source,
-            verifier: Verifier::new(ready.scheme),
-            boundary: Boundary::new(settings, &keys),
-        }
+        let boundary = Boundary::new(stage::settings(provider.name), &stage::keys());
+        Self { provider, source, verifier: Verifier::new(ready.scheme), boundary }
     }
 
     /// The event of a stored request, as it was signed.
@@ -127,6 +113,15 @@ pub(crate) fn received(fixture: &Fixture) -> Timestamp {
     let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
     let claims: Value = serde_json::from_slice(&claims).unwrap();
     Timestamp::from_millis(claims["nbf"].as_i64().unwrap() * 1_000)
+}
+
+/// The event of a request of a provider, as it is stored beside it.
+pub(crate) fn stored_event(provider: &str, request: &Fixture) -> String {
+    let road = match provider {
+        "daily" => Road::daily(),
+        _ => Road::livekit("APIfixture", "fixture-secret-of-at-least-32-characters"),
+    };
+    indented(road.take(request).value())
 }
 
 /// Every road with the stored requests that come along it.
@@ -365,47 +360,4 @@ fn visit(value: &Value, pointer: &str, each: &mut impl FnMut(&str, &Value)) {
     for (index, below) in value.as_array().into_iter().flatten().enumerate() {
         visit(below, &format!("{pointer}/{index}"), each);
     }
-}
-
-/// Compact JSON on many lines, in its own order.
-fn indented(json: &[u8]) -> String {
-    let (mut out, mut depth, mut in_text, mut escaped) = (String::new(), 0, false, false);
-    let mut letters = std::str::from_utf8(json).unwrap().chars().peekable();
-    let line = |out: &mut String, depth: usize| {
-        out.push('\n');
-        out.push_str(&"  ".repeat(depth));
-    };
-    while let Some(letter) = letters.next() {
-        if in_text {
-            in_text = escaped || letter != '"';
-            escaped = !escaped && letter == '\\';
-            out.push(letter);
-            continue;
-        }
-        let empty = letters.peek().is_some_and(|next| matches!(next, '}' | ']'));
-        match letter {
-            '{' | '[' if empty => out.extend([letter, letters.next().unwrap()]),
-            '{' | '[' => {
-                out.push(letter);
-                depth += 1;
-                line(&mut out, depth);
-            }
-            '}' | ']' => {
-                depth -= 1;
-                line(&mut out, depth);
-                out.push(letter);
-            }
-            ',' => {
-                out.push(letter);
-                line(&mut out, depth);
-            }
-            ':' => out.push_str(": "),
-            _ => {
-                in_text = letter == '"';
-                out.push(letter);
-            }
-        }
-    }
-    out.push('\n');
-    out
 }

@@ -26,6 +26,7 @@ mod forget;
 mod gateway;
 mod logged;
 mod process;
+mod release;
 mod restart;
 mod startup;
 mod verify;

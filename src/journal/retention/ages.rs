@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::super::digests;
 use super::super::tuning::Pace;
+use super::super::{digests, release};
 use crate::clock::{Clock, Timestamp};
 use crate::event::SourceName;
 
@@ -168,6 +168,7 @@ fn sweep(
         connection
             .prepare_cached("DELETE FROM event WHERE sequence BETWEEN ?1 AND ?2")?
             .execute([first.cast_signed(), through.cast_signed()])?;
+        release::drop_between(connection, first, through)?;
     }
     // No cursor stands below the newest that went.
     connection
@@ -186,13 +187,16 @@ fn keep(connection: &Connection, age: Duration, mark: Mark) -> rusqlite::Result<
         .map(|_| ())
 }
 
-/// The sources' numbers in this journal, of those that have an age of their own.
+/// The sources' numbers in this journal, of those that have an age of their own; what was released
+/// of them is kept as long.
 fn numbers(connection: &Connection, ages: &Ages) -> rusqlite::Result<HashMap<i64, Duration>> {
     let mut statement = connection.prepare_cached("SELECT number FROM source WHERE name = ?1")?;
     let mut numbers = HashMap::new();
     for (source, age) in ages {
-        let number = statement.query_row([source.as_str()], |row| row.get(0)).optional()?;
-        numbers.extend(number.map(|number: i64| (number, *age)));
+        for name in [source, &source.released()] {
+            let number = statement.query_row([name.as_str()], |row| row.get(0)).optional()?;
+            numbers.extend(number.map(|number: i64| (number, *age)));
+        }
     }
     Ok(numbers)
 }

@@ -40,7 +40,7 @@ impl Entry {
     pub(super) fn of(event: &Stored) -> Self {
         let mut words = Words::of(event);
         let class = Class {
-            source: event.source.as_str().to_owned(),
+            source: event.source.origin().to_owned(),
             tenant: words.tenant.take(),
             kind: event.kind,
             reason: words.reason,

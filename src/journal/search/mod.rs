@@ -233,7 +233,7 @@ impl Row {
         let row = Self {
             sequence: event.sequence,
             id: event.id,
-            source: event.source.as_str().to_owned(),
+            source: event.source.origin().to_owned(),
             tenant: words.tenant,
             kind: event.kind,
             room: words.room,

@@ -25,6 +25,7 @@ mod faults;
 mod identity;
 mod opening;
 mod reading;
+mod releasing;
 mod retention;
 mod sweeping;
 

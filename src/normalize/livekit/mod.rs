@@ -54,6 +54,19 @@ impl Dialect for LiveKit {
         Reading::Event(kind)
     }
 
+    fn kind_of(&self, said: &str) -> Option<Kind> {
+        let (_, told) = EVENTS.iter().find(|(known, _)| *known == said)?;
+        match told {
+            Told::Room(kind)
+            | Told::Participant(kind)
+            | Told::Track(kind)
+            | Told::Ingress(kind)
+            | Told::Agent(kind) => Some(*kind),
+            // Its content tells.
+            Told::Egress(_) => None,
+        }
+    }
+
     fn knows(&self, key: &str) -> bool {
         keys::knows(key)
     }

@@ -48,6 +48,14 @@ impl Paths {
     }
 }
 
+impl<'p> FromIterator<&'p str> for Paths {
+    fn from_iter<I: IntoIterator<Item = &'p str>>(paths: I) -> Self {
+        let mut all = Self::default();
+        paths.into_iter().for_each(|path| all.push(path));
+        all
+    }
+}
+
 /// A list of texts.
 impl Serialize for Paths {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {

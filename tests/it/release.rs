@@ -1,0 +1,129 @@
+//! Letting go what stands in quarantine: what a newer version understands, and what stays.
+
+#![cfg(test)]
+
+use std::sync::Arc;
+
+use hookgate::desk::{AuditFilter, Filter, Refusal, ReleaseAsk, Released};
+use hookgate::event::Kind;
+use hookgate::normalize::daily::Daily;
+use hookgate::normalize::{At, Dialect, Draft, Reading};
+use hookgate::outcome::Outcome;
+use hookgate::providers::{Provider, Providers};
+use serde_json::json;
+
+use crate::capture::{Room, operator, source_of, why};
+
+/// Daily as a newer version knows it.
+struct Newer;
+
+impl Dialect for Newer {
+    fn read(&self, document: At<'_, '_>, draft: &mut Draft) -> Reading {
+        Daily.read(document, draft)
+    }
+
+    fn kind_of(&self, said: &str) -> Option<Kind> {
+        Daily.kind_of(said).or((said == "whiteboard.saved").then_some(Kind::RoomStarted))
+    }
+
+    fn knows(&self, key: &str) -> bool {
+        Daily.knows(key)
+    }
+
+    fn is_open(&self, key: &str) -> bool {
+        Daily.is_open(key)
+    }
+}
+
+impl Room {
+    /// Puts a newer version in the place of Daily's.
+    fn renew(&self) {
+        let daily = *Providers::standard().get("daily").unwrap();
+        let newer = source_of(Provider { dialect: &Newer, ..daily }, &self.clock, false);
+        self.sources.replace(vec![Arc::new(newer)]);
+    }
+
+    async fn release(&self, sequence: Option<u64>, filter: Option<Filter>) -> Released {
+        self.try_release(sequence, filter).await.unwrap()
+    }
+
+    async fn try_release(
+        &self,
+        sequence: Option<u64>,
+        filter: Option<Filter>,
+    ) -> Result<Released, Refusal> {
+        let ask = ReleaseAsk { reason: why(), filter };
+        self.desk.release(&operator(), sequence, ask).await
+    }
+
+    /// Waits until so many are found in quarantine.
+    async fn found(&self, many: u64) {
+        loop {
+            let page = self.desk.quarantine(Filter::default()).await.unwrap();
+            if page.counts.values().sum::<u64>() == many {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+fn saved(number: u64) -> Vec<u8> {
+    let payload = json!({"room": "consult-0a1b2c3d", "drawn_by": "Zoe Canary"});
+    let id = format!("w-{number}");
+    json!({"type": "whiteboard.saved", "id": id, "payload": payload}).to_string().into_bytes()
+}
+
+#[tokio::test]
+async fn what_a_newer_version_understands_is_let_go_once_under_its_own_name() {
+    let room = Room::new();
+    room.journal.start_search();
+    let Outcome::Quarantined(id) = room.take("daily", &saved(1)).await else { panic!("unknown") };
+    room.take("daily", &saved(2)).await;
+    room.take("daily", b"Zoe {").await;
+    let kept = |why: &str| Released { kept: [(why.to_owned(), 1)].into(), ..Released::default() };
+    assert_eq!(room.release(Some(1), None).await, kept("unknown_kind"));
+    room.renew();
+    let one = Released { released: 1, ..Released::default() };
+    assert_eq!(room.release(Some(1), None).await, one);
+    room.found(3).await;
+    let rest = Released { released: 1, already: 1, ..kept("malformed") };
+    assert_eq!(room.release(None, Some(Filter::default())).await, rest);
+    let rows = room.journal.read_after(3).unwrap();
+    assert_eq!(rows.iter().map(|row| row.sequence).collect::<Vec<_>>(), [4, 5]);
+    assert_eq!((rows[0].id, rows[0].kind), (id, Kind::RoomStarted));
+    let detail = room.desk.event(4).await.unwrap();
+    assert_eq!((&*detail.row.source, &*detail.row.kind), ("daily", "room.started"));
+    assert_eq!(detail.topic.as_deref(), Some("lifecycle"));
+    assert!(!String::from_utf8_lossy(&rows[0].value).contains("Canary"));
+    let ledger = room.journal.ledger().unwrap();
+    assert_eq!((ledger[0].quarantined, ledger[0].accepted, ledger.len()), (3, 0, 1));
+    assert_eq!(room.journal.released().unwrap()[0].accepted, 2);
+}
+
+#[tokio::test]
+async fn what_cannot_be_let_go_stays_and_is_told_by_why() {
+    let room = Room::new();
+    room.take("daily", b"Zoe {").await;
+    let joined = json!({"type": "participant.joined", "id": "j-1", "payload": {}});
+    room.take("daily", joined.to_string().as_bytes()).await;
+    room.take("daily", &saved(1)).await;
+    room.sources.replace(Vec::new());
+    for (sequence, why) in
+        [(1, "malformed"), (2, "not_in_quarantine"), (3, "no_source"), (99, "gone")]
+    {
+        let released = room.release(Some(sequence), None).await;
+        assert_eq!(released.kept, [(why.to_owned(), 1)].into(), "{sequence}");
+        assert_eq!((released.released, released.already), (0, 0));
+    }
+    for (sequence, filter) in [(None, None), (Some(1), Some(Filter::default()))] {
+        let refused = room.try_release(sequence, filter).await.unwrap_err();
+        assert!(matches!(refused, Refusal::Invalid { field: "filter", .. }), "{refused}");
+    }
+    let page = Filter { limit: Some(1), ..Filter::default() };
+    let refused = room.try_release(None, Some(page)).await.unwrap_err();
+    assert!(matches!(refused, Refusal::Invalid { field: "limit", .. }), "{refused}");
+    let log = room.desk.audit(AuditFilter::default()).await.unwrap();
+    assert_eq!(log.records.len(), 14);
+    assert!(log.records.iter().all(|record| record.action == "quarantine.release"));
+}
