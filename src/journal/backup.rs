@@ -3,8 +3,8 @@
 //! The copy is one view of the journal: what is committed after it has begun is not in it. It is
 //! made by a process of its own, on a connection that only reads, and takes no lock that a gateway
 //! needs; as long as it is made the gateway's write-ahead log cannot start again and grows. It
-//! holds the journal alone: not the audit log, which lies beside it as a file, not the search file, which
-//! is made anew, not the configuration and its secrets.
+//! holds the journal alone: not the audit log, which lies beside it as a file, not the search file,
+//! which is made anew, not the configuration and its secrets.
 //!
 //! A restored journal is another journal: it gets a new epoch. Its sequences are given again to
 //! other events than those that came after the copy, so a cursor in Kafka that speaks of the old
