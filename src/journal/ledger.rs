@@ -3,8 +3,8 @@
 //! accepted + quarantined = published + pending + held + erased_unpublished. Each change rides in
 //! the transaction of the rows or cursors it speaks of, so the sum cannot be caught half-done;
 //! retention removes rows, never totals. Our own events, which tell what was forgotten, have totals
-//! of the same form under a name that no source can have. A caller that publishes what was never taken makes
-//! the sum wrong and thereby visible: nothing is clamped on the way to the disk.
+//! of the same form under a name that no source can have. A caller that publishes what was never
+//! taken makes the sum wrong and thereby visible: nothing is clamped on the way to the disk.
 
 use std::collections::HashMap;
 
