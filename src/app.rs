@@ -140,7 +140,6 @@ pub struct App {
 impl App {
     /// Starts a gateway. When this returns, deliveries are taken.
     pub async fn start(config: Config, parts: Parts) -> Result<Self, StartError> {
-        let ages: Vec<_> = config.kept_apart().collect();
         let Config { server, admin, journal: place, kafka, keys, sources, warnings, .. } = config;
         for warning in warnings {
             tracing::warn!(%warning, "the configuration allows what should be known");
@@ -149,9 +148,8 @@ impl App {
         let limits = descriptors::provide(limits);
         let telemetry = Arc::new(assembly::telemetry(&kafka)?);
         let sources = assembly::routed(sources, &keys, &telemetry, &clock);
-        let settings = assembly::journal_settings(place, &server, telemetry.clone());
-        let (journal, audit) = assembly::open(settings, clock.clone()).await?;
-        journal.keep_apart(ages);
+        let (settings, ages) = assembly::journal_settings(place, &server, telemetry.clone());
+        let (journal, audit) = assembly::open(settings, ages, clock.clone()).await?;
         let topics = Family::ALL.map(|family| (family, kafka.topic(family)));
         let start = || Courier::start(journal.clone(), kafka, clock.clone(), telemetry.clone());
         let courier = publish.then(start);
@@ -186,7 +184,6 @@ impl App {
             telemetry,
             clock: clock.clone(),
         };
-        let last_words = limits.last_words;
         let settings = edge::Settings {
             listen: server.listen,
             passed: sockets.public,
@@ -214,7 +211,7 @@ impl App {
             clock,
             grace: server.drain_grace,
             deadline: server.drain_deadline,
-            last_words,
+            last_words: limits.last_words,
         })
     }
 

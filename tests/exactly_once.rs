@@ -198,6 +198,27 @@ async fn a_restored_journal_publishes_nothing_until_an_operator_has_decided() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_journal_restored_from_a_backup_doubles_nothing_and_says_what_it_waits_for() {
+    let mut depot = Depot::new(exactly());
+    depot.keep(20).await;
+    depot.drain(depot.courier()).await;
+    let restored = depot.restored();
+    assert_ne!(restored.journal.epoch(), depot.journal.epoch());
+
+    // Its events are the same and so are their digests: the epoch alone tells.
+    let courier = restored.courier();
+    let status = until(&courier, |status| waits_for(status, "is of another journal")).await;
+    assert!(waits_for(&status, "hookgate journal adopt"), "{status:?}");
+    restored.keep(5).await;
+    assert_eq!(read(&depot.settings, 20).await.len(), 20);
+
+    adopt(&restored, 20).await;
+    until(&courier, |status| status.cursor == 25 && status.kafka == Kafka::Up).await;
+    restored.drain(courier).await;
+    assert_once_and_in_order(&read(&depot.settings, 25).await, 25);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_an_operator_wants_again_is_published_again_and_counted_once() {
     let mut depot = Depot::new(Settings { delivery: Delivery::AtLeastOnce, ..exactly() });
     depot.keep(10).await;

@@ -1,6 +1,7 @@
 //! From settings to the rooms themselves.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::spawn_blocking;
 
@@ -8,7 +9,7 @@ use super::StartError;
 use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::edge::Routed;
-use crate::event::Family;
+use crate::event::{Family, SourceName};
 use crate::intake::Source;
 use crate::journal::Journal;
 use crate::scrub::{Boundary, Keys, RULES};
@@ -52,13 +53,16 @@ pub(super) fn routed(
     sources.into_iter().map(route).collect()
 }
 
-/// The journal's settings, with its commits counted.
+/// Sources that are kept for a time of their own.
+type Ages = Vec<(SourceName, Duration)>;
+
+/// The journal's settings, with its commits counted, and what is kept for another time.
 pub(super) fn journal_settings(
     place: config::JournalSettings,
     server: &config::Server,
     telemetry: Arc<Telemetry>,
-) -> journal::Settings {
-    journal::Settings {
+) -> (journal::Settings, Ages) {
+    let settings = journal::Settings {
         dir: place.dir,
         instance: server.instance.clone(),
         retention: place.retention,
@@ -66,17 +70,20 @@ pub(super) fn journal_settings(
             telemetry.gateway.append_seconds.record(commit.took.as_secs_f64());
             telemetry.gateway.batch_events.record(commit.events as f64);
         }),
-    }
+    };
+    (settings, place.ages)
 }
 
 /// Opens the journal, its search file and the audit log under its lock, aside: they block.
 pub(super) async fn open(
     settings: journal::Settings,
+    ages: Ages,
     clock: Clock,
 ) -> Result<(Journal, Audit), StartError> {
     let opened = spawn_blocking(move || {
         let dir = settings.dir.clone();
         let journal = Journal::open(settings, clock.clone())?;
+        journal.keep_apart(ages);
         journal.start_search();
         Ok::<_, journal::OpenError>((journal, Audit::open(&dir, clock)))
     });

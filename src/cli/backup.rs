@@ -58,8 +58,8 @@ pub fn run(args: &Backup) -> Result<(), Failure> {
     let _ = writeln!(text, "to       {to}");
     text.push_str(
         "in it    the journal: events, identities, cursors, ledger\n\
-         not      the audit log (audit.log beside the journal: copy it too), the search file (made\n\
-         \x20        anew), the configuration and its secrets\n",
+         not      the audit log (audit.log beside the journal: copy it too), the search file\n\
+         \x20        (made anew), the configuration and its secrets\n",
     );
     Ok(print(&text)?)
 }

@@ -15,12 +15,13 @@ pub(super) fn check(table: &Table, report: &Report, desk: &Desk<'_>, tls: bool) 
     let server = server::server(root.table("server"));
     let public = server.as_ref().map(|server| server.listen);
     let admin = admin::admin(root.table("admin"), public, givers);
-    let journal = server::journal(root.table("journal"), givers.folder);
+    let mut journal = server::journal(root.table("journal"), givers.folder);
     let instance = server.as_ref().map(|server| &server.instance);
     let kafka = kafka::kafka(root.table("kafka"), instance, givers, tls);
     let keys = server::keys(root.table("keys"), givers);
     let tenants = tenant::tenants(&mut root);
     let sources = sources(&mut root, desk);
+    journal.ages = tenant::ages(&tenants, &sources);
     root.finish();
     (report.count() == 0).then_some(())?;
     Some(Config {

@@ -89,6 +89,8 @@ pub struct JournalSettings {
     pub dir: PathBuf,
     /// How long published events stay.
     pub retention: journal::Retention,
+    /// Those of these sources, whose tenants have a retention of their own.
+    pub ages: Vec<(SourceName, Duration)>,
 }
 
 /// `[[source]]`: one sender with its routes, its signatures and its boundary.
@@ -120,17 +122,6 @@ pub struct Tenant {
     pub name: TenantName,
     /// How long its published events stay, where that is not `journal.retention`.
     pub retention: Option<Duration>,
-}
-
-impl Config {
-    /// The sources whose events are kept for another time than `journal.retention`.
-    pub fn kept_apart(&self) -> impl Iterator<Item = (SourceName, Duration)> {
-        self.sources.iter().filter_map(|source| {
-            let theirs = |tenant: &&Tenant| tenant.name == source.boundary.tenant;
-            let age = self.tenants.iter().find(theirs)?.retention?;
-            Some((source.boundary.source.clone(), age))
-        })
-    }
 }
 
 /// Something allowed that the operator should know.

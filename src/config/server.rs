@@ -72,7 +72,7 @@ pub(super) fn journal(mut section: Section<'_>, folder: &Path) -> JournalSetting
     let retention = retention(&mut section);
     section.finish();
     let dir = dir.unwrap_or_else(|| PathBuf::from("/var/lib/hookgate"));
-    JournalSettings { dir, retention }
+    JournalSettings { dir, retention, ages: Vec::new() }
 }
 
 /// How long published events stay.

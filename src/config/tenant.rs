@@ -1,10 +1,12 @@
 //! `[[tenant]]`, checked: what differs from the rest for one tenant's events.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::read::Section;
-use super::{Tenant, server, source};
+use super::{Source, Tenant, server, source};
 use crate::bounds;
+use crate::event::SourceName;
 
 /// Keys of later versions.
 const LATER: [(&str, &str); 7] = [
@@ -48,6 +50,16 @@ pub(super) fn tenants(root: &mut Section<'_>) -> Vec<Tenant> {
     tenants.collect()
 }
 
+/// The sources whose events are kept for another time than `journal.retention`.
+pub(super) fn ages(tenants: &[Tenant], sources: &[Source]) -> Vec<(SourceName, Duration)> {
+    let own = |source: &Source| {
+        let theirs = |tenant: &&Tenant| tenant.name == source.boundary.tenant;
+        let age = tenants.iter().find(theirs)?.retention?;
+        Some((source.boundary.source.clone(), age))
+    };
+    sources.iter().filter_map(own).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -58,12 +70,12 @@ mod tests {
     fn a_tenants_retention_is_that_of_its_sources() {
         let tenant = |keys: &str| format!("{}\n[[tenant]]\n{keys}\n", source(""));
         let config = good(&tenant("name = \"other\"\nretention = \"1h\""));
-        assert_eq!(config.kept_apart().count(), 0);
+        assert_eq!(config.journal.ages.len(), 0);
         let name = config.sources[0].boundary.tenant.clone();
         let config = good(&tenant(&format!("name = \"{name}\"\nretention = \"90d\"")));
-        let kept: Vec<_> = config.kept_apart().map(|(_, age)| age).collect();
+        let kept: Vec<_> = config.journal.ages.iter().map(|(_, age)| *age).collect();
         assert_eq!(kept, [Duration::from_secs(90 * 86_400)]);
-        assert_eq!(good(&tenant(&format!("name = \"{name}\""))).kept_apart().count(), 0);
+        assert_eq!(good(&tenant(&format!("name = \"{name}\""))).journal.ages.len(), 0);
         mistake(&tenant("retention = \"1h\""), "tenant[0].name", "is missing");
         mistake(&tenant("name = \"a b\""), "tenant[0].name = \"a b\"", "1 to 64");
         mistake(&tenant("name = \"a\"\nretention = \"1m\""), "tenant[0].retention", "from 1h");

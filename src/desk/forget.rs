@@ -1,7 +1,7 @@
 //! Erasing a participant or a room.
 //!
-//! The whole journal is searched, whatever the search file knows, off the runtime and in slices; one
-//! erasure at a time. The answer and the audit log carry only names that may be seen.
+//! The whole journal is searched, whatever the search file knows, off the runtime and in slices;
+//! one erasure at a time. The answer and the audit log carry only names that may be seen.
 
 use std::fmt;
 use std::sync::Arc;
@@ -74,7 +74,7 @@ pub struct Forgotten {
     /// Events that were not known to be on Kafka. Those already on their way go out before the
     /// erasure event; the others never will.
     pub unpublished: u64,
-    /// Sessions of the person, or of the room and what was made in it, that were found and followed.
+    /// Sessions of the person, or of the room and what was made in it, that were followed.
     pub sessions: u64,
     /// The pseudonyms or room names, as they may be seen, that were looked for.
     pub refs: Vec<String>,
@@ -131,8 +131,8 @@ impl Desk {
         if is_pseudonym(given) {
             let is_person = given.starts_with("p1_");
             if is_person != (whom == Whom::Participant) {
-                let rule = "is a pseudonym of the other kind: p1_… is a person, r1_… and k1_… are \
-                     rooms";
+                let rule = "is a pseudonym of the other kind: p1_… is a person, r1_… and k1_… \
+                     are rooms";
                 return Err(Refusal::Invalid { field, rule: rule.to_owned() });
             }
             sought.both(given.clone());

@@ -2,13 +2,13 @@
 //!
 //! The copy is one view of the journal: what is committed after it has begun is not in it. It is
 //! made by a process of its own, on a connection that only reads, and takes no lock that a gateway
-//! needs; as long as it is made the gateway's write-ahead log cannot start again and grows. It holds
-//! the journal alone: not the audit log, which lies beside it as a file, not the search file, which
-//! is made anew, not the configuration and its secrets.
+//! needs; as long as it is made the gateway's write-ahead log cannot start again and grows. It
+//! holds the journal alone: not the audit log, which lies beside it as a file, not the search file,
+//! which is made anew, not the configuration and its secrets.
 //!
 //! A restored journal is another journal: it gets a new epoch. Its sequences are given again to
-//! other events than those that came after the copy, so a cursor in Kafka that speaks of the old one
-//! must not be believed; by the epoch the courier sees that and waits for a human.
+//! other events than those that came after the copy, so a cursor in Kafka that speaks of the old
+//! one must not be believed; by the epoch the courier sees that and waits for a human.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -95,9 +95,11 @@ pub fn backup(
     fs::metadata(&files.database).map_err(Obstacle::File).map_err(unusable)?;
     disk::refuse_foreign(&files.database).map_err(unusable)?;
     // The name is ours from here on, for nobody else and for its owner alone.
-    let at = |error: io::Error| match error.kind() {
-        io::ErrorKind::AlreadyExists => BackupError::Exists(to.to_owned()),
-        _ => BackupError::File { path: to.to_owned(), error },
+    let at = |error: io::Error| {
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            return BackupError::Exists(to.to_owned());
+        }
+        BackupError::File { path: to.to_owned(), error }
     };
     drop(OpenOptions::new().write(true).create_new(true).mode(0o600).open(to).map_err(at)?);
     let part = beside(to);
@@ -137,10 +139,12 @@ fn copy(
             let pages = |count: i32| u64::from(count.unsigned_abs()) * page;
             let of = pages(progress.pagecount);
             tell(Copied { done: of - pages(progress.remaining), of });
-            match step {
-                StepResult::Done => break,
-                // Of the source it has its view, and the target is nobody else's.
-                _ => continue,
+            if step == StepResult::Done {
+                break;
+            }
+            // Of the source it has its view, and the target should be nobody else's.
+            if step != StepResult::More {
+                return Err(Obstacle::Locked);
             }
         }
     }
@@ -172,7 +176,7 @@ pub fn restore(
     refuse_filled(dir)?;
     let files = Files::within(dir);
     let _lock = open::secure(&files).map_err(unusable)?;
-    // A folder of ours below it: what is cut off halfway is no journal, and the next one removes it.
+    // A folder of ours below it: what is cut off halfway is no journal, and the next removes it.
     let aside = dir.join(ASIDE);
     drop(fs::remove_dir_all(&aside));
     disk::make_folder(&aside).map_err(Obstacle::Folder).map_err(unusable)?;

@@ -14,8 +14,8 @@ use super::{Advance, Journal, Lane};
 use crate::bounds;
 use crate::event::{Digest128, InstanceName, SourceName};
 
-/// Where a lane's cursor that is kept in Kafka was committed last. Where there is one, there must be
-/// one in Kafka, too.
+/// Where a lane's cursor that is kept in Kafka was committed last. Where there is one, there must
+/// be one in Kafka, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Marked {
     /// Every event up to and including this sequence was published.

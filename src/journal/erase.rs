@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 
 use super::schema::{self, Row};
 use super::writer::{Aside, Order};
-use super::{AppendError, Journal, LedgerRow, ReadError, Slice, digests, ledger, read, release};
+use super::{AppendError, Journal, LedgerRow, ReadError, digests, ledger, read, release};
 #[cfg(doc)]
 use crate::bounds;
 use crate::scrub::Clean;
@@ -87,12 +87,6 @@ impl Journal {
     /// the way.
     pub fn is_erasure_pending(&self) -> bool {
         self.inner.shared.is_unscoured()
-    }
-
-    /// Looks at rows after a sequence and up to another, for who searches all of the journal: at
-    /// most a page, without those that are erased. Blocks.
-    pub fn slice(&self, after: u64, through: u64) -> Result<Slice, ReadError> {
-        self.inner.readers.with(|connection| read::slice(connection, after, through))
     }
 
     /// The totals of our own events, which stand beside the ledger; `None` before the first.

@@ -56,6 +56,7 @@ mod log;
 mod open;
 mod patrol;
 mod read;
+mod reading;
 mod release;
 mod retention;
 mod schema;
@@ -80,7 +81,7 @@ pub use terms::{LedgerRow, Retention, Settings};
 
 use cursors::Ignored;
 use disk::Files;
-use read::{Met, Readers};
+use read::Readers;
 use search::{Followed, Noted, Notes, Positions, Search};
 use shared::Shared;
 use tuning::Tuning;
@@ -268,52 +269,6 @@ impl Journal {
         let readers = &self.inner.readers;
         let on_disk = readers.with(|connection| Ok(cursors::read(connection, of, lane)?))?;
         Ok(on_disk.max(self.inner.shared.cursors().through(lane)))
-    }
-
-    /// Events after a sequence, in order, at most [`crate::bounds::JOURNAL_READ_EVENTS`] and
-    /// [`crate::bounds::JOURNAL_READ_BYTES`] (but always one if there is one). Blocks.
-    ///
-    /// For the courier alone: what is erased is passed over, and counts as erased before it was
-    /// published when the cursor passes it. Others look with [`Self::slice`].
-    ///
-    /// Damaged ones are not among them: each is said to be lost, once, and counts as erased before
-    /// it was published when the cursor passes it. An error is what has to be waited out: a disk
-    /// that cannot be read, or more than [`crate::bounds::JOURNAL_DAMAGED_RUN`] damaged rows in a
-    /// row with no whole one behind them.
-    pub fn read_after(&self, sequence: u64) -> Result<Vec<Stored>, ReadError> {
-        let shared = &self.inner.shared;
-        if let Some(rows) = shared.tail().after(sequence) {
-            return Ok(rows);
-        }
-        let head = *shared.head.borrow();
-        let readers = &self.inner.readers;
-        let found = readers.with(|connection| read::after(connection, sequence, head));
-        let passes = |error: &ReadError| *error == ReadError::Busy;
-        shared.set_readable(sequence, found.as_ref().err().copied().filter(|e| !passes(e)));
-        let found = found?;
-        shared.damaged(found.damaged);
-        shared.erased(&found.erased);
-        Ok(found.rows)
-    }
-
-    /// The same for who only looks on: what is damaged is left out, and nothing is noted. Blocks.
-    pub fn look_after(&self, sequence: u64) -> Result<Vec<Stored>, ReadError> {
-        let shared = &self.inner.shared;
-        if let Some(rows) = shared.tail().after(sequence) {
-            return Ok(rows);
-        }
-        let head = *shared.head.borrow();
-        let readers = &self.inner.readers;
-        Ok(readers.with(|connection| read::after(connection, sequence, head))?.rows)
-    }
-
-    /// One event; `None` if it is not there, erased or damaged. Blocks.
-    pub fn event(&self, sequence: u64) -> Result<Option<Stored>, ReadError> {
-        let met = self.inner.readers.with(|connection| read::single(connection, sequence))?;
-        Ok(met.and_then(|met| match met {
-            Met::Whole(event) => Some(event),
-            Met::Erased(_) | Met::Damaged(_) | Met::Newer(_) => None,
-        }))
     }
 
     /// Begins to fill the search file, beside the traffic. Once; waits for nothing.

@@ -8,8 +8,8 @@
 //! - The oldest go first: those that are old enough, and of the rest as many as the journal is
 //!   larger than it may be. A source whose tenant has a retention of its own is kept for that time,
 //!   longer or shorter than the others (`ages.rs`). The size decides over all: what is too much
-//!   goes oldest first, whosever it is, since a full disk would keep nobody's. A clock that steps makes rows go late or early, never
-//!   unpublished ones.
+//!   goes oldest first, whosever it is, since a full disk would keep nobody's. A clock
+//!   that steps makes rows go late or early, never unpublished ones.
 //! - Ledger and head stay as they are; identities outlive their rows (`identities.rs`); the digest
 //!   of the last row of what went is kept (`digests.rs`).
 //! - The file shrinks: free pages beyond [`bounds::RETENTION_SPARE_PAGES`] are given back, and

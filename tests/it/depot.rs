@@ -108,6 +108,21 @@ impl Depot {
         copy
     }
 
+    /// A second depot on a backup of this one's journal, restored as an operator would. Leaves this
+    /// one open.
+    pub(crate) fn restored(&mut self) -> Self {
+        self.journal.close();
+        let (place, dir) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let file = place.path().join("backup");
+        let now = Clock::system().now();
+        journal::backup(self.dir.path(), &file, now, &mut |_| {}).unwrap();
+        journal::restore(&file, dir.path(), None, &mut |_| {}, &mut |_| {}).unwrap();
+        self.journal = open(&self.dir);
+        let restored = Self::at(dir, self.settings.clone());
+        restored.number.set(self.number.get() + 1_000_000);
+        restored
+    }
+
     /// The journal's file.
     pub(crate) fn database(&self) -> PathBuf {
         self.dir.path().join("journal.db")
