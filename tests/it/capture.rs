@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use hookgate::audit::Audit;
 use hookgate::clock::Clock;
 use hookgate::desk::{self, Actor, Desk, PseudonymAsk, Reason, Refusal, Role};
 use hookgate::event::{Family, InstanceName, SourceName, TenantName};

@@ -24,6 +24,7 @@ mod gateway;
 mod logged;
 mod process;
 mod restart;
+mod search;
 mod startup;
 mod verify;
 
