@@ -32,7 +32,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::courier::Courier;
 use crate::desk::{self, Desk};
-use crate::edge::{self, Admin, AdminSettings, Behind, Edge, Inherited, Limits};
+use crate::edge::{self, Admin, AdminSettings, Behind, Edge, Inherited, Limits, Tokens};
 use crate::event::Family;
 use crate::intake::{Intake, Sources};
 use crate::journal::{self, Health, Journal, LedgerRow};
@@ -224,6 +224,11 @@ impl App {
     /// Where the operator looks.
     pub fn admin(&self) -> SocketAddr {
         self.admin.address()
+    }
+
+    /// From now on these tokens open the admin API; `None`: none does. Nobody's connection ends.
+    pub fn replace_tokens(&self, tokens: Option<Tokens>) {
+        self.admin.replace_tokens(tokens);
     }
 
     /// The journal, for who wants to look into it.

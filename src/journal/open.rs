@@ -28,7 +28,7 @@ use super::schema;
 use super::shared::Shared;
 use super::tail::Tail;
 use super::tuning::Tuning;
-use super::writer::Writer;
+use super::writer::{Scouring, Writer};
 use super::{Inner, Journal, Settings, search};
 use crate::bounds;
 use crate::clock::Clock;
@@ -146,6 +146,7 @@ fn start(settings: Settings, clock: Clock, mut tuning: Tuning) -> Result<Journal
     let epoch = Digest128(schema::meta(&connection, "epoch")?);
     let tail = Tail::above(head, tuning.tail_events, tuning.tail_bytes);
     let shared = Arc::new(Shared::new(head, cursors, tail));
+    let scouring = Scouring::begun(schema::is_unscoured(&connection)?, &shared, &clock);
     let patrol = if schema::was_closed(&connection)? {
         shared.looked_through.send_replace(true);
         None
@@ -173,6 +174,7 @@ fn start(settings: Settings, clock: Clock, mut tuning: Tuning) -> Result<Journal
         log_pages: Arc::default(),
         checkpointer,
         sweeper,
+        scouring,
         patrol,
         lock,
     };

@@ -35,6 +35,8 @@ use super::socket::{Over, Socket};
 mod api;
 mod asked;
 mod board;
+mod call;
+mod openapi;
 mod problem;
 mod reply;
 mod routes;

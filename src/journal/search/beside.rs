@@ -25,7 +25,7 @@ impl Journal {
         let met = self.inner.readers.with(|connection| read::single(connection, sequence))?;
         Ok(met.and_then(|met| match met {
             Met::Whole(event) => Some(event),
-            Met::Damaged(_) | Met::Newer(_) => None,
+            Met::Erased(_) | Met::Damaged(_) | Met::Newer(_) => None,
         }))
     }
 
