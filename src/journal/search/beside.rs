@@ -1,5 +1,5 @@
-//! What the journal gives to who looks on: events, positions, the search file and its notes. None of
-//! it has a say in what is published.
+//! What the journal gives to who looks on: events, positions, the search file and its notes. None
+//! of it has a say in what is published.
 
 use std::sync::{Arc, PoisonError};
 
