@@ -31,7 +31,6 @@ use crate::bounds::{HANDOVER, STOP_SLACK};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::courier::Courier;
-use crate::desk::{self, Desk};
 use crate::edge::{self, Admin, AdminSettings, Behind, Edge, Inherited, Limits, Tokens};
 use crate::event::Family;
 use crate::intake::{Intake, Sources};
@@ -160,13 +159,7 @@ impl App {
             Arc::new(Panel::new(journal.clone(), status, telemetry.clone(), listed.clone()));
         panel.restore().await?;
         let at = admin.listen;
-        let desk = Desk::new(desk::Parts {
-            journal: journal.clone(),
-            sources: listed,
-            topics,
-            audit,
-            clock: clock.clone(),
-        });
+        let desk = assembly::desk(journal.clone(), listed, topics, audit, clock.clone());
         let settings = AdminSettings {
             listen: admin.listen,
             passed: sockets.admin,

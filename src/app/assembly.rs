@@ -8,9 +8,10 @@ use tokio::task::spawn_blocking;
 use super::StartError;
 use crate::audit::Audit;
 use crate::clock::Clock;
+use crate::desk::{self, Desk};
 use crate::edge::Routed;
 use crate::event::{Family, SourceName};
-use crate::intake::Source;
+use crate::intake::{Source, Sources};
 use crate::journal::Journal;
 use crate::scrub::{Boundary, Keys, RULES};
 use crate::telemetry::{Lists, SourceLabels, Telemetry};
@@ -72,6 +73,17 @@ pub(super) fn journal_settings(
         }),
     };
     (settings, place.ages)
+}
+
+/// Where operators ask.
+pub(super) fn desk(
+    journal: Journal,
+    sources: Arc<Sources>,
+    topics: [(Family, String); Family::ALL.len()],
+    audit: Audit,
+    clock: Clock,
+) -> Desk {
+    Desk::new(desk::Parts { journal, sources, topics, audit, clock })
 }
 
 /// Opens the journal, its search file and the audit log under its lock, aside: they block.

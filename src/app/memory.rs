@@ -23,6 +23,8 @@ pub(super) struct Ceiling {
     /// The journal's pages, batch, tail and readers, and two generations of identities: the open
     /// one and the one that is being settled.
     pub(super) journal: usize,
+    /// The search file: its pages, the events on their way into it and out of it, what is noted.
+    pub(super) search: usize,
     /// Events in flight to Kafka: ours and the client's copy.
     pub(super) kafka: usize,
     /// Addresses that failed.
@@ -54,6 +56,13 @@ impl Ceiling {
                 + bounds::JOURNAL_TAIL_BYTES
                 + 2 * bounds::IDENTITY_GENERATION_EVENTS * bounds::IDENTITY_BYTES
                 + bounds::JOURNAL_READERS * reader,
+            search: kib(bounds::SEARCH_CACHE_KIB)
+                + (bounds::SEARCH_QUESTIONS + 1) * bounds::JOURNAL_READER_CACHE_BYTES
+                + (bounds::SEARCH_BATCH_EVENTS
+                    + bounds::SEARCH_QUESTIONS * bounds::EVENTS_PAGE_MAX
+                    + bounds::ADMIN_STREAMS_MAX * bounds::TAIL_ROWS)
+                    * bounds::SEARCH_EVENT_BYTES
+                + bounds::SEARCH_NOTES * bounds::SEARCH_NOTE_BYTES,
             kafka: 2 * bounds::IN_FLIGHT_BYTES + record,
             peers: bounds::PEERS_TRACKED_MAX * bounds::PEER_BYTES,
             process: bounds::PROCESS_BYTES,
@@ -62,9 +71,9 @@ impl Ceiling {
 
     /// All of it.
     pub(super) fn total(&self) -> usize {
-        let Self { connections, deliveries, bodies, parsing, journal, kafka, peers, process } =
-            *self;
-        connections + deliveries + bodies + parsing + journal + kafka + peers + process
+        let Self { connections, deliveries, bodies, parsing, journal, .. } = *self;
+        let Self { search, kafka, peers, process, .. } = *self;
+        connections + deliveries + bodies + parsing + journal + search + kafka + peers + process
     }
 
     /// Says it, part by part.
@@ -77,6 +86,7 @@ impl Ceiling {
             bodies = self.bodies,
             parsing = self.parsing,
             journal = self.journal,
+            search = self.search,
             kafka = self.kafka,
             peers = self.peers,
             process = self.process,
@@ -98,7 +108,7 @@ mod tests {
         let limits = Limits::default();
         let ceiling =
             Ceiling::new(&limits, limits.body_bytes, bounds::BODY_BYTES_MAX_DEFAULT, 4).total();
-        assert!(ceiling < 860 << 20, "{} MiB", ceiling >> 20);
+        assert!(ceiling < 900 << 20, "{} MiB", ceiling >> 20);
     }
 
     #[test]

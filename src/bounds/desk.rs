@@ -61,14 +61,14 @@ pub const SEARCH_LOG_PAGES: i64 = 4_096;
 pub const SEARCH_NOTES: usize = 16_384;
 /// Bytes that one of them takes.
 pub const SEARCH_NOTE_BYTES: usize = 40;
-/// Bytes that an event takes on its way into the search file.
-pub const SEARCH_EVENT_BYTES: usize = 512;
+/// Bytes of memory that an event takes on its way into the search file, or as a row out of it.
+pub const SEARCH_EVENT_BYTES: usize = 1_024;
 /// Events that can be forgotten at one time.
 pub const SEARCH_FORGET_EVENTS: usize = 100_000;
 /// How long who forgets waits for the search file.
 pub const SEARCH_FORGET_WAIT: Duration = Duration::from_secs(60);
 /// Events that wait for one who follows.
-pub const TAIL_ROWS: usize = 1_024;
+pub const TAIL_ROWS: usize = 256;
 /// How long one who follows may take for an event; then following ends.
 pub const TAIL_PATIENCE: Duration = Duration::from_secs(10);
 

@@ -15,7 +15,8 @@ use crate::bounds;
 use crate::event::{Digest128, Family};
 use crate::journal::{Lane, Marked};
 use crate::publish::{
-    Answer, Answers, Batch, Failure, Found, Inspection, Record, SettingsError, Transactor, Trouble,
+    Answer, Answers, Arrived, Batch, Failure, Found, Inspection, Record, SettingsError, Transactor,
+    Trouble,
 };
 
 /// This process among all that ever have its name. Outlives every run: what another process did to
@@ -227,7 +228,7 @@ impl Run<'_> {
         match answer {
             Some(Answer::Looked(found)) => self.looked(found.as_ref()),
             Some(Answer::Opened(found)) => self.opened(found.as_ref()),
-            Some(Answer::Committed) => self.committed(),
+            Some(Answer::Committed(arrived)) => self.committed(&arrived),
             Some(Answer::Aborted { failures, cause }) => self.aborted(failures, cause),
             Some(Answer::Ended(failure)) => self.ended(failure),
             None => self.ended(Failure {
@@ -237,13 +238,21 @@ impl Run<'_> {
         }
     }
 
-    fn committed(&mut self) {
+    fn committed(&mut self, arrived: &[Arrived]) {
         self.outlook.stepped();
         let wire = self.exact.as_mut().and_then(|exact| exact.wire.as_mut());
         if let Some(mark) = wire.and_then(|wire| wire.mark.take()) {
             self.parts.journal.mark(&Lane::Live, mark);
         }
         let slots = self.slots_in_hand();
+        for Arrived { slot, partition, offset } in arrived {
+            // Slots are handed out in their order.
+            if let Ok(place) = slots.binary_search_by_key(slot, |(slot, _)| *slot)
+                && let Some((_, family)) = slots.get(place)
+            {
+                self.note(*slot, *family, *partition, *offset);
+            }
+        }
         let gauges = &self.parts.telemetry.gateway;
         for (slot, family) in &slots {
             self.window.acknowledged(*slot);

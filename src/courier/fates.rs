@@ -20,6 +20,8 @@ impl Run<'_> {
     pub(super) fn settle(&mut self, Report { slot, fate }: Report) {
         match fate {
             Fate::Acknowledged(published) => {
+                let (partition, offset) = (published.partition(), published.offset());
+                self.note(slot, published.family(), partition, offset);
                 self.window.acknowledged(slot);
                 self.outlook.answered();
                 self.parts.telemetry.gateway.published(published.family(), 1);
@@ -30,6 +32,14 @@ impl Run<'_> {
                 let alone = self.line.as_ref().is_some_and(|l| l.batching == Batching::Alone);
                 self.failed(slot, failure, alone);
             }
+        }
+    }
+
+    /// Notes where an event stands, for who searches it. To be called before it is acknowledged.
+    pub(super) fn note(&mut self, slot: usize, family: Family, partition: i32, offset: i64) {
+        if let Some(event) = self.window.event(slot) {
+            let sequence = event.sequence;
+            self.parts.journal.notes().published(sequence, family, partition, offset);
         }
     }
 

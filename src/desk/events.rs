@@ -291,10 +291,7 @@ type Unnamed = (Detail, Option<Family>, Option<(Family, i32, i64)>);
 impl Detail {
     /// Of what only the search file knows.
     fn bare(row: Row, facts: Facts, at: &Positions) -> Unnamed {
-        let answered = match row.kind {
-            Kind::Quarantined => "quarantined",
-            _ => "accepted",
-        };
+        let answered = if row.kind == Kind::Quarantined { "quarantined" } else { "accepted" };
         let detail = Self {
             row: EventRow::new(row, at),
             key: None,

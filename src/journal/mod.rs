@@ -82,7 +82,7 @@ pub use terms::{LedgerRow, Retention, Settings};
 use cursors::Ignored;
 use disk::Files;
 use read::Readers;
-use search::{Followed, Noted, Notes, Positions, Search};
+use search::{Noted, Notes, Search};
 use shared::Shared;
 use tuning::Tuning;
 use writer::Order;
@@ -269,44 +269,6 @@ impl Journal {
         let readers = &self.inner.readers;
         let on_disk = readers.with(|connection| Ok(cursors::read(connection, of, lane)?))?;
         Ok(on_disk.max(self.inner.shared.cursors().through(lane)))
-    }
-
-    /// Begins to fill the search file, beside the traffic. Once; waits for nothing.
-    pub fn start_search(&self) {
-        let inner = &self.inner;
-        let noted = inner.noted.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(noted) = noted else { return };
-        let followed = Followed {
-            dir: inner.files.dir.clone(),
-            database: inner.files.database.clone(),
-            epoch: inner.epoch,
-            shared: Arc::clone(&inner.shared),
-            noted,
-        };
-        inner.search.get_or_init(|| Search::start(followed, inner.clock.clone()));
-    }
-
-    /// Where events are searched; `None` where it was not begun.
-    pub fn search(&self) -> Option<&Search> {
-        self.inner.search.get()
-    }
-
-    /// Takes notes of events beside the road, for who searches them.
-    pub fn notes(&self) -> &Notes {
-        &self.inner.notes
-    }
-
-    /// Where the lanes are: what an event's state is told from.
-    pub fn positions(&self) -> Positions {
-        let mut at = Positions::default();
-        for (lane, through) in self.inner.shared.cursors().lanes() {
-            match lane {
-                Lane::Live => at.live = through,
-                Lane::Source(source) => drop(at.held.insert(source.as_str().to_owned(), through)),
-                Lane::Replay(_) => {}
-            }
-        }
-        at
     }
 
     /// Damaged events that were met since the start, by reading or by the look at every row that

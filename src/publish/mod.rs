@@ -26,8 +26,8 @@ mod kafka;
 mod mark;
 
 pub use kafka::{
-    Answer, Answers, Batch, Embedded, EmbeddedError, Injected, Inspector, Publisher, Received,
-    Reports, Tail, TailError, Transactor, check, read_mark, write_mark,
+    Answer, Answers, Arrived, Batch, Embedded, EmbeddedError, Injected, Inspector, Publisher,
+    Received, Reports, Tail, TailError, Transactor, check, read_mark, write_mark,
 };
 pub use mark::{Found, Mark};
 

@@ -28,6 +28,7 @@ mod logged;
 mod process;
 mod release;
 mod restart;
+mod search;
 mod startup;
 mod verify;
 

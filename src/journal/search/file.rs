@@ -10,7 +10,8 @@
 //! values have (rooms, persons, sessions, ids) stands as keyed hashes of eight bytes in `term`,
 //! parted into *segments* of sequences: an event's terms go among those of its own segment, so that
 //! adding one costs the same in a large file as in a small one, and a question looks into each
-//! segment once. Moments are not indexed: each *stretch* of sequences knows its earliest and latest.
+//! segment once. Moments are not indexed: of each *stretch* of sequences the earliest and the
+//! latest are known.
 
 use std::io;
 use std::path::{Path, PathBuf};

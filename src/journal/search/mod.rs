@@ -24,14 +24,15 @@ use std::thread::{Builder, JoinHandle};
 use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::watch;
 
+use super::ReadError;
 use super::fault::Code;
 use super::read::Readers;
 use super::shared::Shared;
-use super::{ReadError, Stored};
 use crate::bounds;
 use crate::clock::Clock;
 use crate::event::{Digest128, Family, QuarantineReason};
 
+mod beside;
 mod file;
 mod fill;
 mod follower;
@@ -40,11 +41,12 @@ mod notes;
 mod query;
 mod runs;
 mod state;
+mod wanted;
 mod words;
 
 pub use notes::Notes;
-pub use query::{Page, Row, Wanted};
 pub use state::{Positions, State, state_of};
+pub use wanted::{Page, Row, Wanted};
 pub use words::{Term, Words};
 
 pub(super) use notes::{Noted, notes};
@@ -223,27 +225,6 @@ impl Search {
             }
             Err(ReadError::UnknownKind { .. }) => Err(SearchError::Unusable(Code::DEFECT)),
         }
-    }
-}
-
-impl Row {
-    /// Of an event of the journal, and what it can be found by.
-    pub fn of(event: &Stored) -> (Self, std::collections::BTreeSet<Term>) {
-        let words = Words::of(event);
-        let row = Self {
-            sequence: event.sequence,
-            id: event.id,
-            source: event.source.origin().to_owned(),
-            tenant: words.tenant,
-            kind: event.kind,
-            room: words.room,
-            received: event.received,
-            time: words.time,
-            reason: words.reason,
-            oversized: false,
-            erased: false,
-        };
-        (row, words.terms)
     }
 }
 

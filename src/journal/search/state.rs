@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::query::Row;
+use super::wanted::Row;
 use crate::event::Kind;
 
 /// How an event stands.

@@ -18,4 +18,4 @@ pub use inspect::Inspector;
 pub use marks::{read_mark, write_mark};
 pub use producer::{Publisher, Reports};
 pub use tail::{Received, Tail, TailError};
-pub use transactor::{Answer, Answers, Batch, Transactor};
+pub use transactor::{Answer, Answers, Arrived, Batch, Transactor};

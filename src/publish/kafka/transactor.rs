@@ -19,7 +19,7 @@ use bytes::Bytes;
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaError, RDKafkaErrorCode as Code};
-use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
+use rdkafka::message::{DeliveryResult, Header, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext};
 use tokio::sync::{mpsc, watch};
 
@@ -49,8 +49,8 @@ pub enum Answer {
     Looked(Option<Found>),
     /// Older producers are fenced; this is the lane's cursor. Waits for batches.
     Opened(Option<Found>),
-    /// The batch is there, all of it.
-    Committed,
+    /// The batch is there, all of it; where, as far as the brokers said.
+    Committed(Vec<Arrived>),
     /// None of the batch is there. Which records failed, if any did; else why not.
     Aborted {
         /// By slot; the first for each record.
@@ -60,6 +60,17 @@ pub enum Answer {
     },
     /// This producer is no more; what became of the batch stands in the cursor topic.
     Ended(Failure),
+}
+
+/// Where a record of a batch stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrived {
+    /// The record, by its number in the batch.
+    pub slot: usize,
+    /// The partition of its topic.
+    pub partition: i32,
+    /// Its offset there.
+    pub offset: i64,
 }
 
 /// Where the thread's words arrive.
@@ -173,14 +184,14 @@ impl Work {
         self.producer.begin_transaction().map_err(|error| self.ended(&error))?;
         let mut failures = Vec::new();
         let sent = self.send(batch, &mut failures);
-        self.hear(sent, &mut failures)?;
+        let arrived = self.hear(sent, &mut failures)?;
         if let Some((_, cause)) = failures.first() {
             let cause = cause.clone();
             failures.retain(|(slot, _)| *slot != CURSOR);
             return self.abort(failures, cause);
         }
         match self.patiently(|| self.producer.commit_transaction(bounds::TRANSACTION_STEP)) {
-            Ok(()) => Ok(Answer::Committed),
+            Ok(()) => Ok(Answer::Committed(arrived)),
             Err(error) if requires_abort(&error) => self.abort(failures, self.ended(&error)),
             Err(error) => Err(self.ended(&error)),
         }
@@ -221,11 +232,21 @@ impl Work {
 
     /// Waits for so many receipts. Each comes before the transaction's time-out, with the client's
     /// own end of a record's time.
-    fn hear(&self, sent: usize, failures: &mut Vec<(usize, Failure)>) -> Result<(), Failure> {
+    fn hear(
+        &self,
+        sent: usize,
+        failures: &mut Vec<(usize, Failure)>,
+    ) -> Result<Vec<Arrived>, Failure> {
+        let mut arrived = Vec::with_capacity(sent);
         let mut withdrawn = None;
         for _ in 0..sent {
             match self.receipts.recv_timeout(bounds::TRANSACTION_TIMEOUT * 2) {
-                Ok((_, Fate::Arrived)) => {}
+                Ok((CURSOR, Fate::Arrived { .. })) => {}
+                // What the client concludes from a later acknowledgement has no offset.
+                Ok((slot, Fate::Arrived { partition, offset })) if offset >= 0 => {
+                    arrived.push(Arrived { slot, partition, offset });
+                }
+                Ok((_, Fate::Arrived { .. })) => {}
                 Ok((CURSOR, Fate::Failed(failure))) => {
                     failures.push((CURSOR, self.of_cursor(failure)));
                 }
@@ -247,7 +268,7 @@ impl Work {
             }
             thread::yield_now();
         }
-        Ok(())
+        Ok(arrived)
     }
 
     fn abort(&self, failures: Vec<(usize, Failure)>, cause: Failure) -> Step {
@@ -327,7 +348,7 @@ fn unreachable(detail: &str) -> Failure {
 
 /// What became of one record of a transaction, before its commit.
 enum Fate {
-    Arrived,
+    Arrived { partition: i32, offset: i64 },
     Failed(Failure),
     Withdrawn,
 }
@@ -355,7 +376,9 @@ impl ProducerContext for Receipts {
 
     fn delivery(&self, result: &DeliveryResult<'_>, slot: usize) {
         let fate = match result {
-            Ok(_) => Fate::Arrived,
+            Ok(message) => {
+                Fate::Arrived { partition: message.partition(), offset: message.offset() }
+            }
             Err((error, _)) => client::failure(error).map_or(Fate::Withdrawn, Fate::Failed),
         };
         if self.receipts.try_send((slot, fate)).is_err() {

@@ -1,0 +1,47 @@
+//! What the journal gives to who looks on: positions, the search file and its notes. None
+//! of it has a say in what is published.
+
+use std::sync::{Arc, PoisonError};
+
+use super::super::{Journal, Lane};
+use super::{Followed, Notes, Positions, Search};
+
+impl Journal {
+    /// Begins to fill the search file, beside the traffic. Once; waits for nothing.
+    pub fn start_search(&self) {
+        let inner = &self.inner;
+        let noted = inner.noted.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(noted) = noted else { return };
+        let followed = Followed {
+            dir: inner.files.dir.clone(),
+            database: inner.files.database.clone(),
+            epoch: inner.epoch,
+            shared: Arc::clone(&inner.shared),
+            noted,
+        };
+        inner.search.get_or_init(|| Search::start(followed, inner.clock.clone()));
+    }
+
+    /// Where events are searched; `None` where it was not begun.
+    pub fn search(&self) -> Option<&Search> {
+        self.inner.search.get()
+    }
+
+    /// Takes notes of events beside the road, for who searches them.
+    pub fn notes(&self) -> &Notes {
+        &self.inner.notes
+    }
+
+    /// Where the lanes are: what an event's state is told from.
+    pub fn positions(&self) -> Positions {
+        let mut at = Positions::default();
+        for (lane, through) in self.inner.shared.cursors().lanes() {
+            match lane {
+                Lane::Live => at.live = through,
+                Lane::Source(source) => drop(at.held.insert(source.as_str().to_owned(), through)),
+                Lane::Replay(_) => {}
+            }
+        }
+        at
+    }
+}
