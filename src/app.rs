@@ -140,13 +140,14 @@ impl App {
     /// Starts a gateway. When this returns, deliveries are taken.
     pub async fn start(config: Config, parts: Parts) -> Result<Self, StartError> {
         let Config { server, admin, journal: place, kafka, keys, sources, warnings } = config;
-        for warning in warnings {
+        for warning in &warnings {
             tracing::warn!(%warning, "the configuration allows what should be known");
         }
         let Parts { clock, limits, publish, sockets } = parts;
         let limits = descriptors::provide(limits);
         let telemetry = Arc::new(assembly::telemetry(&kafka)?);
         let sources = assembly::routed(sources, &keys, &telemetry, &clock);
+        let (delivery, retention) = (kafka.delivery, place.retention);
         let settings = assembly::journal_settings(place, &server, telemetry.clone());
         let (journal, audit) = assembly::open(settings, clock.clone()).await?;
         let start = || Courier::start(journal.clone(), kafka, clock.clone(), telemetry.clone());
@@ -154,14 +155,16 @@ impl App {
         let status = courier.as_ref().map(Courier::status);
         let listed = sources.iter().map(|routed| routed.source.clone()).collect();
         let listed = Arc::new(Sources::new(listed));
-        let panel =
-            Arc::new(Panel::new(journal.clone(), status, telemetry.clone(), listed.clone()));
+        let panel = Panel::new(journal.clone(), status, telemetry.clone(), listed.clone(), &clock);
+        let panel = Arc::new(panel);
         panel.restore().await?;
+        let instruments = panel.instruments((delivery, retention), &warnings, clock.now());
         let at = admin.listen;
         let desk = Desk::new(desk::Parts {
             journal: journal.clone(),
             sources: listed,
             audit,
+            instruments,
             clock: clock.clone(),
         });
         let settings = AdminSettings {

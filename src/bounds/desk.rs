@@ -58,3 +58,13 @@ pub const AUDIT_TARGET_CHARS_MAX: usize = 256;
 pub const AUDIT_RESULT_CHARS_MAX: usize = 512;
 /// Bytes of an id or a room's name whose pseudonym is asked for.
 pub const PSEUDONYM_ID_BYTES_MAX: usize = 4_096;
+/// How far back a source's rate looks.
+pub const RATE_OVER: Duration = Duration::from_secs(60);
+/// How far back the journal's growth looks.
+pub const GROWTH_OVER: Duration = Duration::from_secs(60 * 60);
+/// How often the journal's size is noted for that.
+pub const GROWTH_EVERY: Duration = Duration::from_secs(60);
+/// How long it must have been looked at before its growth is told.
+pub const GROWTH_LEAST: Duration = Duration::from_secs(10 * 60);
+/// How long before its end a secret is warned about.
+pub const SECRET_ENDS_SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);

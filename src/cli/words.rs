@@ -16,7 +16,7 @@ pub(super) fn ago(at: Option<Timestamp>, now: Timestamp) -> String {
     at.map_or_else(|| "never".to_owned(), |at| format!("{} ago", lasting(now.since(at))))
 }
 
-/// A duration by its largest unit, two below ten of it: `0.4 s`, `12 s`, `5 min`, `3 h`, `30 d`.
+/// A duration by its largest unit: `0.4 s`, `12 s`, `5 min`, `3 h`, `30 d`.
 pub(super) fn lasting(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     let units = [(86_400.0, "d"), (3_600.0, "h"), (60.0, "min")];
@@ -24,7 +24,7 @@ pub(super) fn lasting(time: Duration) -> String {
     let unit = units.into_iter().find(|(long, _)| seconds >= 2.0 * long);
     match unit {
         Some((long, unit)) => format!("{:.0} {unit}", (seconds / long).floor()),
-        None if seconds < 10.0 && seconds > 0.0 => format!("{seconds:.1} s"),
+        None if seconds < 1.0 && seconds > 0.0 => format!("{seconds:.1} s"),
         None => format!("{seconds:.0} s"),
     }
 }

@@ -24,16 +24,19 @@ mod audit;
 mod capture;
 mod events;
 mod forget;
+mod instruments;
 mod quarantine;
 mod reason;
 mod replays;
 mod running;
 mod status;
+mod trends;
 
 pub use audit::{AuditFilter, AuditPage, AuditRecord};
 pub use capture::{CaptureAsk, CapturedDelivery, PseudonymAnswer, PseudonymAsk};
 pub use events::{Detail, EventPage, EventRow, EventState, Filter, Receipt};
 pub use forget::{ForgetAsk, ForgetStatus, Forgotten};
+pub use instruments::Instruments;
 pub use quarantine::{QuarantinePage, ReleaseAsk, Released};
 pub use reason::{Reason, ReasonError};
 pub use replays::{Place, Plan, ReplayAnswer, ReplayAsk, ReplayPage, ReplayReport, ReplayState};
@@ -42,6 +45,7 @@ pub use status::{
     CheckStatus, JournalStatus, KafkaStatus, LedgerStatus, SearchStatus, SecretStatus,
     SourceStatus, StatusReport,
 };
+pub use trends::Trends;
 
 /// Where operators ask. Cheap to clone.
 #[derive(Clone)]
@@ -57,6 +61,8 @@ pub struct Parts {
     pub sources: Arc<Sources>,
     /// Who changed what.
     pub audit: Audit,
+    /// What else tells how things stand.
+    pub instruments: Instruments,
     /// The time.
     pub clock: Clock,
 }

@@ -26,6 +26,7 @@ mod logged;
 mod process;
 mod restart;
 mod startup;
+mod status;
 mod verify;
 
 #[path = "../proof/mod.rs"]

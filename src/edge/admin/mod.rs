@@ -183,7 +183,7 @@ mod tests {
 
     use super::*;
     use crate::audit::Audit;
-    use crate::desk;
+    use crate::desk::{self, Instruments};
     use crate::event::InstanceName;
     use crate::intake::Sources;
     use crate::journal::{self, Journal};
@@ -220,7 +220,9 @@ mod tests {
         let journal = Journal::open(journal, clock.clone()).unwrap();
         let sources = Arc::new(Sources::new(Vec::new()));
         let audit = Audit::open(folder.path(), clock.clone());
-        let desk = Desk::new(desk::Parts { journal, sources, audit, clock: clock.clone() });
+        let instruments = Instruments::none(&clock);
+        let parts = desk::Parts { journal, sources, audit, instruments, clock: clock.clone() };
+        let desk = Desk::new(parts);
         let settings = AdminSettings {
             listen: at,
             passed: None,
