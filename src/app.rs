@@ -32,7 +32,8 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::courier::Courier;
 use crate::desk::{self, Desk};
-use crate::edge::{self, Admin, AdminSettings, Behind, Edge, Inherited, Limits};
+use crate::edge::{self, Admin, AdminSettings, Behind, Edge, Inherited, Limits, Tokens};
+use crate::event::Family;
 use crate::intake::{Intake, Sources};
 use crate::journal::{self, Health, Journal, LedgerRow};
 use crate::throttle::Peers;
@@ -150,6 +151,7 @@ impl App {
         let (delivery, retention) = (kafka.delivery, place.retention);
         let settings = assembly::journal_settings(place, &server, telemetry.clone());
         let (journal, audit) = assembly::open(settings, clock.clone()).await?;
+        let topics = Family::ALL.map(|family| (family, kafka.topic(family)));
         let start = || Courier::start(journal.clone(), kafka, clock.clone(), telemetry.clone());
         let courier = publish.then(start);
         let status = courier.as_ref().map(Courier::status);
@@ -163,6 +165,7 @@ impl App {
         let desk = Desk::new(desk::Parts {
             journal: journal.clone(),
             sources: listed,
+            topics,
             audit,
             instruments,
             clock: clock.clone(),
@@ -224,6 +227,11 @@ impl App {
     /// Where the operator looks.
     pub fn admin(&self) -> SocketAddr {
         self.admin.address()
+    }
+
+    /// From now on these tokens open the admin API; `None`: none does. Nobody's connection ends.
+    pub fn replace_tokens(&self, tokens: Option<Tokens>) {
+        self.admin.replace_tokens(tokens);
     }
 
     /// The journal, for who wants to look into it.

@@ -38,6 +38,12 @@ name!(
     /// A source as the configuration names it: one sender with its own route and secrets.
     SourceName
 );
+impl SourceName {
+    /// The source of our own events, those that tell what was forgotten: a name that no
+    /// configuration can give. Its totals stand beside the ledger.
+    pub const OURS: &str = "/hookgate";
+}
+
 name!(
     /// A tenant as the configuration names it: whose events these are.
     TenantName
@@ -91,6 +97,28 @@ impl fmt::Display for Digest128 {
 /// The event's only name everywhere: equal over retries, replays, restarts and instances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventId(pub Digest128);
+
+impl Digest128 {
+    /// Reads what it prints.
+    pub fn parse(text: &str) -> Option<Self> {
+        let letter = |letter: u8| match letter {
+            b'a'..=b'z' => Some(u128::from(letter - b'a')),
+            b'2'..=b'7' => Some(u128::from(letter - b'2') + 26),
+            _ => None,
+        };
+        let (last, rest) = text.as_bytes().split_last().filter(|(_, rest)| rest.len() == 25)?;
+        let bits = rest.iter().try_fold(0, |bits, group| Some(bits << 5 | letter(*group)?))?;
+        let last = letter(*last).filter(|last| last & 3 == 0)?;
+        Some(Self((bits << 3 | last >> 2).to_be_bytes()))
+    }
+}
+
+impl EventId {
+    /// Reads what it prints.
+    pub fn parse(text: &str) -> Option<Self> {
+        Digest128::parse(text.strip_prefix("ev1_")?).map(Self)
+    }
+}
 
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -160,6 +188,11 @@ impl Family {
             Self::Quarantine => "quarantine",
         }
     }
+
+    /// Reads what [`Family::as_str`] writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|family| family.as_str() == text)
+    }
 }
 
 macro_rules! kinds {
@@ -215,12 +248,18 @@ kinds! {
         StreamStarted = "stream.started", StreamUpdated = "stream.updated",
         StreamEnded = "stream.ended", StreamFailed = "stream.failed",
         IngressStarted = "ingress.started", IngressEnded = "ingress.ended",
-        AgentStarted = "agent.started", AgentEnded = "agent.ended", AgentPending = "agent.pending";
+        AgentStarted = "agent.started", AgentEnded = "agent.ended", AgentPending = "agent.pending",
+        ParticipantErased = "participant.erased", RoomErased = "room.erased";
     Quarantine:
         Quarantined = "quarantined";
 }
 
 impl Kind {
+    /// Whether it is one of our own, which no provider sends.
+    pub const fn is_ours(self) -> bool {
+        matches!(self, Self::ParticipantErased | Self::RoomErased)
+    }
+
     /// Reads what [`Kind::as_str`] writes.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.as_str() == text)
@@ -234,7 +273,19 @@ impl fmt::Display for Kind {
 }
 
 /// Why an authentic delivery stands in quarantine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum QuarantineReason {
     /// Authentic and readable, but of a kind this version does not know.
@@ -248,6 +299,10 @@ pub enum QuarantineReason {
 }
 
 impl QuarantineReason {
+    /// All reasons.
+    pub const ALL: [Self; 4] =
+        [Self::UnknownKind, Self::Malformed, Self::PiiViolation, Self::TooLargeForKafka];
+
     /// The reason as consumers, logs and metrics read it.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -256,6 +311,11 @@ impl QuarantineReason {
             Self::PiiViolation => "pii_violation",
             Self::TooLargeForKafka => "too_large_for_kafka",
         }
+    }
+
+    /// Reads what [`QuarantineReason::as_str`] writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == text)
     }
 }
 
@@ -269,6 +329,17 @@ mod tests {
         let digest = Digest128(std::array::from_fn(|i| i as u8));
         assert_eq!(digest.to_string(), "aaaqeayeaudaocajbifqydiob4");
         assert_eq!(Digest128([0xff; 16]).to_string(), "777777777777777777777777".to_owned() + "74");
+    }
+
+    #[test]
+    fn a_digest_reads_back_from_its_text_and_from_no_other() {
+        for digest in [[0; 16], [0xff; 16], std::array::from_fn(|i| i as u8 * 11)].map(Digest128) {
+            assert_eq!(Digest128::parse(&digest.to_string()), Some(digest));
+        }
+        for text in ["", "aaaqeayeaudaocajbifqydiob", "aaaqeayeaudaocajbifqydiob5", "é"] {
+            assert_eq!(Digest128::parse(text), None, "{text}");
+        }
+        assert_eq!(Digest128::parse("AAAQEAYEAUDAOCAJBIFQYDIOB4"), None);
     }
 
     #[test]

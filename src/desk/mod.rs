@@ -14,15 +14,19 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 
 use crate::audit::Audit;
+use crate::bounds::SEARCH_QUESTIONS;
 use crate::clock::Clock;
+use crate::event::Family;
 use crate::intake::Sources;
 use crate::journal::Journal;
 
 mod audit;
 mod capture;
 mod events;
+mod filter;
 mod forget;
 mod instruments;
 mod quarantine;
@@ -30,6 +34,7 @@ mod reason;
 mod replays;
 mod running;
 mod status;
+mod tail;
 mod trends;
 
 pub use audit::{AuditFilter, AuditPage, AuditRecord};
@@ -51,6 +56,8 @@ pub use trends::Trends;
 #[derive(Clone)]
 pub struct Desk {
     inner: Arc<Parts>,
+    /// Questions that are answered at one time.
+    turns: Arc<Semaphore>,
 }
 
 /// What the desk looks at and works with.
@@ -59,6 +66,8 @@ pub struct Parts {
     pub journal: Journal,
     /// The sources in force.
     pub sources: Arc<Sources>,
+    /// The topic of each family.
+    pub topics: [(Family, String); Family::ALL.len()],
     /// Who changed what.
     pub audit: Audit,
     /// What else tells how things stand.
@@ -67,10 +76,20 @@ pub struct Parts {
     pub clock: Clock,
 }
 
+impl Parts {
+    /// Of a journal with nothing that runs around it.
+    pub fn alone(journal: Journal, sources: Arc<Sources>, audit: Audit, clock: Clock) -> Self {
+        let topics = Family::ALL.map(|family| (family, family.as_str().to_owned()));
+        let instruments = Instruments::none(&clock);
+        Self { journal, sources, topics, audit, instruments, clock }
+    }
+}
+
 impl Desk {
     /// A desk over these.
     pub fn new(parts: Parts) -> Self {
-        Self { inner: Arc::new(parts) }
+        let turns = Arc::new(Semaphore::new(SEARCH_QUESTIONS));
+        Self { inner: Arc::new(parts), turns }
     }
 }
 

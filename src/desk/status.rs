@@ -8,7 +8,8 @@ use tokio::task::spawn_blocking;
 
 use super::{Desk, Parts, Refusal, ReplayReport};
 use crate::clock::Timestamp;
-use crate::journal::{Health, LedgerRow, ReadError};
+use crate::journal::search::Standing;
+use crate::journal::{Health, Journal, LedgerRow, ReadError};
 
 /// How everything stands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -205,7 +206,7 @@ impl Desk {
             checks,
             sources: sources.iter().map(|source| instruments.source(source, now)).collect(),
             kafka: instruments.kafka(ledger.iter().map(|row| row.pending).sum()),
-            search: SearchStatus { through: journal.head, ..SearchStatus::default() },
+            search: searched(of, journal.head),
             journal,
             ledger: ledger.into_iter().map(LedgerStatus::from).collect(),
             replays: replays.into_iter().filter(|replay| replay.ended.is_none()).collect(),
@@ -249,6 +250,12 @@ fn worst(checks: &BTreeMap<String, CheckStatus>) -> &'static str {
         (false, true) => "degraded",
         (false, false) => "ok",
     }
+}
+
+fn searched(journal: &Journal, head: u64) -> SearchStatus {
+    let standing = journal.search().map(|search| *search.standing().borrow());
+    let Standing { through, rebuilding } = standing.unwrap_or_default();
+    SearchStatus { through, lag_events: head.saturating_sub(through), rebuilding }
 }
 
 fn unreadable(error: ReadError) -> Refusal {

@@ -2,7 +2,8 @@
 //!
 //! accepted + quarantined = published + pending + held + erased_unpublished. Each change rides in
 //! the transaction of the rows or cursors it speaks of, so the sum cannot be caught half-done;
-//! retention removes rows, never totals. A caller that publishes what was never taken makes the
+//! retention removes rows, never totals. Our own events, which tell what was forgotten, have totals
+//! of the same form under a name that no source can have. A caller that publishes what was never taken makes the
 //! sum wrong and thereby visible: nothing is clamped on the way to the disk.
 
 use std::collections::HashMap;
@@ -114,14 +115,24 @@ pub(super) fn lose(
     Ok(())
 }
 
-/// All totals, in one read transaction, in the order of their names.
+/// All totals, in one read transaction, in the order of their names. Our own events are not among
+/// them.
 pub(super) fn read(connection: &Connection) -> rusqlite::Result<Vec<LedgerRow>> {
-    let mut statement = connection.prepare_cached(
+    totals(connection, "name <> ?1")
+}
+
+/// The totals of our own events; `None` before the first.
+pub(super) fn of_ours(connection: &Connection) -> rusqlite::Result<Option<LedgerRow>> {
+    Ok(totals(connection, "name = ?1")?.pop())
+}
+
+fn totals(connection: &Connection, which: &str) -> rusqlite::Result<Vec<LedgerRow>> {
+    let mut statement = connection.prepare_cached(&format!(
         "SELECT name, accepted, quarantined, published, pending, held, erased_unpublished,
              last_received
-         FROM source ORDER BY name",
-    )?;
-    let rows = statement.query_map([], |row| {
+         FROM source WHERE {which} ORDER BY name"
+    ))?;
+    let rows = statement.query_map([SourceName::OURS], |row| {
         let total = |column: usize| {
             // Below zero only by a defect of a caller; the sum then shows it.
             row.get::<_, i64>(column).map(|total| u64::try_from(total).unwrap_or(0))

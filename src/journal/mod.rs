@@ -11,6 +11,8 @@
 //!   [`crate::bounds::DISK_PROBE`] and recovers by itself.
 //! - Published events go by age and by bytes, in small steps between commits, and their space is
 //!   given back (`retention.rs`); what is not published stays.
+//! - What is erased leaves a tombstone (sequence, digest, identity), is read as nothing by all who
+//!   read, and counts in the ledger as what became of it (`erase.rs`).
 //! - The ledger's totals change in the transactions of the rows and cursors they speak of.
 //! - After an unclean end every row's checksum is looked at beside the traffic (`patrol.rs`).
 //! - A damaged row is never handed out and holds up none behind it: it is an error in the log with
@@ -27,7 +29,7 @@
 //! have connections of their own (`read.rs`), and the newest rows never left memory (`tail.rs`).
 
 use std::sync::mpsc::{SyncSender, TrySendError};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -43,6 +45,7 @@ mod checkpoint;
 mod cursors;
 mod digests;
 mod disk;
+mod erase;
 mod fault;
 mod glance;
 mod identities;
@@ -54,6 +57,7 @@ mod patrol;
 mod read;
 mod retention;
 mod schema;
+pub mod search;
 mod shared;
 mod tail;
 mod terms;
@@ -62,15 +66,18 @@ mod writer;
 
 pub use check::{Finding, Part, Progress, check};
 pub use cursors::Marked;
+pub use erase::Entombed;
 pub use fault::Code;
 pub use glance::Glance;
 pub use lane::Lane;
 pub use open::{Obstacle, OpenError};
+pub use read::Slice;
 pub use terms::{LedgerRow, Retention, Settings};
 
 use cursors::Ignored;
 use disk::Files;
-use read::Readers;
+use read::{Met, Readers};
+use search::{Followed, Noted, Notes, Positions, Search};
 use shared::Shared;
 use tuning::Tuning;
 use writer::Order;
@@ -196,6 +203,7 @@ pub struct Journal {
 }
 
 struct Inner {
+    clock: Clock,
     instance: InstanceName,
     epoch: Digest128,
     files: Files,
@@ -203,6 +211,9 @@ struct Inner {
     shared: Arc<Shared>,
     readers: Readers,
     writer: Mutex<Option<JoinHandle<()>>>,
+    notes: Notes,
+    noted: Mutex<Option<Noted>>,
+    search: OnceLock<Search>,
 }
 
 impl Journal {
@@ -258,6 +269,9 @@ impl Journal {
     /// Events after a sequence, in order, at most [`crate::bounds::JOURNAL_READ_EVENTS`] and
     /// [`crate::bounds::JOURNAL_READ_BYTES`] (but always one if there is one). Blocks.
     ///
+    /// For the courier alone: what is erased is passed over, and counts as erased before it was
+    /// published when the cursor passes it. Others look with [`Self::slice`].
+    ///
     /// Damaged ones are not among them: each is said to be lost, once, and counts as erased before
     /// it was published when the cursor passes it. An error is what has to be waited out: a disk
     /// that cannot be read, or more than [`crate::bounds::JOURNAL_DAMAGED_RUN`] damaged rows in a
@@ -274,7 +288,66 @@ impl Journal {
         shared.set_readable(sequence, found.as_ref().err().copied().filter(|e| !passes(e)));
         let found = found?;
         shared.damaged(found.damaged);
+        shared.erased(&found.erased);
         Ok(found.rows)
+    }
+
+    /// The same for who only looks on: what is damaged is left out, and nothing is noted. Blocks.
+    pub fn look_after(&self, sequence: u64) -> Result<Vec<Stored>, ReadError> {
+        let shared = &self.inner.shared;
+        if let Some(rows) = shared.tail().after(sequence) {
+            return Ok(rows);
+        }
+        let head = *shared.head.borrow();
+        let readers = &self.inner.readers;
+        Ok(readers.with(|connection| read::after(connection, sequence, head))?.rows)
+    }
+
+    /// One event; `None` if it is not there, or damaged. Blocks.
+    pub fn event(&self, sequence: u64) -> Result<Option<Stored>, ReadError> {
+        let met = self.inner.readers.with(|connection| read::single(connection, sequence))?;
+        Ok(met.and_then(|met| match met {
+            Met::Whole(event) => Some(event),
+            Met::Erased(_) | Met::Damaged(_) | Met::Newer(_) => None,
+        }))
+    }
+
+    /// Begins to fill the search file, beside the traffic. Once; waits for nothing.
+    pub fn start_search(&self) {
+        let inner = &self.inner;
+        let noted = inner.noted.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(noted) = noted else { return };
+        let followed = Followed {
+            dir: inner.files.dir.clone(),
+            database: inner.files.database.clone(),
+            epoch: inner.epoch,
+            shared: Arc::clone(&inner.shared),
+            noted,
+        };
+        inner.search.get_or_init(|| Search::start(followed, inner.clock.clone()));
+    }
+
+    /// Where events are searched; `None` where it was not begun.
+    pub fn search(&self) -> Option<&Search> {
+        self.inner.search.get()
+    }
+
+    /// Takes notes of events beside the road, for who searches them.
+    pub fn notes(&self) -> &Notes {
+        &self.inner.notes
+    }
+
+    /// Where the lanes are: what an event's state is told from.
+    pub fn positions(&self) -> Positions {
+        let mut at = Positions::default();
+        for (lane, through) in self.inner.shared.cursors().lanes() {
+            match lane {
+                Lane::Live => at.live = through,
+                Lane::Source(source) => drop(at.held.insert(source.as_str().to_owned(), through)),
+                Lane::Replay(_) => {}
+            }
+        }
+        at
     }
 
     /// Damaged events that were met since the start, by reading or by the look at every row that
@@ -345,6 +418,9 @@ impl Journal {
     /// handle does the same without waiting for it.
     pub fn close(&self) {
         self.inner.shared.close();
+        if let Some(search) = self.inner.search.get() {
+            search.stop();
+        }
         let writer = self.inner.writer.lock();
         let Some(writer) = writer.unwrap_or_else(PoisonError::into_inner).take() else {
             return;

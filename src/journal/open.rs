@@ -9,7 +9,7 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 
 use rusqlite::Connection;
@@ -28,8 +28,8 @@ use super::schema;
 use super::shared::Shared;
 use super::tail::Tail;
 use super::tuning::Tuning;
-use super::writer::Writer;
-use super::{Inner, Journal, Settings};
+use super::writer::{Scouring, Writer};
+use super::{Inner, Journal, Settings, search};
 use crate::bounds;
 use crate::clock::Clock;
 use crate::event::{Digest128, InstanceName};
@@ -146,6 +146,7 @@ fn start(settings: Settings, clock: Clock, mut tuning: Tuning) -> Result<Journal
     let epoch = Digest128(schema::meta(&connection, "epoch")?);
     let tail = Tail::above(head, tuning.tail_events, tuning.tail_bytes);
     let shared = Arc::new(Shared::new(head, cursors, tail));
+    let scouring = Scouring::begun(schema::is_unscoured(&connection)?, &shared, &clock);
     let patrol = if schema::was_closed(&connection)? {
         shared.looked_through.send_replace(true);
         None
@@ -157,6 +158,7 @@ fn start(settings: Settings, clock: Clock, mut tuning: Tuning) -> Result<Journal
     let checkpointer =
         Checkpointer::start(&files.database, tuning.checkpoint_every, Arc::clone(&shared))?;
     let instance = settings.instance.clone();
+    let sees = clock.clone();
     let (keep, pace) = (settings.retention, std::mem::take(&mut tuning.sweep));
     let sweeper = Sweeper::new(keep, pace, instance.clone(), clock.clone());
     let writer = Writer {
@@ -172,6 +174,7 @@ fn start(settings: Settings, clock: Clock, mut tuning: Tuning) -> Result<Journal
         log_pages: Arc::default(),
         checkpointer,
         sweeper,
+        scouring,
         patrol,
         lock,
     };
@@ -179,15 +182,24 @@ fn start(settings: Settings, clock: Clock, mut tuning: Tuning) -> Result<Journal
         .name("journal-writer".into())
         .spawn(move || writer.run())
         .map_err(Obstacle::Thread)?;
+    let (notes, noted) = search::notes();
     Ok(Journal {
         inner: Arc::new(Inner {
+            clock: sees,
             instance,
             epoch,
-            readers: Readers::of(files.database.clone()),
+            readers: Readers::of(
+                files.database.clone(),
+                bounds::JOURNAL_READERS,
+                bounds::JOURNAL_READER_WAIT,
+            ),
             files,
             queue,
             shared,
             writer: Mutex::new(Some(thread)),
+            notes,
+            noted: Mutex::new(Some(noted)),
+            search: OnceLock::new(),
         }),
     })
 }

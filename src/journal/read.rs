@@ -19,7 +19,7 @@ use crate::bounds;
 use crate::clock::Timestamp;
 use crate::event::{Digest128, EventId, Kind, SourceName};
 
-/// At most [`bounds::JOURNAL_READERS`] connections, made when first needed.
+/// A few connections, made when first needed.
 pub(super) struct Readers {
     database: PathBuf,
     places: Mutex<Places>,
@@ -33,26 +33,22 @@ struct Places {
 }
 
 impl Readers {
-    /// Readers of this database.
-    pub(super) fn of(database: PathBuf) -> Self {
-        Self {
-            database,
-            places: Mutex::new(Places { idle: Vec::new(), free: bounds::JOURNAL_READERS }),
-            freed: Condvar::new(),
-            patience: bounds::JOURNAL_READER_WAIT,
-        }
+    /// So many readers of this database; who finds no place among them waits for so long.
+    pub(super) fn of(database: PathBuf, count: usize, patience: Duration) -> Self {
+        let places = Mutex::new(Places { idle: Vec::new(), free: count });
+        Self { database, places, freed: Condvar::new(), patience }
     }
 
     /// Reads with a connection that nobody else has meanwhile.
     pub(super) fn with<T>(
         &self,
-        read: impl FnOnce(&Connection) -> Result<T, ReadError>,
+        read: impl FnOnce(&mut Connection) -> Result<T, ReadError>,
     ) -> Result<T, ReadError> {
         let mut place = self.place()?;
         if place.connection.is_none() {
             place.connection = Some(schema::open_reading(&self.database)?);
         }
-        match &place.connection {
+        match &mut place.connection {
             Some(connection) => read(connection),
             None => Err(ReadError::Sqlite(Code::CORRUPT)),
         }
@@ -123,6 +119,19 @@ pub(super) struct Found {
     pub(super) rows: Vec<Stored>,
     /// Rows among and before them that are lost.
     pub(super) damaged: Vec<Damaged>,
+    /// Rows among and before them whose content was erased.
+    pub(super) erased: Vec<Damaged>,
+}
+
+/// A stretch of the journal, as who looks for something sees it.
+#[derive(Debug, Default)]
+pub struct Slice {
+    /// Its whole rows, in order.
+    pub rows: Vec<Stored>,
+    /// Rows that are damaged, or were written by a newer version.
+    pub illegible: u64,
+    /// The stretch ends with this sequence.
+    pub through: u64,
 }
 
 /// Rows in a row that are not what was written, of one source.
@@ -170,6 +179,8 @@ pub(super) fn oldest(connection: &Connection) -> rusqlite::Result<Option<Timesta
 /// One row, as it is met.
 pub(super) enum Met {
     Whole(Stored),
+    /// A tombstone: key and value were erased, the rest stands.
+    Erased(Stored),
     Damaged(Damaged),
     /// Whole, but of a kind that this version does not know.
     Newer(u64),
@@ -180,7 +191,7 @@ pub(super) enum Met {
 /// [`bounds::JOURNAL_DAMAGED_RUN`] rows in a row behind which no whole one comes up to the head.
 pub(super) fn after(connection: &Connection, sequence: u64, head: u64) -> Result<Found, ReadError> {
     let mut page = Page::default();
-    let mut damaged = Vec::new();
+    let (mut damaged, mut erased) = (Vec::new(), Vec::new());
     let mut why = None;
     let mut run = 0;
     let ended = scan(connection, sequence, head, |met| match met {
@@ -192,6 +203,11 @@ pub(super) fn after(connection: &Connection, sequence: u64, head: u64) -> Result
         Met::Whole(_) => {
             run = 0;
             ControlFlow::Break(())
+        }
+        Met::Erased(stored) => {
+            Damaged::row(stored.sequence, Some(stored.source)).note(&mut erased);
+            run = 0;
+            ControlFlow::Continue(())
         }
         Met::Damaged(row) => {
             row.note(&mut damaged);
@@ -213,10 +229,47 @@ pub(super) fn after(connection: &Connection, sequence: u64, head: u64) -> Result
         Some(_) => {
             let last = rows.last().map_or(0, |row| row.sequence);
             damaged.retain(|row| row.last < last);
-            Ok(Found { rows, damaged })
+            Ok(Found { rows, damaged, erased })
         }
-        None => Ok(Found { rows, damaged }),
+        None => Ok(Found { rows, damaged, erased }),
     }
+}
+
+/// Whole rows after a sequence and up to another, for who looks for something: at most a page.
+pub(super) fn slice(
+    connection: &Connection,
+    sequence: u64,
+    through: u64,
+) -> Result<Slice, ReadError> {
+    let mut page = Page::default();
+    let mut slice = Slice { through, ..Slice::default() };
+    let mut last = sequence;
+    scan(connection, sequence, through, |met| {
+        let seen = match met {
+            Met::Whole(stored) if page.fits(stored.bytes()) => {
+                let sequence = stored.sequence;
+                page.push(stored);
+                sequence
+            }
+            Met::Whole(_) => {
+                slice.through = last;
+                return ControlFlow::Break(());
+            }
+            Met::Erased(stored) => stored.sequence,
+            Met::Damaged(row) => {
+                slice.illegible += row.count();
+                row.last
+            }
+            Met::Newer(sequence) => {
+                slice.illegible += 1;
+                sequence
+            }
+        };
+        last = seen;
+        ControlFlow::Continue(())
+    })?;
+    slice.rows = page.into_rows();
+    Ok(slice)
 }
 
 /// Meets every row after a sequence, in order, until the visitor has enough or the head is reached.
@@ -281,13 +334,14 @@ fn walk(
     Ok(ControlFlow::Continue(()))
 }
 
-fn single(connection: &Connection, sequence: u64) -> Result<Option<Met>, ReadError> {
+/// One row, if it is there.
+pub(super) fn single(connection: &Connection, sequence: u64) -> Result<Option<Met>, ReadError> {
     let mut statement = connection.prepare_cached(&format!("{COLUMNS} WHERE e.sequence = ?1"))?;
     let mut rows = statement.query([sequence.cast_signed()])?;
     rows.next()?.map(decode).transpose()
 }
 
-/// One row and its source's name, if it is there and whole.
+/// One row and its source's name, if it is there, whole and not erased.
 pub(super) fn row<T>(
     connection: &Connection,
     sequence: u64,
@@ -296,7 +350,8 @@ pub(super) fn row<T>(
     let mut statement = connection.prepare_cached(&format!("{COLUMNS} WHERE e.sequence = ?1"))?;
     let mut rows = statement.query([sequence.cast_signed()])?;
     let Some(found) = rows.next()? else { return Ok(None) };
-    let whole = fields(found, sequence).filter(|(row, crc, _)| schema::checksum(row) == *crc);
+    let whole = fields(found, sequence)
+        .filter(|(row, crc, _)| schema::checksum(row) == *crc && !row.is_tombstone());
     Ok(whole.map(|(row, _, source)| read(&row, source)))
 }
 
@@ -313,7 +368,8 @@ fn decode(row: &rusqlite::Row<'_>) -> Result<Met, ReadError> {
     let Some(kind) = Kind::parse(fields.kind) else {
         return Ok(Met::Newer(sequence));
     };
-    Ok(Met::Whole(Stored {
+    let is_tombstone = fields.is_tombstone();
+    let stored = Stored {
         sequence,
         id: EventId(Digest128(fields.id)),
         source: SourceName::new(name),
@@ -321,7 +377,8 @@ fn decode(row: &rusqlite::Row<'_>) -> Result<Met, ReadError> {
         received: Timestamp::from_millis(fields.received),
         key: Bytes::copy_from_slice(fields.key),
         value: Bytes::copy_from_slice(fields.value),
-    }))
+    };
+    Ok(if is_tombstone { Met::Erased(stored) } else { Met::Whole(stored) })
 }
 
 /// The columns, if each is of its type.
@@ -346,9 +403,8 @@ mod tests {
 
     #[test]
     fn who_finds_no_place_to_read_is_told_so_in_the_end() {
-        let mut readers = Readers::of(PathBuf::from("none"));
-        readers.patience = Duration::from_millis(1);
-        let held: Vec<_> = (0..bounds::JOURNAL_READERS).map(|_| readers.place().unwrap()).collect();
+        let readers = Readers::of(PathBuf::from("none"), 3, Duration::from_millis(1));
+        let held: Vec<_> = (0..3).map(|_| readers.place().unwrap()).collect();
         assert_eq!(readers.with(|_| Ok(())), Err(ReadError::Busy));
         drop(held);
         assert!(readers.place().is_ok());

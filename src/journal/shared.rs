@@ -26,6 +26,10 @@ pub(super) struct Shared {
     cursors: Mutex<Cursors>,
     tail: Mutex<Tail>,
     damage: Mutex<Damage>,
+    /// Erased rows that the courier has come across.
+    erased: Mutex<Damage>,
+    /// Erased content may still stand in the log.
+    unscoured: AtomicBool,
     /// Whether every row that an unclean end left behind has been looked at.
     pub(super) looked_through: watch::Sender<bool>,
     sweeping: AtomicBool,
@@ -86,6 +90,8 @@ impl Shared {
             cursors: Mutex::new(cursors),
             tail: Mutex::new(tail),
             damage: Mutex::default(),
+            erased: Mutex::default(),
+            unscoured: AtomicBool::new(false),
             looked_through: watch::Sender::new(false),
             sweeping: AtomicBool::new(true),
             unreadable: Mutex::default(),
@@ -180,6 +186,28 @@ impl Shared {
     /// How many rows were found damaged since the start.
     pub(super) fn damage(&self) -> u64 {
         lock(&self.damage).count
+    }
+
+    /// Notes erased rows that the courier will not publish: once its cursor has passed them they
+    /// count as erased. Those it had in hand before are not met here, and count as published.
+    pub(super) fn erased(&self, met: &[Damaged]) {
+        let mut new: Vec<Damaged> = Vec::new();
+        {
+            let mut known = lock(&self.erased);
+            met.iter().for_each(|met| new.extend(known.learn(met)));
+        }
+        let mut cursors = self.cursors();
+        new.into_iter().for_each(|erased| cursors.lose(erased));
+    }
+
+    /// Whether erased content may still stand in the log.
+    pub(super) fn set_unscoured(&self, is: bool) {
+        self.unscoured.store(is, Ordering::Release);
+    }
+
+    /// What was said last.
+    pub(super) fn is_unscoured(&self) -> bool {
+        self.unscoured.load(Ordering::Acquire)
     }
 
     /// Whether retention can do its work, or has stopped at a damaged page.

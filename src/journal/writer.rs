@@ -20,6 +20,7 @@ use tokio::sync::oneshot;
 
 use super::checkpoint::{self, Checkpointer};
 use super::cursors::Moves;
+use super::erase::Erasing;
 use super::fault::{Code, Fault};
 use super::identities::Identities;
 use super::ledger::{self, Credits};
@@ -35,11 +36,16 @@ use crate::event::InstanceName;
 use crate::scrub::Clean;
 
 mod ending;
+mod erasing;
+
+pub(super) use erasing::Scouring;
 
 /// What the writer is asked for.
 pub(super) enum Order {
     /// An event, and where its answer goes.
     Append(Clean, oneshot::Sender<Answer>),
+    /// Rows to be erased.
+    Erase(Erasing),
     /// A cursor waits.
     Nudge,
     /// Finish and end.
@@ -65,6 +71,8 @@ pub(super) struct Writer {
     pub(super) log_pages: Arc<AtomicU32>,
     pub(super) checkpointer: Checkpointer,
     pub(super) sweeper: Sweeper,
+    /// When the log is emptied of what was erased, if there is something.
+    pub(super) scouring: Scouring,
     pub(super) patrol: Option<Patrol>,
     pub(super) lock: File,
 }
@@ -75,6 +83,7 @@ struct Batch {
     events: Vec<Clean>,
     replies: Vec<oneshot::Sender<Answer>>,
     bytes: usize,
+    erasing: Option<Erasing>,
     closing: bool,
 }
 
@@ -92,6 +101,7 @@ impl Writer {
                 Err(RecvTimeoutError::Disconnected) => batch.closing = true,
             }
             let closing = batch.closing;
+            let erasing = batch.erasing.take();
             match self.shared.health() {
                 Health::Ok if batch.events.is_empty() && !self.shared.cursors().are_waiting() => {
                     self.tend();
@@ -101,6 +111,7 @@ impl Writer {
                 Health::DiskFull => refuse(batch, AppendError::DiskFull),
                 Health::Poisoned => refuse(batch, AppendError::Poisoned),
             }
+            erasing.into_iter().for_each(|erasing| self.erase(erasing));
             if self.shared.is_poisoned() {
                 return self.abandon(closing);
             }
@@ -117,7 +128,9 @@ impl Writer {
             Health::Ok | Health::Poisoned if self.shared.cursors().are_waiting() => {
                 self.tuning.cursor_within
             }
-            Health::Ok | Health::Poisoned => self.sweeper.due_in(),
+            Health::Ok | Health::Poisoned => {
+                self.sweeper.due_in().min(self.scouring.due_in(&self.clock))
+            }
         }
     }
 
@@ -131,10 +144,12 @@ impl Writer {
                     batch.events.push(event);
                     batch.replies.push(reply);
                 }
+                Order::Erase(erasing) => batch.erasing = Some(erasing),
                 Order::Nudge => {}
                 Order::Close => batch.closing = true,
             }
-            let full = batch.events.len() >= self.tuning.batch_events
+            let full = batch.erasing.is_some()
+                || batch.events.len() >= self.tuning.batch_events
                 || batch.bytes >= self.tuning.batch_bytes;
             next = if full { None } else { self.orders.try_recv().ok() };
         }
@@ -164,35 +179,10 @@ impl Writer {
         self.identities.begin_transaction();
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let before = schema::meta::<i64>(&transaction, "head")?.cast_unsigned();
-        let mut head = before;
-        let mut credits = Credits::default();
-        let mut answers = Vec::with_capacity(events.len());
-        for event in events {
-            if !self.identities.insert(&transaction, &event.id().0.0)? {
-                answers.push(Journaled::Duplicate);
-                continue;
-            }
-            head += 1;
-            let received = event.received();
-            let row = Row {
-                sequence: head,
-                id: event.id().0.0,
-                source: credits.add(&transaction, event.source(), event.kind(), received)?,
-                kind: event.kind().as_str(),
-                received: received.millis(),
-                key: event.key(),
-                value: event.value(),
-            };
-            row.insert(&transaction)?;
-            answers.push(Journaled::Fresh { sequence: head });
-        }
-        if head == before && moves.is_empty() {
+        let answers = insert(&mut self.identities, &transaction, events)?;
+        let fresh = |answer: &Journaled| matches!(answer, Journaled::Fresh { .. });
+        if moves.is_empty() && !answers.iter().any(fresh) {
             return Ok(answers);
-        }
-        if head != before {
-            credits.write(&transaction)?;
-            schema::set_head(&transaction, head)?;
         }
         moves.write(&transaction, &self.instance)?;
         ledger::publish(&transaction, &moves.published)?;
@@ -206,12 +196,22 @@ impl Writer {
     /// Lets everybody know what is on disk now.
     fn publish(&mut self, batch: Batch, answers: Vec<Journaled>, took: Duration) {
         let count = batch.events.len();
+        let head = self.show(&batch.events, &answers);
+        self.answer(batch.replies, answers);
+        if head.is_some() {
+            let events = count;
+            (self.on_commit)(Commit { events, took });
+        }
+    }
+
+    /// Lets readers see what is new; the head, if it moved.
+    fn show(&self, events: &[Clean], answers: &[Journaled]) -> Option<u64> {
         let mut head = None;
         {
             let mut tail = self.shared.tail();
-            for (event, answer) in batch.events.into_iter().zip(&answers) {
+            for (event, answer) in events.iter().zip(answers) {
                 if let Journaled::Fresh { sequence } = *answer {
-                    tail.push(stored(sequence, &event));
+                    tail.push(stored(sequence, event));
                     head = Some(sequence);
                 }
             }
@@ -219,11 +219,7 @@ impl Writer {
         if let Some(head) = head {
             self.shared.head.send_replace(head);
         }
-        self.answer(batch.replies, answers);
-        if head.is_some() {
-            let events = count;
-            (self.on_commit)(Commit { events, took });
-        }
+        head
     }
 
     /// Answers all who waited. Waking each of them from here, outside of their runtime, would cost
@@ -251,6 +247,7 @@ impl Writer {
             self.fail(&error, "beginning a generation of identities failed");
         }
         self.sweep();
+        self.scour_when_due();
         if self.log_pages.load(Ordering::Relaxed) > self.tuning.log_pages
             && let Err(error) = checkpoint::passive(&self.connection)
         {
@@ -338,6 +335,42 @@ impl Writer {
             self.fail(&error, "watching the log failed");
         }
     }
+}
+
+/// Writes the rows of events that are new, their identities, the ledger's totals and the head.
+fn insert(
+    identities: &mut Identities,
+    transaction: &Connection,
+    events: &[Clean],
+) -> rusqlite::Result<Vec<Journaled>> {
+    let before = schema::meta::<i64>(transaction, "head")?.cast_unsigned();
+    let mut head = before;
+    let mut credits = Credits::default();
+    let mut answers = Vec::with_capacity(events.len());
+    for event in events {
+        if !identities.insert(transaction, &event.id().0.0)? {
+            answers.push(Journaled::Duplicate);
+            continue;
+        }
+        head += 1;
+        let received = event.received();
+        let row = Row {
+            sequence: head,
+            id: event.id().0.0,
+            source: credits.add(transaction, event.source(), event.kind(), received)?,
+            kind: event.kind().as_str(),
+            received: received.millis(),
+            key: event.key(),
+            value: event.value(),
+        };
+        row.insert(transaction)?;
+        answers.push(Journaled::Fresh { sequence: head });
+    }
+    if head != before {
+        credits.write(transaction)?;
+        schema::set_head(transaction, head)?;
+    }
+    Ok(answers)
 }
 
 fn refuse(batch: Batch, why: AppendError) {

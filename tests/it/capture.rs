@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use hookgate::audit::Audit;
 use hookgate::clock::Clock;
-use hookgate::desk::{self, Actor, Desk, Instruments, PseudonymAsk, Reason, Refusal, Role};
+use hookgate::desk::{self, Actor, Desk, PseudonymAsk, Reason, Refusal, Role};
 use hookgate::event::{Family, InstanceName, SourceName, TenantName};
 use hookgate::intake::{Source, Sources};
 use hookgate::journal::{self, Journal};
@@ -43,8 +43,7 @@ impl Room {
         let sources = ["daily", "livekit"].map(|name| Arc::new(source(name, &clock)));
         let sources = Arc::new(Sources::new(sources.into()));
         let audit = Audit::open(folder.path(), clock.clone());
-        let instruments = Instruments::none(&clock);
-        let desk = Desk::new(desk::Parts { journal, sources, audit, instruments, clock });
+        let desk = Desk::new(desk::Parts::alone(journal, sources, audit, clock));
         Self { desk, _folder: folder }
     }
 }

@@ -23,6 +23,7 @@ mod edge;
 mod fixtures;
 mod gateway;
 mod logged;
+mod operators;
 mod process;
 mod restart;
 mod startup;

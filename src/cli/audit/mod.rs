@@ -5,6 +5,7 @@ use clap::{Args, Subcommand};
 use super::{Failure, Global};
 
 pub mod list;
+pub mod verify;
 
 /// What to look at.
 #[derive(Debug, Args)]
@@ -19,6 +20,8 @@ pub struct Audit {
 pub enum Verb {
     /// Lists the changes, the newest first
     List(list::List),
+    /// Checks that no record was changed, taken out or put in; needs no gateway
+    Verify(verify::Verify),
 }
 
 /// Looks.
@@ -28,5 +31,6 @@ pub enum Verb {
 pub fn run(args: &Audit, global: &Global) -> Result<(), Failure> {
     match &args.verb {
         Verb::List(args) => list::run(args, global),
+        Verb::Verify(args) => verify::run(args),
     }
 }

@@ -35,6 +35,8 @@ use super::socket::{Over, Socket};
 mod api;
 mod asked;
 mod board;
+mod call;
+mod openapi;
 mod problem;
 mod reply;
 mod routes;
@@ -183,7 +185,7 @@ mod tests {
 
     use super::*;
     use crate::audit::Audit;
-    use crate::desk::{self, Instruments};
+    use crate::desk;
     use crate::event::InstanceName;
     use crate::intake::Sources;
     use crate::journal::{self, Journal};
@@ -220,8 +222,7 @@ mod tests {
         let journal = Journal::open(journal, clock.clone()).unwrap();
         let sources = Arc::new(Sources::new(Vec::new()));
         let audit = Audit::open(folder.path(), clock.clone());
-        let instruments = Instruments::none(&clock);
-        let parts = desk::Parts { journal, sources, audit, instruments, clock: clock.clone() };
+        let parts = desk::Parts::alone(journal, sources, audit, clock.clone());
         let desk = Desk::new(parts);
         let settings = AdminSettings {
             listen: at,
