@@ -170,7 +170,7 @@ fn events_are_listed_page_after_page_and_their_token_is_shown_nowhere() {
     let output = gate.run(&["events", "list", "--source", "daily", "--limit", "3"]);
     assert_eq!(code(&output), 0, "{}", err(&output));
     let lines: Vec<_> = out(&output).lines().collect();
-    assert!(lines[0].starts_with("SEQUENCE  RECEIVED             STATE      KIND"), "{lines:?}");
+    assert!(lines[0].starts_with("SEQUENCE  RECEIVED (UTC)       STATE      KIND"), "{lines:?}");
     assert!(lines[1].starts_with("       9  2026-11-20 10:00:00  pending    participant.joined"));
     assert!(lines[3].contains("consult-0a1b2c3d  ev1_hbgyhyqnagexrwe3nb7wctr434  clinic"));
     assert_eq!((lines.len(), err(&output).contains("there are more")), (4, true));

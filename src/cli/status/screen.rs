@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::cli::replay::list::table as replays;
 use crate::cli::sheet::{BAD, GOOD, ODD, PLAIN, STRONG, Sheet, number, text};
-use crate::cli::words::{ago, bytes, count, counted, lasting};
+use crate::cli::words::{ago, bytes, count, counted, lasting, wrapped};
 use crate::desk::{JournalStatus, KafkaStatus, SourceStatus, StatusReport};
 
 /// Outcomes that say that a limit was hit.
@@ -16,7 +16,7 @@ const LIMITS: [&str; 5] =
 /// Everything, in lines of this many characters; in full for `None`.
 pub(super) fn render(report: &StatusReport, width: Option<usize>) -> String {
     let parts = [
-        header(report),
+        header(report, width.unwrap_or(usize::MAX)),
         sources(report, width),
         limits(report),
         secrets(report, width),
@@ -39,7 +39,7 @@ pub(super) fn reasons(report: &StatusReport) -> String {
     each.collect::<Vec<_>>().join("; ")
 }
 
-fn header(report: &StatusReport) -> String {
+fn header(report: &StatusReport, width: usize) -> String {
     let StatusReport { version, instance, fingerprint, started, now, .. } = report;
     let up = lasting(now.since(*started));
     let fingerprint = fingerprint.get(..12).unwrap_or(fingerprint);
@@ -56,6 +56,7 @@ fn header(report: &StatusReport) -> String {
     for (name, check) in &report.checks {
         let Some(reason) = &check.reason else { continue };
         let style = standing(&check.status);
+        let reason = wrapped(reason, width, 11);
         let _ = writeln!(text, "  {style}{name:<8}{style:#} {reason}");
     }
     text
@@ -178,13 +179,21 @@ fn road(report: &StatusReport) -> String {
 
 fn kafka(kafka: &KafkaStatus) -> String {
     let style = if kafka.state == "up" { GOOD } else { ODD };
-    let (backlog, in_flight) = (counted(kafka.backlog, "event"), count(kafka.in_flight));
     let lag = lasting(Duration::try_from_secs_f64(kafka.lag_seconds).unwrap_or_default());
+    let waits = match kafka.backlog {
+        0 => "nothing waits".to_owned(),
+        backlog => format!("{} behind, the oldest {lag} old", counted(backlog, "event")),
+    };
     // Why it is not up stands at the top, among the checks.
     format!(
         "{:<8} {style}{}{style:#}, {}, published up to {}\n\
-         {:<8} {backlog} behind, the oldest {lag} old, {in_flight} in flight\n",
-        "kafka", kafka.state, kafka.delivery, kafka.cursor, "",
+         {:<8} {waits}, {} in flight\n",
+        "kafka",
+        kafka.state,
+        kafka.delivery,
+        kafka.cursor,
+        "",
+        count(kafka.in_flight),
     )
 }
 
