@@ -319,7 +319,7 @@ fn what_runs_is_what_was_planned_and_its_end_is_told() {
     let output =
         gate.run(&["replay", "plan", "--room", "r1_x", "--since", "1h", "--out", "p.json"]);
     assert_eq!(code(&output), 0, "{}", err(&output));
-    let told = "3 events, about 0.0 s at 500 a second\n\
+    let told = "3 events, about 0 s at 500 a second\n\
          first  7, received 2026-11-20 09:30:00\n\
          last   9, received 2026-11-20 09:40:00\n\n\
          TOPIC              EVENTS\nvideo.lifecycle         1\nvideo.participant       2\n";
