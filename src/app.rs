@@ -32,7 +32,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::courier::Courier;
 use crate::desk::{self, Desk};
-use crate::edge::{self, Admin, AdminSettings, Behind, Edge, Inherited, Limits, Tokens};
+use crate::edge::{self, Admin, Behind, Edge, Inherited, Limits, Tokens};
 use crate::event::Family;
 use crate::intake::{Intake, Sources};
 use crate::journal::{self, Health, Journal, LedgerRow};
@@ -140,7 +140,8 @@ pub struct App {
 impl App {
     /// Starts a gateway. When this returns, deliveries are taken.
     pub async fn start(config: Config, parts: Parts) -> Result<Self, StartError> {
-        let Config { server, admin, journal: place, kafka, keys, sources, warnings } = config;
+        let ages: Vec<_> = config.kept_apart().collect();
+        let Config { server, admin, journal: place, kafka, keys, sources, warnings, .. } = config;
         for warning in &warnings {
             tracing::warn!(%warning, "the configuration allows what should be known");
         }
@@ -151,6 +152,7 @@ impl App {
         let (delivery, retention) = (kafka.delivery, place.retention);
         let settings = assembly::journal_settings(place, &server, telemetry.clone());
         let (journal, audit) = assembly::open(settings, clock.clone()).await?;
+        journal.keep_apart(ages);
         let topics = Family::ALL.map(|family| (family, kafka.topic(family)));
         let start = || Courier::start(journal.clone(), kafka, clock.clone(), telemetry.clone());
         let courier = publish.then(start);
@@ -170,13 +172,7 @@ impl App {
             instruments,
             clock: clock.clone(),
         });
-        let settings = AdminSettings {
-            listen: admin.listen,
-            passed: sockets.admin,
-            limits: limits.clone(),
-            tokens: admin.tokens,
-            clock: clock.clone(),
-        };
+        let settings = assembly::admin_settings(admin, sockets.admin, &limits, &clock);
         let admin =
             Admin::start(settings, panel.clone(), desk).map_err(port("admin.listen", at))?;
         let peers = Arc::new(Peers::new(clock.clone()));

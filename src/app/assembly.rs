@@ -7,7 +7,7 @@ use tokio::task::spawn_blocking;
 use super::StartError;
 use crate::audit::Audit;
 use crate::clock::Clock;
-use crate::edge::Routed;
+use crate::edge::{AdminSettings, Limits, Routed};
 use crate::event::Family;
 use crate::intake::Source;
 use crate::journal::Journal;
@@ -66,6 +66,17 @@ pub(super) fn journal_settings(
             telemetry.gateway.batch_events.record(commit.events as f64);
         }),
     }
+}
+
+/// How the admin listener is opened.
+pub(super) fn admin_settings(
+    admin: config::Admin,
+    passed: Option<std::net::TcpListener>,
+    limits: &Limits,
+    clock: &Clock,
+) -> AdminSettings {
+    let config::Admin { listen, tokens, .. } = admin;
+    AdminSettings { listen, passed, limits: limits.clone(), tokens, clock: clock.clone() }
 }
 
 /// Opens the journal, its search file and the audit log under its lock, aside: they block.

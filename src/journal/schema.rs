@@ -50,7 +50,11 @@ const TABLES: &str = "
 ";
 
 /// What was added to the tables since version 1: each statement may be run on what has it already.
-const ADDED: &str = "";
+const ADDED: &str = "
+    CREATE TABLE IF NOT EXISTS swept(
+        age INTEGER PRIMARY KEY, sources INTEGER NOT NULL, through INTEGER NOT NULL,
+        last INTEGER NOT NULL);
+";
 
 /// Opens a connection that may write: the writer's, and the checkpointer's.
 pub(super) fn open_writing(database: &Path) -> rusqlite::Result<Connection> {
