@@ -31,7 +31,8 @@ use crate::bounds::{HANDOVER, STOP_SLACK};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::courier::Courier;
-use crate::edge::{self, Admin, AdminSettings, Behind, Edge, Inherited, Limits, Tokens};
+use crate::desk::{self, Desk};
+use crate::edge::{self, Admin, Behind, Edge, Inherited, Limits, Tokens};
 use crate::event::Family;
 use crate::intake::{Intake, Sources};
 use crate::journal::{self, Health, Journal, LedgerRow};
@@ -140,13 +141,14 @@ impl App {
     /// Starts a gateway. When this returns, deliveries are taken.
     pub async fn start(config: Config, parts: Parts) -> Result<Self, StartError> {
         let Config { server, admin, journal: place, kafka, keys, sources, warnings, .. } = config;
-        for warning in warnings {
+        for warning in &warnings {
             tracing::warn!(%warning, "the configuration allows what should be known");
         }
         let Parts { clock, limits, publish, sockets } = parts;
         let limits = descriptors::provide(limits);
         let telemetry = Arc::new(assembly::telemetry(&kafka)?);
         let sources = assembly::routed(sources, &keys, &telemetry, &clock);
+        let (delivery, retention) = (kafka.delivery, place.retention);
         let (settings, ages) = assembly::journal_settings(place, &server, telemetry.clone());
         let (journal, audit) = assembly::open(settings, ages, clock.clone()).await?;
         let topics = Family::ALL.map(|family| (family, kafka.topic(family)));
@@ -155,18 +157,20 @@ impl App {
         let status = courier.as_ref().map(Courier::status);
         let listed = sources.iter().map(|routed| routed.source.clone()).collect();
         let listed = Arc::new(Sources::new(listed));
-        let panel =
-            Arc::new(Panel::new(journal.clone(), status, telemetry.clone(), listed.clone()));
+        let panel = Panel::new(journal.clone(), status, telemetry.clone(), listed.clone(), &clock);
+        let panel = Arc::new(panel);
         panel.restore().await?;
+        let instruments = panel.instruments((delivery, retention), &warnings, clock.now());
         let at = admin.listen;
-        let desk = assembly::desk(journal.clone(), listed, topics, audit, clock.clone());
-        let settings = AdminSettings {
-            listen: admin.listen,
-            passed: sockets.admin,
-            limits: limits.clone(),
-            tokens: admin.tokens,
+        let desk = Desk::new(desk::Parts {
+            journal: journal.clone(),
+            sources: listed,
+            topics,
+            audit,
+            instruments,
             clock: clock.clone(),
-        };
+        });
+        let settings = assembly::admin_settings(admin, sockets.admin, &limits, &clock);
         let admin =
             Admin::start(settings, panel.clone(), desk).map_err(port("admin.listen", at))?;
         let peers = Arc::new(Peers::new(clock.clone()));

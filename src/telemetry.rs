@@ -16,6 +16,12 @@ use metrics_exporter_prometheus::{
 use crate::event::{Family, SourceName};
 use crate::outcome::Outcome;
 
+mod readable;
+
+pub use readable::Dial;
+
+use readable::{Count, Numbers};
+
 /// The label of deliveries to no configured source.
 pub const UNKNOWN_SOURCE: &str = "unknown";
 
@@ -25,31 +31,41 @@ const EVENTS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512
 
 /// What each source counts.
 pub struct SourceMeters {
-    deliveries: Vec<Counter>,
-    refused: HashMap<&'static str, Counter>,
+    deliveries: Vec<Count>,
+    refused: HashMap<&'static str, Count>,
     removed: HashMap<&'static str, Counter>,
     /// From the end of the head to the answer.
     pub delivery_seconds: Histogram,
     /// When its last event was received, in seconds since the epoch; restored from the journal.
-    pub last_event: Gauge,
+    pub last_event: Dial,
     /// accepted + quarantined - published - pending - held - erased_unpublished: 0, or a defect.
     pub ledger_imbalance: Gauge,
-    secrets: Vec<(Gauge, Gauge)>,
+    secrets: Vec<(Dial, Gauge)>,
 }
 
 impl SourceMeters {
     /// Counts one ending.
     pub fn ended(&self, outcome: &Outcome) {
         if let Some(counter) = self.deliveries.get(outcome.index()) {
-            counter.increment(1);
+            counter.add(1);
         }
     }
 
     /// Counts one refusal by its reason.
     pub fn refused(&self, reason: &'static str) {
         if let Some(counter) = self.refused.get(reason) {
-            counter.increment(1);
+            counter.add(1);
         }
+    }
+
+    /// How often each ending came, of this process; endings that never came too.
+    pub fn endings(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Outcome::LABELS.into_iter().zip(self.deliveries.iter().map(Count::total))
+    }
+
+    /// How often each refusal came, of this process.
+    pub fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.refused.iter().map(|(reason, count)| (*reason, count.total()))
     }
 
     /// Counts values that a rule removed.
@@ -65,6 +81,13 @@ impl SourceMeters {
             last_used.set(seconds_since_epoch);
         }
     }
+
+    /// When the secret at this place last verified a delivery, in seconds since the epoch; `None`
+    /// if this process has not seen it do so.
+    pub fn secret_last_used(&self, place: usize) -> Option<f64> {
+        let (last_used, _) = self.secrets.get(place)?;
+        Some(last_used.value()).filter(|seconds| *seconds > 0.0)
+    }
 }
 
 /// What a source brings to be counted by.
@@ -79,6 +102,7 @@ pub struct SourceLabels<'a> {
 pub struct Telemetry {
     recorder: PrometheusRecorder,
     handle: PrometheusHandle,
+    numbers: Numbers,
     /// What the gateway as a whole counts.
     pub gateway: GatewayMeters,
 }
@@ -104,7 +128,7 @@ pub struct GatewayMeters {
     /// Bytes free where the journal lies.
     pub disk_free: Gauge,
     /// Age of the oldest event not yet acknowledged by Kafka, in seconds; 0 when there is none.
-    pub publish_lag: Gauge,
+    pub publish_lag: Dial,
     /// 1 while the brokers answer.
     pub kafka_up: Gauge,
     published: HashMap<Family, Counter>,
@@ -151,14 +175,15 @@ impl Telemetry {
             .set_buckets_for_metric(Matcher::Full("hookgate_journal_batch_events".into()), EVENTS)?
             .build_recorder();
         let handle = recorder.handle();
-        let gateway = with_local_recorder(&recorder, || gateway_meters(lists, topics));
-        Ok(Self { recorder, handle, gateway })
+        let numbers = Numbers::default();
+        let gateway = with_local_recorder(&recorder, || gateway_meters(lists, topics, &numbers));
+        Ok(Self { recorder, handle, numbers, gateway })
     }
 
     /// The series of one source, all at 0.
     pub fn source(&self, labels: &SourceLabels<'_>, lists: &Lists<'_>) -> SourceMeters {
         with_local_recorder(&self.recorder, || {
-            source_meters(labels.source.as_str(), &labels.secrets, lists)
+            source_meters(labels.source.as_str(), &labels.secrets, lists, &self.numbers)
         })
     }
 
@@ -173,7 +198,11 @@ impl Telemetry {
     }
 }
 
-fn gateway_meters(lists: &Lists<'_>, topics: &[(Family, String)]) -> GatewayMeters {
+fn gateway_meters(
+    lists: &Lists<'_>,
+    topics: &[(Family, String)],
+    numbers: &Numbers,
+) -> GatewayMeters {
     describe();
     metrics::gauge!("hookgate_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     let topic = |(family, topic): &(Family, String)| {
@@ -185,8 +214,9 @@ fn gateway_meters(lists: &Lists<'_>, topics: &[(Family, String)]) -> GatewayMete
     let unpublished = |state: &'static str| {
         rest(metrics::gauge!("hookgate_journal_unpublished", "state" => state))
     };
+    let dial = |name: &'static str| Dial::new(rest(metrics::gauge!(name)), numbers, [name, "", ""]);
     GatewayMeters {
-        unknown: source_meters(UNKNOWN_SOURCE, &[], lists),
+        unknown: source_meters(UNKNOWN_SOURCE, &[], lists, numbers),
         defects: zero(metrics::counter!("hookgate_defects_total")),
         append_seconds: metrics::histogram!("hookgate_journal_append_seconds"),
         batch_events: metrics::histogram!("hookgate_journal_batch_events"),
@@ -195,7 +225,7 @@ fn gateway_meters(lists: &Lists<'_>, topics: &[(Family, String)]) -> GatewayMete
         journal_bytes: rest(metrics::gauge!("hookgate_journal_bytes")),
         damaged_events: rest(metrics::gauge!("hookgate_journal_damaged_events")),
         disk_free: rest(metrics::gauge!("hookgate_disk_free_bytes")),
-        publish_lag: rest(metrics::gauge!("hookgate_publish_lag_seconds")),
+        publish_lag: dial("hookgate_publish_lag_seconds"),
         kafka_up: rest(metrics::gauge!("hookgate_kafka_up")),
         published: topics.iter().map(topic).collect(),
         failures: lists.failures.iter().map(failure).collect(),
@@ -206,12 +236,17 @@ fn source_meters(
     source: &str,
     secrets: &[(String, Option<f64>)],
     lists: &Lists<'_>,
+    numbers: &Numbers,
 ) -> SourceMeters {
     let source = source.to_owned();
     let by = |name: &'static str, label: &'static str, value: &'static str| {
         zero(metrics::counter!(name, "source" => source.clone(), label => value))
     };
+    let read = |name: &'static str, label: &'static str, value: &'static str| {
+        Count::new(by(name, label, value), numbers, [name, &source, value])
+    };
     let secret = |(label, ends): &(String, Option<f64>)| {
+        const LAST_USED: &str = "hookgate_secret_last_used_timestamp_seconds";
         let labels = [("source", source.clone()), ("secret", label.clone())];
         let gauge = |name: &'static str| metrics::gauge!(name, &labels);
         let expiry = match ends {
@@ -222,17 +257,18 @@ fn source_meters(
             }
             None => Gauge::noop(),
         };
-        (rest(gauge("hookgate_secret_last_used_timestamp_seconds")), expiry)
+        (Dial::new(rest(gauge(LAST_USED)), numbers, [LAST_USED, &source, label]), expiry)
     };
+    let last_event = "hookgate_source_last_event_timestamp_seconds";
     SourceMeters {
         deliveries: Outcome::LABELS
             .iter()
-            .map(|outcome| by("hookgate_deliveries_total", "outcome", outcome))
+            .map(|outcome| read("hookgate_deliveries_total", "outcome", outcome))
             .collect(),
         refused: lists
             .refusals
             .iter()
-            .map(|reason| (*reason, by("hookgate_refused_total", "reason", reason)))
+            .map(|reason| (*reason, read("hookgate_refused_total", "reason", reason)))
             .collect(),
         removed: lists
             .rules
@@ -242,9 +278,11 @@ fn source_meters(
         delivery_seconds: metrics::histogram!(
             "hookgate_delivery_seconds", "source" => source.clone()
         ),
-        last_event: rest(metrics::gauge!(
-            "hookgate_source_last_event_timestamp_seconds", "source" => source.clone()
-        )),
+        last_event: Dial::new(
+            rest(metrics::gauge!(last_event, "source" => source.clone())),
+            numbers,
+            [last_event, &source, ""],
+        ),
         ledger_imbalance: rest(metrics::gauge!(
             "hookgate_ledger_imbalance", "source" => source.clone()
         )),
@@ -328,5 +366,33 @@ mod tests {
         meters.ended(&Outcome::BadSignature);
         let expected = r#"hookgate_deliveries_total{source="a",outcome="bad_signature"} 1"#;
         assert!(telemetry.render().contains(expected));
+    }
+
+    #[test]
+    fn what_is_counted_can_be_read_and_goes_on_when_a_source_comes_back() {
+        let (telemetry, meters) = telemetry();
+        meters.ended(&Outcome::BadSignature);
+        meters.refused("missing");
+        meters.last_event.set(7.5);
+        meters.secret_used(0, 8.0);
+        let lists = Lists { refusals: &["missing"], rules: &["unlisted"], failures: &["fatal"] };
+        let again = |source: &str| {
+            let source = SourceName::new(source);
+            let secrets = vec![("KEY".to_owned(), None)];
+            telemetry.source(&SourceLabels { source: &source, secrets }, &lists)
+        };
+        for (source, count, last_event, last_used) in
+            [("a", 1, 7.5, Some(8.0)), ("b", 0, 0.0, None)]
+        {
+            let meters = again(source);
+            let refused: Vec<_> = meters.refusals().collect();
+            assert_eq!(refused, [("missing", count)]);
+            assert!(meters.endings().any(|ending| ending == ("bad_signature", count)));
+            assert_eq!(meters.endings().map(|(_, count)| count).sum::<u64>(), count);
+            assert_eq!(meters.last_event.value(), last_event);
+            assert_eq!(meters.secret_last_used(0), last_used);
+        }
+        let shown = r#"hookgate_source_last_event_timestamp_seconds{source="a"} 7.5"#;
+        assert!(telemetry.render().contains(shown), "{}", telemetry.render());
     }
 }

@@ -8,10 +8,9 @@ use tokio::task::spawn_blocking;
 use super::StartError;
 use crate::audit::Audit;
 use crate::clock::Clock;
-use crate::desk::{self, Desk};
-use crate::edge::Routed;
+use crate::edge::{AdminSettings, Limits, Routed};
 use crate::event::{Family, SourceName};
-use crate::intake::{Source, Sources};
+use crate::intake::Source;
 use crate::journal::Journal;
 use crate::scrub::{Boundary, Keys, RULES};
 use crate::telemetry::{Lists, SourceLabels, Telemetry};
@@ -75,15 +74,15 @@ pub(super) fn journal_settings(
     (settings, place.ages)
 }
 
-/// Where operators ask.
-pub(super) fn desk(
-    journal: Journal,
-    sources: Arc<Sources>,
-    topics: [(Family, String); Family::ALL.len()],
-    audit: Audit,
-    clock: Clock,
-) -> Desk {
-    Desk::new(desk::Parts { journal, sources, topics, audit, clock })
+/// How the admin listener is opened.
+pub(super) fn admin_settings(
+    admin: config::Admin,
+    passed: Option<std::net::TcpListener>,
+    limits: &Limits,
+    clock: &Clock,
+) -> AdminSettings {
+    let config::Admin { listen, tokens, .. } = admin;
+    AdminSettings { listen, passed, limits: limits.clone(), tokens, clock: clock.clone() }
 }
 
 /// Opens the journal, its search file and the audit log under its lock, aside: they block.

@@ -1,5 +1,6 @@
 //! What the admin door shows, and the gauges that nobody pushes.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -9,10 +10,14 @@ use tokio::time::interval;
 
 use super::StartError;
 use crate::bounds::{GAUGES_EVERY, PEERS_SWEEP};
+use crate::clock::{Clock, Timestamp};
+use crate::config::Warning;
 use crate::courier::{Kafka, Status};
+use crate::desk::{CheckStatus, Instruments, Trends};
 use crate::edge::{Board, Check, Readiness, Standing};
 use crate::intake::{Source, Sources};
-use crate::journal::{Health, Journal, LedgerRow, ReadError};
+use crate::journal::{Health, Journal, LedgerRow, ReadError, Retention};
+use crate::publish::Delivery;
 use crate::telemetry::Telemetry;
 use crate::throttle::Peers;
 
@@ -34,6 +39,7 @@ pub(super) struct Panel {
     courier: Option<watch::Receiver<Status>>,
     telemetry: Arc<Telemetry>,
     sources: Arc<Sources>,
+    trends: Arc<Trends>,
     stopping: watch::Sender<Option<Stopping>>,
     /// One reading of the journal at a time, however many ask.
     reading: Mutex<()>,
@@ -45,6 +51,7 @@ impl Panel {
         courier: Option<watch::Receiver<Status>>,
         telemetry: Arc<Telemetry>,
         sources: Arc<Sources>,
+        clock: &Clock,
     ) -> Self {
         Self {
             health: journal.health(),
@@ -52,6 +59,7 @@ impl Panel {
             courier,
             telemetry,
             sources,
+            trends: Arc::new(Trends::new(clock.clone())),
             stopping: watch::Sender::new(None),
             reading: Mutex::new(()),
         }
@@ -111,6 +119,45 @@ impl Panel {
                 source.meters.ledger_imbalance.set(imbalance(row));
             }
         }
+    }
+
+    /// Notes what rates and growth are told by.
+    fn note(&self) {
+        let sources = self.sources.now();
+        let deliveries = sources.iter().map(|source| {
+            (source.name.clone(), source.meters.endings().map(|(_, count)| count).sum())
+        });
+        self.trends.note(deliveries.collect(), self.journal.bytes());
+    }
+
+    /// What the desk tells the status by.
+    pub(super) fn instruments(
+        self: &Arc<Self>,
+        (delivery, retention): (Delivery, Retention),
+        warnings: &[Warning],
+        started: Timestamp,
+    ) -> Instruments {
+        let (checked, telemetry) = (self.clone(), self.telemetry.clone());
+        Instruments {
+            courier: self.courier.clone(),
+            lag_seconds: Box::new(move || telemetry.gateway.publish_lag.value()),
+            trends: self.trends.clone(),
+            checks: Box::new(move || checked.checks()),
+            delivery,
+            retention,
+            started,
+            warnings: warnings.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    /// Each dependency by name, as the desk tells it.
+    fn checks(&self) -> BTreeMap<String, CheckStatus> {
+        let told = |Check { status, reason }: Check| CheckStatus {
+            status: status.as_str().to_owned(),
+            reason,
+        };
+        let checks = self.readiness().checks.into_iter();
+        checks.map(|(name, check)| (name.to_owned(), told(check))).collect()
     }
 
     fn source(&self, row: &LedgerRow) -> Option<Arc<Source>> {
@@ -207,6 +254,7 @@ pub(super) async fn keep_up(panel: Arc<Panel>, peers: Arc<Peers>) {
         tokio::select! {
             _ = gauges.tick() => {
                 panel.refresh().await;
+                panel.note();
                 panel.telemetry.upkeep();
             }
             _ = sweep.tick() => peers.sweep(),

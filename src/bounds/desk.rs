@@ -129,3 +129,13 @@ pub const ERASURE_EVENT_IDS: usize = 1_000;
 pub const FORGET_EVENTS: usize = 250_000;
 /// Pseudonyms, rooms and sessions that one erasure follows.
 pub const FORGET_SESSIONS: usize = 100_000;
+/// How far back a source's rate looks.
+pub const RATE_OVER: Duration = Duration::from_secs(60);
+/// How far back the journal's growth looks.
+pub const GROWTH_OVER: Duration = Duration::from_secs(60 * 60);
+/// How often the journal's size is noted for that.
+pub const GROWTH_EVERY: Duration = Duration::from_secs(60);
+/// How long it must have been looked at before its growth is told.
+pub const GROWTH_LEAST: Duration = Duration::from_secs(10 * 60);
+/// How long before its end a secret is warned about.
+pub const SECRET_ENDS_SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);

@@ -76,8 +76,9 @@ pub const SEND_ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 /// How long a verb waits for a connection to the admin API.
 pub const ASK_CONNECT: Duration = Duration::from_secs(5);
-/// How long a verb waits for an answer of the admin API; for a stream, for its head.
-pub const ASK_ANSWER: Duration = Duration::from_secs(60);
+/// How long a verb waits for an answer of the admin API; for a stream, for its head. Longer than
+/// the gateway itself waits.
+pub const ASK_ANSWER: Duration = Duration::from_secs(75);
 /// Bytes of an answer of the admin API that a verb reads; of a stream, bytes of one line.
 pub const ASK_ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Bytes of a file or of standard input that hold a name or an id.

@@ -73,7 +73,7 @@ pub fn run(args: &Quarantine, global: &Global) -> Result<(), Failure> {
 }
 
 fn list(args: &List, global: &Global) -> Result<(), Failure> {
-    let filter = args.meant.filter(Some(EventState::Quarantined))?;
+    let filter = args.meant.filter(None)?;
     let client = Client::new(global)?;
     let page = asked(page(&client, filter, args.meant.is_bare(), args.limit))?;
     if args.json {
@@ -103,6 +103,7 @@ async fn page(
     limit: usize,
 ) -> Result<QuarantinePage, Failure> {
     if bare {
+        filter.state = Some(EventState::Quarantined);
         let (found, is_more) = list::pages(client, filter, true, limit).await?;
         let next_cursor = is_more.then(String::new);
         return Ok(QuarantinePage { events: found.events, next_cursor, ..Default::default() });
@@ -163,8 +164,7 @@ fn release_meant(
     client: &Client,
 ) -> Result<(), Failure> {
     if !args.yes && !args.meant.is_bare() {
-        let meant = Filter { state: Some(EventState::Quarantined), ..filter.clone() };
-        let page = asked(page(client, meant, false, 1))?;
+        let page = asked(page(client, filter.clone(), false, 1))?;
         if page.counts.is_empty() {
             hint("nothing is in quarantine that this means");
             return Ok(());

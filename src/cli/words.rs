@@ -16,7 +16,7 @@ pub(super) fn ago(at: Option<Timestamp>, now: Timestamp) -> String {
     at.map_or_else(|| "never".to_owned(), |at| format!("{} ago", lasting(now.since(at))))
 }
 
-/// A duration by its largest unit, two below ten of it: `0.4 s`, `12 s`, `5 min`, `3 h`, `30 d`.
+/// A duration by its largest unit: `0.4 s`, `12 s`, `5 min`, `3 h`, `30 d`.
 pub(super) fn lasting(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     let units = [(86_400.0, "d"), (3_600.0, "h"), (60.0, "min")];
@@ -24,9 +24,37 @@ pub(super) fn lasting(time: Duration) -> String {
     let unit = units.into_iter().find(|(long, _)| seconds >= 2.0 * long);
     match unit {
         Some((long, unit)) => format!("{:.0} {unit}", (seconds / long).floor()),
-        None if seconds < 10.0 && seconds > 0.0 => format!("{seconds:.1} s"),
+        None if (0.05..1.0).contains(&seconds) => format!("{seconds:.1} s"),
         None => format!("{seconds:.0} s"),
     }
+}
+
+/// A pseudonym or id cut for the eye, where there is no room for it; anything else as it is.
+pub(super) fn short(text: &str) -> String {
+    let is_keyed = text.len() == 29 && text.get(2..3) == Some("_");
+    match text.get(..11).filter(|_| is_keyed) {
+        Some(start) => format!("{start}…"),
+        None => text.to_owned(),
+    }
+}
+
+/// Text in lines of so many characters, each after the first behind so many blanks.
+pub(super) fn wrapped(text: &str, width: usize, indent: usize) -> String {
+    let mut lines = String::new();
+    let mut room = width.saturating_sub(indent);
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if !lines.is_empty() && length >= room {
+            lines = lines + "\n" + &" ".repeat(indent);
+            room = width.saturating_sub(indent);
+        } else if !lines.is_empty() {
+            lines.push(' ');
+            room = room.saturating_sub(1);
+        }
+        lines += word;
+        room = room.saturating_sub(length);
+    }
+    lines
 }
 
 /// Bytes by their largest unit: `812 B`, `4.2 GiB`.
@@ -77,6 +105,9 @@ mod tests {
         let sizes = [0, 812, 1_024, 4_500_000_000, 3 << 40];
         assert_eq!(sizes.map(bytes), ["0 B", "812 B", "1.0 KiB", "4.2 GiB", "3.0 TiB"]);
         assert_eq!([0, 999, 1_000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!(short("r1_okomzwwyjgm67wtr4bk6kqqgcq"), "r1_okomzwwy…");
+        assert_eq!(short("consult-0a1b2c3d"), "consult-0a1b2c3d");
+        assert_eq!(wrapped("one two three four", 11, 2), "one two\n  three\n  four");
         assert_eq!(moment(Timestamp::from_millis(1_795_168_800_027)), "2026-11-20 10:00:00");
     }
 }

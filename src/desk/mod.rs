@@ -28,6 +28,7 @@ mod capture;
 mod events;
 mod filter;
 mod forget;
+mod instruments;
 mod quarantine;
 mod reason;
 mod release;
@@ -36,11 +37,13 @@ mod running;
 mod specimen;
 mod status;
 mod tail;
+mod trends;
 
 pub use audit::{AuditFilter, AuditPage, AuditRecord};
 pub use capture::{CaptureAsk, CapturedDelivery, PseudonymAnswer, PseudonymAsk};
 pub use events::{Detail, EventPage, EventRow, EventState, Filter, Receipt};
 pub use forget::{ForgetAsk, ForgetStatus, Forgotten};
+pub use instruments::Instruments;
 pub use quarantine::{QuarantinePage, ReleaseAsk, Released};
 pub use reason::{Reason, ReasonError};
 pub use replays::{Place, Plan, ReplayAnswer, ReplayAsk, ReplayPage, ReplayReport, ReplayState};
@@ -49,6 +52,7 @@ pub use status::{
     CheckStatus, JournalStatus, KafkaStatus, LedgerStatus, SearchStatus, SecretStatus,
     SourceStatus, StatusReport,
 };
+pub use trends::Trends;
 
 /// Where operators ask. Cheap to clone.
 #[derive(Clone)]
@@ -70,8 +74,19 @@ pub struct Parts {
     pub topics: [(Family, String); Family::ALL.len()],
     /// Who changed what.
     pub audit: Audit,
+    /// What else tells how things stand.
+    pub instruments: Instruments,
     /// The time.
     pub clock: Clock,
+}
+
+impl Parts {
+    /// Of a journal with nothing that runs around it.
+    pub fn alone(journal: Journal, sources: Arc<Sources>, audit: Audit, clock: Clock) -> Self {
+        let topics = Family::ALL.map(|family| (family, family.as_str().to_owned()));
+        let instruments = Instruments::none(&clock);
+        Self { journal, sources, topics, audit, instruments, clock }
+    }
 }
 
 impl Desk {

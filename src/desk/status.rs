@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio::task::spawn_blocking;
 
-use super::{Desk, Refusal, ReplayReport};
+use super::{Desk, Parts, Refusal, ReplayReport};
 use crate::clock::Timestamp;
+use crate::journal::search::Standing;
+use crate::journal::{Health, Journal, LedgerRow, ReadError};
 
 /// How everything stands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -171,8 +174,120 @@ pub struct LedgerStatus {
 }
 
 impl Desk {
-    /// How everything stands.
+    /// How everything stands. Whatever the journal holds, it is read in a few short questions.
+    ///
+    /// # Errors
+    /// [`Refusal::Unavailable`] where the journal cannot be read.
     pub async fn status(&self) -> Result<StatusReport, Refusal> {
-        Err(Refusal::NotYet("status"))
+        let desk = self.inner.clone();
+        let read = spawn_blocking(move || {
+            Ok::<_, ReadError>((desk.journal.ledger()?, desk.journal_now()))
+        });
+        let (ledger, journal) =
+            read.await.map_err(|_panicked| Refusal::Defect)?.map_err(unreadable)?;
+        let replays = match self.replays().await {
+            Ok(page) => page.replays,
+            Err(Refusal::NotYet(_)) => Vec::new(),
+            Err(refusal) => return Err(refusal),
+        };
+        let Parts { journal: of, sources, instruments, clock, .. } = &*self.inner;
+        let now = clock.now();
+        let checks = (instruments.checks)();
+        let worst = worst(&checks);
+        let sources = sources.now();
+        Ok(StatusReport {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            instance: of.instance().to_string(),
+            fingerprint: String::new(),
+            started: instruments.started,
+            now,
+            ready: worst != "unavailable",
+            status: worst.to_owned(),
+            checks,
+            sources: sources.iter().map(|source| instruments.source(source, now)).collect(),
+            kafka: instruments.kafka(ledger.iter().map(|row| row.pending).sum()),
+            search: searched(of, journal.head),
+            journal,
+            ledger: ledger.into_iter().map(LedgerStatus::from).collect(),
+            replays: replays.into_iter().filter(|replay| replay.ended.is_none()).collect(),
+            warnings: instruments.warnings.clone(),
+        })
+    }
+}
+
+impl Parts {
+    /// The journal as it stands. Blocks.
+    fn journal_now(&self) -> JournalStatus {
+        let Self { journal, instruments, .. } = self;
+        let (bytes, free) = (journal.bytes(), journal.disk_free());
+        let growth = instruments.trends.growth(bytes);
+        let lasts = free.zip(growth).map(|(free, growth)| (free as f64 / growth) as u64);
+        let health = match *journal.health().borrow() {
+            Health::Ok => "ok",
+            Health::DiskFull => "disk_full",
+            Health::Poisoned => "poisoned",
+        };
+        JournalStatus {
+            health: health.to_owned(),
+            head: *journal.head().borrow(),
+            bytes,
+            // A page that cannot be read is told of by the checks.
+            oldest: journal.oldest().ok().flatten(),
+            retention_seconds: instruments.retention.age.as_secs(),
+            retention_max_bytes: instruments.retention.bytes_max,
+            disk_free_bytes: free,
+            disk_lasts_seconds: lasts,
+            damaged_events: journal.damaged_events(),
+        }
+    }
+}
+
+/// `unavailable`, `degraded` or `ok`: the worst of all.
+fn worst(checks: &BTreeMap<String, CheckStatus>) -> &'static str {
+    let is = |word: &str| checks.values().any(|check| check.status == word);
+    match (is("unavailable"), is("degraded")) {
+        (true, _) => "unavailable",
+        (false, true) => "degraded",
+        (false, false) => "ok",
+    }
+}
+
+fn searched(journal: &Journal, head: u64) -> SearchStatus {
+    let standing = journal.search().map(|search| *search.standing().borrow());
+    let Standing { through, rebuilding } = standing.unwrap_or_default();
+    SearchStatus { through, lag_events: head.saturating_sub(through), rebuilding }
+}
+
+fn unreadable(error: ReadError) -> Refusal {
+    Refusal::Unavailable(error.to_string())
+}
+
+impl From<LedgerRow> for LedgerStatus {
+    fn from(row: LedgerRow) -> Self {
+        Self {
+            source: row.source.to_string(),
+            accepted: row.accepted,
+            quarantined: row.quarantined,
+            published: row.published,
+            pending: row.pending,
+            held: row.held,
+            erased_unpublished: row.erased_unpublished,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_dependency_decides() {
+        let check = |name: &str, status: &str| {
+            (name.to_owned(), CheckStatus { status: status.to_owned(), reason: None })
+        };
+        let checks = |each: [&str; 2]| BTreeMap::from([check("a", each[0]), check("b", each[1])]);
+        assert_eq!(worst(&checks(["ok", "ok"])), "ok");
+        assert_eq!(worst(&checks(["degraded", "ok"])), "degraded");
+        assert_eq!(worst(&checks(["degraded", "unavailable"])), "unavailable");
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Desk, Parts};
 use crate::audit::Audit;
 use crate::clock::Clock;
-use crate::event::{Family, InstanceName};
+use crate::event::InstanceName;
 use crate::intake::Sources;
 use crate::journal::{Journal, Retention, Settings};
 
@@ -19,11 +19,7 @@ pub(crate) fn desk(folder: &Path) -> Desk {
         retention: Retention::default(),
         on_commit: Arc::new(|_| {}),
     };
-    Desk::new(Parts {
-        journal: Journal::open(settings, clock.clone()).unwrap(),
-        sources: Arc::new(Sources::new(Vec::new())),
-        topics: Family::ALL.map(|family| (family, family.as_str().to_owned())),
-        audit: Audit::open(&dir, clock.clone()),
-        clock,
-    })
+    let journal = Journal::open(settings, clock.clone()).unwrap();
+    let audit = Audit::open(&dir, clock.clone());
+    Desk::new(Parts::alone(journal, Arc::new(Sources::new(Vec::new())), audit, clock))
 }

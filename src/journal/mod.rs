@@ -325,6 +325,11 @@ impl Journal {
         readers.with(|connection| Ok(ledger::read(connection)?))
     }
 
+    /// When the oldest event that is still there was received. Blocks.
+    pub fn oldest(&self) -> Result<Option<Timestamp>, ReadError> {
+        self.inner.readers.with(|connection| Ok(read::oldest(connection)?))
+    }
+
     /// Bytes on disk: database and write-ahead log.
     pub fn bytes(&self) -> u64 {
         self.inner.files.bytes()

@@ -168,6 +168,14 @@ impl Damaged {
     }
 }
 
+/// When the first row was received: one step down the tree of sequences.
+pub(super) fn oldest(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
+    let mut statement =
+        connection.prepare_cached("SELECT received FROM event ORDER BY sequence LIMIT 1")?;
+    let first = statement.query_map([], |row| row.get(0).map(Timestamp::from_millis))?.next();
+    first.transpose()
+}
+
 /// One row, as it is met.
 pub(super) enum Met {
     Whole(Stored),

@@ -170,7 +170,7 @@ fn events_are_listed_page_after_page_and_their_token_is_shown_nowhere() {
     let output = gate.run(&["events", "list", "--source", "daily", "--limit", "3"]);
     assert_eq!(code(&output), 0, "{}", err(&output));
     let lines: Vec<_> = out(&output).lines().collect();
-    assert!(lines[0].starts_with("SEQUENCE  RECEIVED             STATE      KIND"), "{lines:?}");
+    assert!(lines[0].starts_with("SEQUENCE  RECEIVED (UTC)       STATE      KIND"), "{lines:?}");
     assert!(lines[1].starts_with("       9  2026-11-20 10:00:00  pending    participant.joined"));
     assert!(lines[3].contains("consult-0a1b2c3d  ev1_hbgyhyqnagexrwe3nb7wctr434  clinic"));
     assert_eq!((lines.len(), err(&output).contains("there are more")), (4, true));
@@ -319,7 +319,7 @@ fn what_runs_is_what_was_planned_and_its_end_is_told() {
     let output =
         gate.run(&["replay", "plan", "--room", "r1_x", "--since", "1h", "--out", "p.json"]);
     assert_eq!(code(&output), 0, "{}", err(&output));
-    let told = "3 events, about 0.0 s at 500 a second\n\
+    let told = "3 events, about 0 s at 500 a second\n\
          first  7, received 2026-11-20 09:30:00\n\
          last   9, received 2026-11-20 09:40:00\n\n\
          TOPIC              EVENTS\nvideo.lifecycle         1\nvideo.participant       2\n";
@@ -370,8 +370,8 @@ fn quarantine_is_counted_by_reason_and_let_go_only_on_purpose() {
     let listed = json!({"events": [row(9, "quarantined")], "counts": counts, "next_cursor": null});
     let released = json!({"released": 1, "already": 0, "kept": {"nothing but its length": 2}});
     let gate = Gate::saying(&[
-        ("GET /admin/v1/quarantine?limit=100&state=quarantined", 200, listed.clone()),
-        ("GET /admin/v1/quarantine?limit=1&source=a&state=quarantined", 200, listed),
+        ("GET /admin/v1/quarantine?limit=100", 200, listed.clone()),
+        ("GET /admin/v1/quarantine?limit=1&source=a", 200, listed),
         ("POST /admin/v1/quarantine/9/release", 200, released.clone()),
         ("POST /admin/v1/quarantine/release", 200, released),
     ]);

@@ -63,13 +63,8 @@ impl Room {
         let sources = Arc::new(Sources::new(named.into()));
         let intake = Intake::new(journal.clone(), clock.clone());
         let audit = Audit::open(folder.path(), clock.clone());
-        let desk = Desk::new(desk::Parts {
-            journal: journal.clone(),
-            sources: sources.clone(),
-            topics: Family::ALL.map(|family| (family, family.as_str().to_owned())),
-            audit,
-            clock: clock.clone(),
-        });
+        let desk =
+            Desk::new(desk::Parts::alone(journal.clone(), sources.clone(), audit, clock.clone()));
         Self { desk, journal, sources, clock, intake, _folder: folder }
     }
 

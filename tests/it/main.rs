@@ -25,11 +25,13 @@ mod fixtures;
 mod forget;
 mod gateway;
 mod logged;
+mod operators;
 mod process;
 mod release;
 mod restart;
 mod search;
 mod startup;
+mod status;
 mod verify;
 
 #[path = "../proof/mod.rs"]

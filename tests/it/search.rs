@@ -244,11 +244,8 @@ async fn without_a_search_file_lists_are_refused_and_events_are_shown() {
 
 fn desk(journal: &Journal) -> Desk {
     let folder = tempfile::tempdir().unwrap();
-    Desk::new(desk::Parts {
-        journal: journal.clone(),
-        sources: Arc::new(Sources::new(Vec::new())),
-        topics: Family::ALL.map(|family| (family, format!("video.{}", family.as_str()))),
-        audit: Audit::open(folder.path(), Clock::system()),
-        clock: Clock::system(),
-    })
+    let sources = Arc::new(Sources::new(Vec::new()));
+    let (audit, clock) = (Audit::open(folder.path(), Clock::system()), Clock::system());
+    let topics = Family::ALL.map(|family| (family, format!("video.{}", family.as_str())));
+    Desk::new(desk::Parts { topics, ..desk::Parts::alone(journal.clone(), sources, audit, clock) })
 }

@@ -68,11 +68,9 @@ mod tests {
         let status = StatusCode::from_u16(status).unwrap();
         let base = Url::parse("http://h:1").unwrap();
         let failure = failure(status, Some(3), body.as_bytes(), has_token, &base);
-        let text = match &failure {
-            Failure::Usage(text) => text.clone(),
-            other => format!("{other:?}"),
-        };
-        (failure.code(), text)
+        let code = failure.code();
+        let Failure::Usage(text) = failure else { return (code, format!("{failure:?}")) };
+        (code, text)
     }
 
     #[test]

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::sender::Posted;
 use super::story::Twist;
+use crate::cli::words::short;
 use crate::event::Family;
 use crate::publish::Received;
 
@@ -88,14 +89,5 @@ impl Screen {
             who,
             short(text("/subject")),
         ));
-    }
-}
-
-/// Long pseudonyms are cut for the eye.
-fn short(text: &str) -> String {
-    let pseudonym = text.len() == 29 && text.get(2..3) == Some("_");
-    match text.get(..11) {
-        Some(start) if pseudonym => format!("{start}…"),
-        _ => text.to_owned(),
     }
 }

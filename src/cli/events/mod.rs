@@ -41,11 +41,14 @@ pub fn run(args: &Events, global: &Global) -> Result<(), Failure> {
     }
 }
 
+/// Characters of a line that has room for whole pseudonyms.
+const WIDE: usize = 120;
+
 /// Events below their columns; the narrower the terminal, the fewer columns.
 pub(super) fn table(events: &[EventRow]) -> String {
     let mut sheet = Sheet::new(&[
         number("SEQUENCE", 0),
-        text("RECEIVED", 0),
+        text("RECEIVED (UTC)", 0),
         text("STATE", 0),
         text("KIND", 0),
         text("SOURCE", 2),
@@ -53,27 +56,29 @@ pub(super) fn table(events: &[EventRow]) -> String {
         text("EVENT ID", 3),
         text("TENANT", 5),
         text("HAPPENED", 6),
-        text("REASON", if events.iter().any(|row| row.reason.is_some()) { 1 } else { 4 }),
     ]);
+    let width = sheet::width();
+    let is_narrow = width.is_some_and(|width| width < WIDE);
     for event in events {
         let row = event.clone();
+        let room = row.room.unwrap_or_default();
         sheet.row(
             style(event.state),
             [
                 row.sequence.to_string(),
                 words::moment(row.received),
                 state(row.state).to_owned(),
-                row.kind,
+                // Why it could not pass says more than that it could not.
+                row.reason.unwrap_or(row.kind),
                 row.source,
-                row.room.unwrap_or_default(),
+                if is_narrow { words::short(&room) } else { room },
                 row.event_id,
                 row.tenant.unwrap_or_default(),
                 row.time.map(words::moment).unwrap_or_default(),
-                row.reason.unwrap_or_default(),
             ],
         );
     }
-    sheet.render(sheet::width())
+    sheet.render(width)
 }
 
 /// A state by the name that options and answers have for it.

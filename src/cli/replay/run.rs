@@ -3,12 +3,13 @@
 //! The replay is the gateway's: Ctrl-C, a lost connection or `--detach` leave it running. What runs
 //! is what was counted before it: by the plan of a file, or by one that is made here and shown.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use tokio::time::sleep;
 
 use super::{Manner, counting, plan, planned, read};
@@ -175,8 +176,12 @@ fn result(report: &ReplayReport) -> String {
 /// On standard error; hidden where that is no terminal.
 fn bar(total: u64) -> ProgressBar {
     let style = ProgressStyle::with_template(
-        "{bar:30} {human_pos}/{human_len}  {per_sec}  {eta} left  {msg}",
+        "{bar:30} {human_pos} of {human_len}, {pace} a second, {eta} left  {msg}",
     );
-    let bar = ProgressBar::new(total);
-    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    let pace = |state: &ProgressState, out: &mut dyn fmt::Write| {
+        // A line that cannot be written is not shown; the next one may be.
+        let _ = write!(out, "{:.0}", state.per_sec());
+    };
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar()).with_key("pace", pace);
+    ProgressBar::new(total).with_style(style)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::cli::replay::list::table as replays;
 use crate::cli::sheet::{BAD, GOOD, ODD, PLAIN, STRONG, Sheet, number, text};
-use crate::cli::words::{ago, bytes, count, counted, lasting};
+use crate::cli::words::{ago, bytes, count, counted, lasting, wrapped};
 use crate::desk::{JournalStatus, KafkaStatus, SourceStatus, StatusReport};
 
 /// Outcomes that say that a limit was hit.
@@ -16,7 +16,7 @@ const LIMITS: [&str; 5] =
 /// Everything, in lines of this many characters; in full for `None`.
 pub(super) fn render(report: &StatusReport, width: Option<usize>) -> String {
     let parts = [
-        header(report),
+        header(report, width.unwrap_or(usize::MAX)),
         sources(report, width),
         limits(report),
         secrets(report, width),
@@ -39,7 +39,7 @@ pub(super) fn reasons(report: &StatusReport) -> String {
     each.collect::<Vec<_>>().join("; ")
 }
 
-fn header(report: &StatusReport) -> String {
+fn header(report: &StatusReport, width: usize) -> String {
     let StatusReport { version, instance, fingerprint, started, now, .. } = report;
     let up = lasting(now.since(*started));
     let fingerprint = fingerprint.get(..12).unwrap_or(fingerprint);
@@ -56,6 +56,7 @@ fn header(report: &StatusReport) -> String {
     for (name, check) in &report.checks {
         let Some(reason) = &check.reason else { continue };
         let style = standing(&check.status);
+        let reason = wrapped(reason, width, 11);
         let _ = writeln!(text, "  {style}{name:<8}{style:#} {reason}");
     }
     text
@@ -141,8 +142,8 @@ fn secrets(report: &StatusReport, width: Option<usize>) -> String {
         text("SOURCE", 1),
         text("LAST USED", 0),
         text("EXPIRES", 2),
-        text("", 0),
     ]);
+    let mut odd = String::new();
     for source in &report.sources {
         for secret in &source.secrets {
             sheet.row(
@@ -152,12 +153,14 @@ fn secrets(report: &StatusReport, width: Option<usize>) -> String {
                     source.name.clone(),
                     ago(secret.last_used, report.now),
                     secret.expires.map(crate::cli::words::moment).unwrap_or_default(),
-                    secret.warning.clone().unwrap_or_default(),
                 ],
             );
+            if let Some(warning) = &secret.warning {
+                let _ = writeln!(odd, "{ODD}{}{ODD:#} {warning}", secret.name);
+            }
         }
     }
-    if sheet.is_empty() { String::new() } else { sheet.render(width) }
+    if sheet.is_empty() { String::new() } else { sheet.render(width) + &odd }
 }
 
 /// From the journal to Kafka.
@@ -176,17 +179,22 @@ fn road(report: &StatusReport) -> String {
 
 fn kafka(kafka: &KafkaStatus) -> String {
     let style = if kafka.state == "up" { GOOD } else { ODD };
-    let (backlog, in_flight) = (counted(kafka.backlog, "event"), count(kafka.in_flight));
     let lag = lasting(Duration::try_from_secs_f64(kafka.lag_seconds).unwrap_or_default());
-    let mut text = format!(
+    let waits = match kafka.backlog {
+        0 => "nothing waits".to_owned(),
+        backlog => format!("{} behind, the oldest {lag} old", counted(backlog, "event")),
+    };
+    // Why it is not up stands at the top, among the checks.
+    format!(
         "{:<8} {style}{}{style:#}, {}, published up to {}\n\
-         {:<8} {backlog} behind, the oldest {lag} old, {in_flight} in flight\n",
-        "kafka", kafka.state, kafka.delivery, kafka.cursor, "",
-    );
-    if let Some(reason) = &kafka.reason {
-        let _ = writeln!(text, "{:<8} {reason}", "");
-    }
-    text
+         {:<8} {waits}, {} in flight\n",
+        "kafka",
+        kafka.state,
+        kafka.delivery,
+        kafka.cursor,
+        "",
+        count(kafka.in_flight),
+    )
 }
 
 fn journal(journal: &JournalStatus, report: &StatusReport) -> String {
@@ -195,7 +203,7 @@ fn journal(journal: &JournalStatus, report: &StatusReport) -> String {
     let kept = lasting(Duration::from_secs(journal.retention_seconds));
     let most = bytes(journal.retention_max_bytes);
     let oldest = match journal.oldest {
-        Some(_) => format!("the oldest from {}", ago(journal.oldest, report.now)),
+        Some(_) => format!("oldest {}", ago(journal.oldest, report.now)),
         None => "empty".to_owned(),
     };
     let mut text = format!(
@@ -228,11 +236,14 @@ fn ledger(report: &StatusReport, width: Option<usize>) -> String {
         number("PENDING", 0),
         number("HELD", 1),
         number("ERASED", 1),
-        text("", 0),
     ]);
+    let mut odd = String::new();
     for row in &report.ledger {
         let taken = row.accepted + row.quarantined;
         let is_even = taken == row.published + row.pending + row.held + row.erased_unpublished;
+        if !is_even {
+            let _ = writeln!(odd, "{BAD}the ledger of {} does not add up{BAD:#}", row.source);
+        }
         sheet.row(
             if is_even { PLAIN } else { BAD },
             [
@@ -243,14 +254,114 @@ fn ledger(report: &StatusReport, width: Option<usize>) -> String {
                 count(row.pending),
                 count(row.held),
                 count(row.erased_unpublished),
-                if is_even { String::new() } else { "DOES NOT ADD UP".to_owned() },
             ],
         );
     }
-    if sheet.is_empty() { String::new() } else { sheet.render(width) }
+    if sheet.is_empty() { String::new() } else { sheet.render(width) + &odd }
 }
 
 fn warnings(report: &StatusReport) -> String {
     let lines = report.warnings.iter();
     lines.map(|warning| format!("{ODD}warning{ODD:#}  {warning}\n")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn report() -> StatusReport {
+        let text = json!({
+            "version": "0.1.0", "instance": "gate-1", "fingerprint": "5c1d09a7e2f4b86600",
+            "started": "2026-11-20T07:00:00Z", "now": "2026-11-20T10:00:00Z",
+            "ready": true, "status": "degraded",
+            "checks": {
+                "journal": {"status": "ok"},
+                "kafka": {"status": "degraded", "reason": "no broker answers"},
+            },
+            "sources": [
+                {"name": "consultations", "provider": "daily", "tenant": "clinic", "mode": "live",
+                 "per_second": 2.14, "last_event": "2026-11-20T09:59:57Z",
+                 "outcomes": {"accepted": 18204, "duplicate": 31, "bad_signature": 3, "ping": 1},
+                 "refused": {"wrong_signature": 2, "expired": 1},
+                 "secrets": [
+                    {"name": "DAILY_WEBHOOK_SECRET", "last_used": "2026-11-20T09:59:57Z"},
+                    {"name": "old-secret", "expires": "2026-12-01T00:00:00Z",
+                     "warning": "expires in 10 d 14 h: add its successor"}]},
+                {"name": "classes", "provider": "livekit", "tenant": "school", "mode": "hold",
+                 "per_second": 0.0, "outcomes": {"rate_limited": 12}, "refused": {},
+                 "secrets": []},
+            ],
+            "kafka": {"state": "down", "reason": "no broker answers", "delivery": "exactly_once",
+                "cursor": 18100, "backlog": 104, "in_flight": 0, "lag_seconds": 72.5},
+            "journal": {"health": "ok", "head": 18204, "bytes": 19333120,
+                "oldest": "2026-10-22T10:00:00Z", "retention_seconds": 2592000,
+                "retention_max_bytes": 53687091200u64, "disk_free_bytes": 214748364800u64,
+                "disk_lasts_seconds": 8640000, "damaged_events": 0},
+            "search": {"through": 18203, "lag_events": 1, "rebuilding": false},
+            "ledger": [
+                {"source": "classes", "accepted": 0, "quarantined": 0, "published": 0,
+                 "pending": 0, "held": 0, "erased_unpublished": 1},
+                {"source": "consultations", "accepted": 18200, "quarantined": 4,
+                 "published": 18100, "pending": 104, "held": 0, "erased_unpublished": 0}],
+            "replays": [],
+            "warnings": ["source[0].secrets[1]: ends 2026-12-01"],
+        });
+        serde_json::from_value(text).unwrap()
+    }
+
+    const AT_80_COLUMNS: &str = "\
+hookgate 0.1.0, gate-1, up 3 h, configuration 5c1d09a7e2f4
+ready, but degraded
+  kafka    no broker answers
+
+SOURCE         MODE  PER S   LAST  ACCEPTED  DUPLICATE  QUARANTINED  REFUSED
+consultations  live    2.1    3 s    18,204         31            0        3
+classes        hold    0.0  never         0          0            0        0
+
+refused  consultations: expired 1, wrong_signature 2
+limits   classes: rate_limited 12
+
+SECRET                SOURCE         LAST USED  EXPIRES
+DAILY_WEBHOOK_SECRET  consultations  3 s ago
+old-secret            consultations  never      2026-12-01 00:00:00
+old-secret expires in 10 d 14 h: add its successor
+
+kafka    down, exactly_once, published up to 18100
+         104 events behind, the oldest 72 s old, 0 in flight
+journal  ok, up to 18204, 18.4 MiB, oldest 29 d ago; kept 30 d or 50.0 GiB
+disk     200.0 GiB free, enough for 100 d at the growth of the last hour
+search   up to 18203, 1 event behind
+
+LEDGER         ACCEPTED  QUARANTINED  PUBLISHED  PENDING  HELD  ERASED
+classes               0            0          0        0     0       1
+consultations    18,200            4     18,100      104     0       0
+the ledger of classes does not add up
+
+warning  source[0].secrets[1]: ends 2026-12-01
+";
+
+    #[test]
+    fn one_screen_tells_all_at_80_columns() {
+        let text = anstream::adapter::strip_str(&render(&report(), Some(80))).to_string();
+        assert_eq!(text, AT_80_COLUMNS);
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    }
+
+    #[test]
+    fn into_a_pipe_every_column_goes() {
+        let text = render(&report(), None);
+        assert!(text.contains("PROVIDER") && text.contains("TENANT"), "{text}");
+    }
+
+    #[test]
+    fn a_gateway_that_takes_nothing_says_why_first() {
+        let mut report = report();
+        report.ready = false;
+        let text = anstream::adapter::strip_str(&render(&report, Some(80))).to_string();
+        let line = text.lines().nth(1).unwrap();
+        assert_eq!(line, "NOT READY: deliveries are not accepted");
+        assert_eq!(reasons(&report), "kafka: no broker answers");
+    }
 }

@@ -19,6 +19,17 @@ pub enum Standing {
     Unavailable,
 }
 
+impl Standing {
+    /// As `/readyz` and `status` name it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Degraded => "degraded",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
 /// One dependency.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {

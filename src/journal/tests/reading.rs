@@ -36,6 +36,17 @@ fn an_event_reads_back_as_it_came_from_memory_and_from_disk() {
 }
 
 #[test]
+fn the_oldest_event_is_the_first_that_is_there() {
+    let dir = folder();
+    let journal = open(dir.path(), Tuning::default());
+    assert_eq!(journal.oldest().unwrap(), None);
+    for number in [3, 7] {
+        append(&journal, event(number)).unwrap();
+    }
+    assert_eq!(journal.oldest().unwrap(), Some(event(3).received()));
+}
+
+#[test]
 fn a_page_is_bounded_in_rows() {
     for tuning in [Tuning::default(), from_disk()] {
         let dir = folder();
