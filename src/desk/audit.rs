@@ -179,7 +179,7 @@ mod tests {
         let audit = Audit::open(&folder.join("journal"), clock.clone());
         let topics = Family::ALL.map(|family| (family, family.as_str().to_owned()));
         let sources = Arc::new(Sources::new(Vec::new()));
-        Desk::new(Parts { journal, sources, topics, audit, clock })
+        Desk::new(Parts { journal, sources, topics, audit, replays: None, clock })
     }
 
     async fn change(desk: &Desk, ends: Result<u8, Refusal>) -> Result<u8, Refusal> {

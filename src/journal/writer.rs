@@ -25,6 +25,7 @@ use super::fault::{Code, Fault};
 use super::identities::Identities;
 use super::ledger::{self, Credits};
 use super::patrol::Patrol;
+use super::replays::Note;
 use super::retention::Sweeper;
 use super::schema::{self, Row};
 use super::shared::{Alarm, Shared};
@@ -37,6 +38,7 @@ use crate::scrub::Clean;
 
 mod ending;
 mod erasing;
+mod noting;
 
 pub(super) use erasing::Scouring;
 
@@ -44,6 +46,8 @@ pub(super) use erasing::Scouring;
 pub(super) enum Order {
     /// An event, and where its answer goes.
     Append(Clean, oneshot::Sender<Answer>),
+    /// Something to be noted of a replay.
+    Note(Note),
     /// Rows to be erased.
     Erase(Erasing),
     /// A cursor waits.
@@ -83,6 +87,7 @@ struct Batch {
     events: Vec<Clean>,
     replies: Vec<oneshot::Sender<Answer>>,
     bytes: usize,
+    notes: Vec<Note>,
     erasing: Option<Erasing>,
     closing: bool,
 }
@@ -101,6 +106,7 @@ impl Writer {
                 Err(RecvTimeoutError::Disconnected) => batch.closing = true,
             }
             let closing = batch.closing;
+            let notes = std::mem::take(&mut batch.notes);
             let erasing = batch.erasing.take();
             match self.shared.health() {
                 Health::Ok if batch.events.is_empty() && !self.shared.cursors().are_waiting() => {
@@ -111,6 +117,7 @@ impl Writer {
                 Health::DiskFull => refuse(batch, AppendError::DiskFull),
                 Health::Poisoned => refuse(batch, AppendError::Poisoned),
             }
+            notes.into_iter().for_each(|note| self.note(note));
             erasing.into_iter().for_each(|erasing| self.erase(erasing));
             if self.shared.is_poisoned() {
                 return self.abandon(closing);
@@ -144,6 +151,7 @@ impl Writer {
                     batch.events.push(event);
                     batch.replies.push(reply);
                 }
+                Order::Note(note) => batch.notes.push(note),
                 Order::Erase(erasing) => batch.erasing = Some(erasing),
                 Order::Nudge => {}
                 Order::Close => batch.closing = true,

@@ -44,7 +44,8 @@ impl Room {
         let sources = Arc::new(Sources::new(sources.into()));
         let topics = Family::ALL.map(|family| (family, family.as_str().to_owned()));
         let audit = Audit::open(folder.path(), clock.clone());
-        let desk = Desk::new(desk::Parts { journal, sources, topics, audit, clock });
+        let replays = None;
+        let desk = Desk::new(desk::Parts { journal, sources, topics, audit, replays, clock });
         Self { desk, _folder: folder }
     }
 }

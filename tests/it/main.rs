@@ -24,6 +24,8 @@ mod fixtures;
 mod gateway;
 mod logged;
 mod process;
+mod replay;
+mod replays;
 mod restart;
 mod startup;
 mod verify;

@@ -223,7 +223,9 @@ mod tests {
         let sources = Arc::new(Sources::new(Vec::new()));
         let topics = Family::ALL.map(|family| (family, family.as_str().to_owned()));
         let audit = Audit::open(folder.path(), clock.clone());
-        let desk = Desk::new(desk::Parts { journal, sources, topics, audit, clock: clock.clone() });
+        let replays = None;
+        let desk = desk::Parts { journal, sources, topics, audit, replays, clock: clock.clone() };
+        let desk = Desk::new(desk);
         let settings = AdminSettings {
             listen: at,
             passed: None,

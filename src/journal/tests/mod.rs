@@ -23,6 +23,7 @@ mod faults;
 mod identity;
 mod opening;
 mod reading;
+mod replays;
 mod retention;
 mod sweeping;
 

@@ -159,7 +159,7 @@ fn somebody_elses_database_is_refused_unchanged() {
 #[test]
 fn a_journal_of_a_newer_version_is_refused() {
     let dir = made();
-    let newer = "UPDATE meta SET value = 2 WHERE name = 'schema'";
+    let newer = "UPDATE meta SET value = value + 1 WHERE name = 'schema'";
     inspect(dir.path()).execute(newer, []).unwrap();
     let text = refusal(dir.path()).to_string();
     assert!(text.contains("newer hookgate"), "{text}");
