@@ -142,7 +142,8 @@ pub struct App {
 impl App {
     /// Starts a gateway. When this returns, deliveries are taken.
     pub async fn start(config: Config, parts: Parts) -> Result<Self, StartError> {
-        let Config { server, admin, journal: place, kafka, keys, sources, warnings } = config;
+        let ages: Vec<_> = config.kept_apart().collect();
+        let Config { server, admin, journal: place, kafka, keys, sources, warnings, .. } = config;
         for warning in warnings {
             tracing::warn!(%warning, "the configuration allows what should be known");
         }
@@ -152,6 +153,7 @@ impl App {
         let sources = assembly::routed(sources, &keys, &telemetry, &clock);
         let settings = assembly::journal_settings(place, &server, telemetry.clone());
         let (journal, audit) = assembly::open(settings, clock.clone()).await?;
+        journal.keep_apart(ages);
         let topics = Family::ALL.map(|family| (family, kafka.topic(family)));
         let (courier, replays) = match publish {
             true => assembly::publishing(&journal, kafka, &clock, &telemetry).await?,

@@ -98,6 +98,9 @@
 //!   `what_a_panic_says_is_written_nowhere_but_where_it_was_is`).
 //! - **A failed fsync poisons the journal for good; a full disk does not**
 //!   (`a_failed_commit_poisons_for_good`, `tests/disk_faults.rs`).
+//! - **No change without a record**: what an operator changes is in the audit log before it begins,
+//!   and whoever alters the log is found (`what_cannot_be_recorded_is_not_done`,
+//!   `a_flipped_bit_in_any_byte_is_found`).
 //! - **Only `edge` knows HTTP, only `publish` Kafka, only `journal` SQLite, only `clock` the time**
 //!   (`each_piece_of_the_outside_is_named_in_one_place`).
 

@@ -68,6 +68,8 @@ pub const TAIL_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Bytes of the body of one call.
 pub const ADMIN_BODY_BYTES_MAX: usize = 64 * 1024;
+/// Bytes that one call needs at most: its body, and a page of a list on its way out.
+pub const ADMIN_CALL_BYTES: usize = ADMIN_BODY_BYTES_MAX + 256 * 1024;
 /// From the end of the head to the last byte of the body.
 pub const ADMIN_BODY_READ: Duration = Duration::from_secs(10);
 /// How long a question may take before 504.
@@ -111,6 +113,10 @@ pub const AUDIT_RESULT_CHARS_MAX: usize = 512;
 pub const PSEUDONYM_ID_BYTES_MAX: usize = 4_096;
 /// Ids that one event about an erasure lists: some 33 KB.
 pub const ERASURE_EVENT_IDS: usize = 1_000;
+/// Events of one erasure that are in hand at one time; more take several rounds.
+pub const FORGET_EVENTS: usize = 250_000;
+/// Pseudonyms, rooms and sessions that one erasure follows.
+pub const FORGET_SESSIONS: usize = 100_000;
 
 // --- Replays ------------------------------------------------------------------------------------
 

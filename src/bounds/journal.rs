@@ -123,3 +123,10 @@ pub const ERASURE_STEP_ROWS: usize = 256;
 pub const SCOUR_EVERY: Duration = Duration::from_secs(5);
 /// How long it is waited for others to let go of the log; deliveries wait as long.
 pub const SCOUR_PATIENCE: Duration = Duration::from_millis(100);
+
+// --- Copies -------------------------------------------------------------------------------------
+
+/// Pages that are copied between two words on how far a copy has come.
+pub const BACKUP_STEP_PAGES: i32 = 2_048;
+/// Bytes of a copy that are brought back at one time.
+pub const BACKUP_PIECE_BYTES: usize = 1024 * 1024;

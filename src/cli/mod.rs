@@ -18,6 +18,7 @@ use crate::desk::Reason;
 use crate::providers::Providers;
 
 pub mod audit;
+pub mod backup;
 pub mod capture;
 pub mod check_config;
 mod client;
@@ -36,6 +37,7 @@ pub mod meant;
 pub mod pseudonym;
 pub mod quarantine;
 pub mod replay;
+pub mod restore;
 pub mod schema;
 pub mod send;
 pub mod serve;
@@ -106,10 +108,10 @@ pub enum Verb {
     Forget(forget::Forget),
     /// Writes the next deliveries of a source as fixtures, nobody in them
     Capture(capture::Capture),
-    /// Copies the journal (not yet)
-    Backup(Later),
-    /// Brings a copy of the journal back (not yet)
-    Restore(Later),
+    /// Copies the journal, also while the gateway runs
+    Backup(backup::Backup),
+    /// Brings a copy of the journal back
+    Restore(restore::Restore),
     /// Looks into the journal's file
     Journal(journal::Journal),
     /// Who changed what
@@ -159,8 +161,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
         Verb::Status(args) => status::run(&args, global),
         Verb::Forget(args) => forget::run(&args, global),
         Verb::Capture(args) => capture::run(&args, global),
-        Verb::Backup(_) => Err(later("backup")),
-        Verb::Restore(_) => Err(later("restore")),
+        Verb::Backup(args) => backup::run(&args),
+        Verb::Restore(args) => restore::run(&args),
         Verb::Journal(args) => journal::run(&args),
         Verb::Audit(args) => audit::run(&args, global),
         Verb::Policy(_) => Err(later("policy")),

@@ -71,3 +71,53 @@ fn tokens(section: &mut Section<'_>, givers: &Givers<'_>) -> Option<Tokens> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::clock::Timestamp;
+    use crate::config::load;
+    use crate::config::tests::*;
+
+    fn admin(keys: &str) -> String {
+        format!("[admin]\n{keys}\n{}", source(""))
+    }
+
+    #[test]
+    fn off_loopback_is_refused_unless_it_is_meant_and_then_warned_about() {
+        let text = admin("listen = \"10.0.0.1:9080\"");
+        mistake(&text, "admin.listen = \"10.0.0.1:9080\"", "allow_plaintext = true allows it");
+        let config = good(&admin("listen = \"10.0.0.1:9080\"\nallow_plaintext = true"));
+        assert_eq!(config.admin.listen.to_string(), "10.0.0.1:9080");
+        assert_eq!(config.warnings[0].key, "admin.listen");
+        assert!(config.warnings[0].text.contains("without TLS"), "{:?}", config.warnings);
+        assert!(good(&admin("allow_plaintext = true")).warnings.is_empty());
+        assert!(good(&admin("listen = \"[::1]:9080\"")).warnings.is_empty());
+        let meet = "listen = \"0.0.0.0:8080\"\nallow_plaintext = true";
+        let meet = format!("[server]\nlisten = \"127.0.0.1:8080\"\n{}", admin(meet));
+        mistake(&meet, "admin.listen = \"0.0.0.0:8080\"", "is taken by server.listen");
+    }
+
+    #[test]
+    fn the_token_file_lies_beside_the_configuration_and_its_mistakes_are_told_by_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hookgate.toml");
+        std::fs::write(&path, admin("token_file = \"tokens\"")).unwrap();
+        let load = || load(&path, &env().into(), &providers(), Timestamp::from_millis(0));
+        let missing = load().unwrap_err().to_string();
+        assert!(missing.starts_with("admin.token_file: the file "), "{missing}");
+        assert!(missing.ends_with("tokens cannot be read: no such file"), "{missing}");
+        let tokens = folder.path().join("tokens");
+        let line = |name: &str| format!("{name}:viewer:{}\n", "0a".repeat(32));
+        std::fs::write(&tokens, format!("{}canary:x\n{}", line("a"), line("a"))).unwrap();
+        let wrong = load().unwrap_err();
+        let told: Vec<_> = wrong.each().iter().map(ToString::to_string).collect();
+        assert_eq!(told.len(), 2, "{told:#?}");
+        assert!(told[0].ends_with("tokens: line 2 must be name:role:sha256-hex"), "{told:#?}");
+        assert!(told[1].ends_with("tokens: line 3 has the name of a line before it"), "{told:#?}");
+        std::fs::write(&tokens, "x".repeat(64 * 1024 + 1)).unwrap();
+        assert!(load().unwrap_err().to_string().contains("longer than 65536 bytes"));
+        std::fs::write(&tokens, line("a")).unwrap();
+        assert!(load().unwrap().admin.tokens.is_some());
+        mistake(&admin("token_file = 5"), "admin.token_file = 5", "must be text");
+    }
+}

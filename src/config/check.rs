@@ -6,7 +6,7 @@ use toml::Table;
 use super::given::Givers;
 use super::read::{Report, Section};
 use super::source::{Desk, sources};
-use super::{Config, admin, kafka, server};
+use super::{Config, admin, kafka, server, tenant};
 
 /// Reads every section, whatever is wrong with the others.
 pub(super) fn check(table: &Table, report: &Report, desk: &Desk<'_>, tls: bool) -> Option<Config> {
@@ -19,7 +19,7 @@ pub(super) fn check(table: &Table, report: &Report, desk: &Desk<'_>, tls: bool) 
     let instance = server.as_ref().map(|server| &server.instance);
     let kafka = kafka::kafka(root.table("kafka"), instance, givers, tls);
     let keys = server::keys(root.table("keys"), givers);
-    root.later("tenant", "tenants have no settings of their own; a source may still name one");
+    let tenants = tenant::tenants(&mut root);
     let sources = sources(&mut root, desk);
     root.finish();
     (report.count() == 0).then_some(())?;
@@ -30,6 +30,7 @@ pub(super) fn check(table: &Table, report: &Report, desk: &Desk<'_>, tls: bool) 
         kafka: kafka?,
         keys: keys?,
         sources,
+        tenants,
         warnings: Vec::new(),
     })
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::edge::Tokens;
-use crate::event::InstanceName;
+use crate::event::{InstanceName, SourceName, TenantName};
 use crate::providers::{Provider, Providers};
 use crate::{bounds, journal, publish, scrub, throttle, verify};
 
@@ -27,6 +27,7 @@ mod raw;
 mod read;
 mod server;
 mod source;
+mod tenant;
 mod unit;
 
 pub use environment::Environment;
@@ -49,6 +50,8 @@ pub struct Config {
     pub keys: scrub::Keys,
     /// `[[source]]`, at least one, in the order of the text.
     pub sources: Vec<Source>,
+    /// `[[tenant]]`, in the order of the text. A source may name one that has no section.
+    pub tenants: Vec<Tenant>,
     /// What is allowed but should be known at start.
     pub warnings: Vec<Warning>,
 }
@@ -105,6 +108,26 @@ pub struct Source {
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Source").field("routes", &self.routes).finish_non_exhaustive()
+    }
+}
+
+/// `[[tenant]]`: what differs from the rest for the events of one tenant.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    /// Its name, as sources write it.
+    pub name: TenantName,
+    /// How long its published events stay, where that is not `journal.retention`.
+    pub retention: Option<Duration>,
+}
+
+impl Config {
+    /// The sources whose events are kept for another time than `journal.retention`.
+    pub fn kept_apart(&self) -> impl Iterator<Item = (SourceName, Duration)> {
+        self.sources.iter().filter_map(|source| {
+            let theirs = |tenant: &&Tenant| tenant.name == source.boundary.tenant;
+            let age = self.tenants.iter().find(theirs)?.retention?;
+            Some((source.boundary.source.clone(), age))
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -74,14 +75,19 @@ pub(super) fn journal(mut section: Section<'_>, folder: &Path) -> JournalSetting
     JournalSettings { dir, retention }
 }
 
-fn retention(section: &mut Section<'_>) -> Retention {
-    let default = Retention::default();
+/// How long published events stay.
+pub(super) fn age(section: &mut Section<'_>) -> Option<Duration> {
     let (min, max) = (bounds::RETENTION_MIN, bounds::RETENTION_LIMIT);
     let day = 24 * 60 * 60;
     let rule = format!("{}, from {} to {}d", unit::DURATION, unit::shown(min), max.as_secs() / day);
-    let age = section.parsed("retention", &rule, |text| {
+    section.parsed("retention", &rule, |text| {
         unit::duration(text).filter(|age| (min..=max).contains(age))
-    });
+    })
+}
+
+fn retention(section: &mut Section<'_>) -> Retention {
+    let default = Retention::default();
+    let age = age(section);
     let min = bounds::RETENTION_BYTES_MIN;
     let rule = format!("{}, at least {}GiB", unit::SIZE, min >> 30);
     let bytes = section.parsed("retention_max", &rule, |text| {

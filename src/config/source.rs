@@ -142,7 +142,12 @@ fn provider<'p>(section: &mut Section<'_>, providers: &'p Providers) -> Option<&
 
 fn tenant(section: &mut Section<'_>) -> Option<TenantName> {
     section.required("tenant", "whose events these are, such as \"tenant-school\"");
-    section.parsed("tenant", TENANT, |text| {
+    tenant_name(section, "tenant")
+}
+
+/// A tenant's name under a key.
+pub(super) fn tenant_name(section: &mut Section<'_>, key: &'static str) -> Option<TenantName> {
+    section.parsed(key, TENANT, |text| {
         let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
         let fits = (1..=64).contains(&text.len()) && text.chars().all(fine);
         fits.then(|| TenantName::new(text))

@@ -215,7 +215,7 @@ fn an_empty_text_names_what_has_to_be_written() {
 fn what_is_not_built_yet_says_so() {
     let server = "[server]\ntls = { cert = \"c\", key = \"k\" }\n\
          [admin]\ntls = {}\n\
-         [[tenant]]\nname = \"t\"\n";
+         [[tenant]]\nname = \"t\"\nclass = \"patients\"\n";
     let keys = KEYS.replace("[keys]\n", "[keys]\nprevious = {}\n");
     let text = format!(
         "{server}{KAFKA}{keys}{SOURCE}mode = \"shadow\"\n\
@@ -235,7 +235,7 @@ fn what_is_not_built_yet_says_so() {
             "source[0].mode",
             "source[0].on_violation",
             "source[0].role_map",
-            "tenant",
+            "tenant[0].class",
         ]
     );
 }

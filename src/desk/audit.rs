@@ -157,30 +157,9 @@ impl From<Record> for AuditRecord {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::audit::Audit;
-    use crate::clock::Clock;
-    use crate::desk::{Parts, Role};
-    use crate::event::{Family, InstanceName};
-    use crate::intake::Sources;
-    use crate::journal::{self, Journal};
-
-    fn desk(folder: &std::path::Path) -> Desk {
-        let clock = Clock::system();
-        let settings = journal::Settings {
-            dir: folder.join("journal"),
-            instance: InstanceName::new("gate-test"),
-            retention: journal::Retention::default(),
-            on_commit: Arc::new(|_| {}),
-        };
-        let journal = Journal::open(settings, clock.clone()).unwrap();
-        let audit = Audit::open(&folder.join("journal"), clock.clone());
-        let topics = Family::ALL.map(|family| (family, family.as_str().to_owned()));
-        let sources = Arc::new(Sources::new(Vec::new()));
-        Desk::new(Parts { journal, sources, topics, audit, replays: None, clock })
-    }
+    use crate::desk::Role;
+    use crate::desk::tests::desk;
 
     async fn change(desk: &Desk, ends: Result<u8, Refusal>) -> Result<u8, Refusal> {
         let by = Actor { name: "olga".to_owned(), role: Role::Operator };

@@ -20,7 +20,8 @@ use crate::normalize::Personal;
 pub struct CaptureAsk {
     /// The source; its configuration must allow it (`capture = true`).
     pub source: String,
-    /// How many, at most [`crate::bounds::CAPTURE_DELIVERIES_MAX`].
+    /// How many.
+    #[schemars(range(min = 1, max = bounds::CAPTURE_DELIVERIES_MAX))]
     pub count: u32,
     /// Why.
     pub reason: Reason,
@@ -104,9 +105,17 @@ impl Desk {
     /// is configured.
     pub async fn pseudonym(
         &self,
-        _by: &Actor,
+        by: &Actor,
         ask: PseudonymAsk,
     ) -> Result<PseudonymAnswer, Refusal> {
+        let found = self.pseudonyms(&ask);
+        let answer = found.as_ref().ok();
+        let seen = answer.map(|found| [found.participant.as_deref(), found.room.as_deref()]);
+        let seen = seen.map(|seen| seen.into_iter().flatten().collect::<Vec<_>>().join(" "));
+        self.audited(by, "pseudonym", seen.as_deref(), &ask.reason, async { found.clone() }).await
+    }
+
+    fn pseudonyms(&self, ask: &PseudonymAsk) -> Result<PseudonymAnswer, Refusal> {
         let source = self.source(&ask.source)?;
         let participant = id("participant", ask.participant.as_deref())?;
         let room = id("room", ask.room.as_deref())?;

@@ -54,8 +54,9 @@ pub struct Filter {
     /// `too_large_for_kafka`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Events of one page, at most [`crate::bounds::EVENTS_PAGE_MAX`].
+    /// Events of one page.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = crate::bounds::EVENTS_PAGE_MAX))]
     pub limit: Option<usize>,
     /// Where the page begins: `next_cursor` of the one before.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::audit::Audit;
 use crate::bounds::SEARCH_QUESTIONS;
@@ -54,6 +54,8 @@ pub use status::{
 #[derive(Clone)]
 pub struct Desk {
     inner: Arc<Parts>,
+    /// Held by the one erasure that is under way.
+    forgetting: Arc<Mutex<()>>,
     /// Questions that are answered at one time.
     turns: Arc<Semaphore>,
 }
@@ -78,7 +80,7 @@ impl Desk {
     /// A desk over these.
     pub fn new(parts: Parts) -> Self {
         let turns = Arc::new(Semaphore::new(SEARCH_QUESTIONS));
-        Self { inner: Arc::new(parts), turns }
+        Self { inner: Arc::new(parts), forgetting: Arc::default(), turns }
     }
 }
 
@@ -142,3 +144,6 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -136,7 +136,7 @@ pub struct ReplayPage {
     pub replays: Vec<ReplayReport>,
 }
 
-/// The answer to [`ReplayAsk`]: a plan for a dry run, else the replay that began.
+/// The answer to a question for a replay: a plan for a dry run, else the replay that began.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum ReplayAnswer {

@@ -40,6 +40,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::event::{Digest128, EventId, InstanceName, Kind, SourceName};
 use crate::scrub::Clean;
 
+mod backup;
 mod check;
 mod checkpoint;
 mod cursors;
@@ -66,6 +67,7 @@ mod terms;
 mod tuning;
 mod writer;
 
+pub use backup::{BackupError, Copied, Copy, backup, restore};
 pub use check::{Finding, Part, Progress, check};
 pub use cursors::Marked;
 pub use erase::Entombed;
@@ -307,7 +309,7 @@ impl Journal {
         Ok(readers.with(|connection| read::after(connection, sequence, head))?.rows)
     }
 
-    /// One event; `None` if it is not there, or damaged. Blocks.
+    /// One event; `None` if it is not there, erased or damaged. Blocks.
     pub fn event(&self, sequence: u64) -> Result<Option<Stored>, ReadError> {
         let met = self.inner.readers.with(|connection| read::single(connection, sequence))?;
         Ok(met.and_then(|met| match met {
@@ -368,6 +370,12 @@ impl Journal {
     /// Whether retention stopped at a damaged page: nothing is deleted until a human has looked.
     pub fn is_retention_stopped(&self) -> bool {
         !self.inner.shared.is_sweeping()
+    }
+
+    /// From now on published events of these sources are kept for times of their own, instead of
+    /// [`Retention::age`]. To be said before the first [`bounds::RETENTION_LOOK`] is over.
+    pub fn keep_apart(&self, ages: impl IntoIterator<Item = (SourceName, Duration)>) {
+        self.inner.shared.set_ages(ages.into_iter().collect());
     }
 
     /// Whose journal it is.

@@ -205,7 +205,7 @@ fn start(settings: Settings, clock: Clock, mut tuning: Tuning) -> Result<Journal
 }
 
 /// The folder, on a disk that can be trusted, for this process alone.
-fn secure(files: &Files) -> Result<File, Obstacle> {
+pub(super) fn secure(files: &Files) -> Result<File, Obstacle> {
     disk::make_folder(&files.dir).map_err(Obstacle::Folder)?;
     if let Some(name) = disk::untrusted(&files.dir).map_err(Obstacle::Folder)? {
         return Err(Obstacle::Untrusted(name));

@@ -5,8 +5,10 @@
 //!   deleted, quarantined events like all others: after a crash the courier begins there and finds
 //!   every row. Where it begins before that cursor (an operator had it publish again), it goes by
 //!   where the courier is. A replay holds nothing back: it counts what has gone before it came.
-//! - The oldest go first, without holes: those that are old enough, and of the rest as many as the
-//!   journal is larger than it may be. A clock that steps makes rows go late or early, never
+//! - The oldest go first: those that are old enough, and of the rest as many as the journal is
+//!   larger than it may be. A source whose tenant has a retention of its own is kept for that time,
+//!   longer or shorter than the others (`ages.rs`). The size decides over all: what is too much
+//!   goes oldest first, whosever it is, since a full disk would keep nobody's. A clock that steps makes rows go late or early, never
 //!   unpublished ones.
 //! - Ledger and head stay as they are; identities outlive their rows (`identities.rs`); the digest
 //!   of the last row of what went is kept (`digests.rs`).
@@ -50,7 +52,14 @@ pub(super) struct Sweeper {
     complained: Option<Duration>,
     /// It is known that a damaged page is in the way.
     stopped: bool,
+    marks: Marks,
 }
+
+mod ages;
+
+pub(super) use ages::Ages;
+
+use ages::{Going, Marks, Step};
 
 /// What a step found to do.
 enum Work {
@@ -58,6 +67,8 @@ enum Work {
     Pages(u64),
     /// Rows went, so many, the last with this sequence.
     Rows { count: u64, through: u64 },
+    /// Nothing went, but what others keep longer was passed over.
+    Passed,
     /// Identities went.
     Identities(Expired),
     /// Nothing was due.
@@ -77,8 +88,9 @@ impl Sweeper {
     pub(super) fn new(keep: Retention, pace: Pace, instance: InstanceName, clock: Clock) -> Self {
         let now = clock.steady();
         let (due, said) = (now + pace.look, now);
-        let tally = Tally::default();
-        Self { keep, pace, instance, clock, due, tally, said, complained: None, stopped: false }
+        let (tally, marks) = (Tally::default(), Marks::default());
+        let (complained, stopped) = (None, false);
+        Self { keep, pace, instance, clock, due, tally, said, complained, stopped, marks }
     }
 
     /// How long until the next step is due.
@@ -100,7 +112,8 @@ impl Sweeper {
         let began = self.clock.steady();
         schema::await_fsync(connection, false)?;
         let floor = shared.cursors().floor();
-        let done = self.transact(connection, identities, floor, disk);
+        let ages = shared.ages();
+        let done = self.transact(connection, identities, floor, &ages, disk);
         schema::await_fsync(connection, true)?;
         match done {
             Ok(work) => {
@@ -120,12 +133,13 @@ impl Sweeper {
         connection: &mut Connection,
         identities: &Identities,
         floor: u64,
+        ages: &Ages,
         disk: &dyn Disk,
     ) -> rusqlite::Result<Work> {
         disk.before(connection)?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let work = self.work(&transaction, identities, floor)?;
-        if !matches!(work, Work::Nothing) {
+        let work = self.work(&transaction, identities, floor, ages)?;
+        if !matches!(work, Work::Nothing | Work::Passed) {
             disk.commit(transaction)?;
         }
         Ok(work)
@@ -141,14 +155,17 @@ impl Sweeper {
         connection: &Connection,
         identities: &Identities,
         floor: u64,
+        ages: &Ages,
     ) -> rusqlite::Result<Work> {
         let free = schema::pragma(connection, "freelist_count")?.unsigned_abs();
         let pages = self.give_back(connection, free)?;
         if pages > 0 {
             return Ok(Work::Pages(pages));
         }
-        if let Some((count, through)) = self.delete_rows(connection, free, floor)? {
-            return Ok(Work::Rows { count, through });
+        match self.delete_rows(connection, free, floor, ages)? {
+            Step::Went(count, through) => return Ok(Work::Rows { count, through }),
+            Step::Passed => return Ok(Work::Passed),
+            Step::Nothing => {}
         }
         let now = self.clock.now();
         let before = now.minus(self.keep.age.max(bounds::IDENTITIES_KEPT));
@@ -176,21 +193,28 @@ impl Sweeper {
         Ok(given)
     }
 
-    /// Deletes the oldest rows of those that may go; how many, and the last.
+    /// Deletes the oldest rows of those that may go.
     fn delete_rows(
         &mut self,
         connection: &Connection,
         free: u64,
         floor: u64,
-    ) -> rusqlite::Result<Option<(u64, u64)>> {
+        ages: &Ages,
+    ) -> rusqlite::Result<Step> {
         let excess = self.excess(connection, free)?;
         let published = cursors::published(connection, &self.instance)?.min(floor);
-        let found = self.find(connection, published, excess)?;
-        let Some((count, through)) = found else {
+        // Of sources that are kept for different times only what is too much goes by its place.
+        let age = if ages.is_empty() { self.keep.age } else { Duration::MAX };
+        let Some((count, through)) = self.find(connection, published, excess, age)? else {
             if excess > 0 {
                 self.complain(excess);
             }
-            return Ok(None);
+            if ages.is_empty() {
+                return Ok(Step::Nothing);
+            }
+            let Self { pace, clock, keep, marks, .. } = self;
+            let going = Going { pace, clock, default: keep.age, ages, published };
+            return marks.step(connection, &going);
         };
         digests::keep(connection, through)?;
         connection
@@ -199,7 +223,7 @@ impl Sweeper {
         connection
             .prepare_cached("DELETE FROM event WHERE sequence <= ?1")?
             .execute([through.cast_signed()])?;
-        Ok(Some((count, through)))
+        Ok(Step::Went(count, through))
     }
 
     /// Looks for rows that may go: one step's worth from the oldest on.
@@ -208,6 +232,7 @@ impl Sweeper {
         connection: &Connection,
         published: u64,
         excess: u64,
+        age: Duration,
     ) -> rusqlite::Result<Option<(u64, u64)>> {
         let (now, began) = (self.clock.now(), self.clock.steady());
         // The length of a blob is known without reading it.
@@ -221,7 +246,7 @@ impl Sweeper {
         while let Some(row) = rows.next()? {
             // A damaged row may hold a value of another type; it is as old as its neighbours.
             let received = row.get_ref(1)?.as_i64().unwrap_or_default();
-            let is_old = now.since(Timestamp::from_millis(received)) >= self.keep.age;
+            let is_old = now.since(Timestamp::from_millis(received)) >= age;
             if !is_old && bytes >= excess {
                 break;
             }
@@ -261,7 +286,7 @@ impl Sweeper {
                 identities.forget(number);
                 self.tally.generations += 1;
             }
-            Work::Identities(Expired::Part | Expired::Nothing) => {}
+            Work::Identities(Expired::Part | Expired::Nothing) | Work::Passed => {}
             Work::Nothing => self.stopped = false,
         }
     }
@@ -288,6 +313,7 @@ impl Sweeper {
 
     /// Decides what a step that failed means: mostly that the next one comes later.
     fn put_off(&mut self, error: rusqlite::Error) -> rusqlite::Result<()> {
+        self.marks.forget();
         let code = Code::of(&error);
         let wait = match Fault::of(&error) {
             Fault::Full | Fault::Busy => {

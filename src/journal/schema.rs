@@ -50,8 +50,15 @@ const TABLES: &str = "
     CREATE TABLE probe(number INTEGER PRIMARY KEY, filler BLOB NOT NULL);
 ";
 
+/// How far retention by age has come.
+const SWEPT: &str = "
+    CREATE TABLE IF NOT EXISTS swept(
+        age INTEGER PRIMARY KEY, sources INTEGER NOT NULL, through INTEGER NOT NULL,
+        last INTEGER NOT NULL);
+";
+
 /// What was added to the tables since version 1: each statement may be run on what has it already.
-const ADDED: &[&str] = &[replays::TABLE];
+const ADDED: &[&str] = &[SWEPT, replays::TABLE];
 
 /// Opens a connection that may write: the writer's, and the checkpointer's.
 pub(super) fn open_writing(database: &Path) -> rusqlite::Result<Connection> {

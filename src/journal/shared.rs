@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use super::cursors::Cursors;
 use super::fault::Code;
 use super::read::Damaged;
+use super::retention::Ages;
 use super::tail::Tail;
 use super::{AppendError, Health, ReadError};
 use crate::bounds;
@@ -33,6 +34,8 @@ pub(super) struct Shared {
     /// Whether every row that an unclean end left behind has been looked at.
     pub(super) looked_through: watch::Sender<bool>,
     sweeping: AtomicBool,
+    /// Sources that are kept for a time of their own.
+    ages: Mutex<Arc<Ages>>,
     /// Why the courier's last reading failed, if it did.
     unreadable: Mutex<Option<ReadError>>,
 }
@@ -94,6 +97,7 @@ impl Shared {
             unscoured: AtomicBool::new(false),
             looked_through: watch::Sender::new(false),
             sweeping: AtomicBool::new(true),
+            ages: Mutex::default(),
             unreadable: Mutex::default(),
         }
     }
@@ -208,6 +212,16 @@ impl Shared {
     /// What was said last.
     pub(super) fn is_unscoured(&self) -> bool {
         self.unscoured.load(Ordering::Acquire)
+    }
+
+    /// From now on these sources are kept for a time of their own.
+    pub(super) fn set_ages(&self, ages: Ages) {
+        *lock(&self.ages) = Arc::new(ages);
+    }
+
+    /// What was said last.
+    pub(super) fn ages(&self) -> Arc<Ages> {
+        Arc::clone(&lock(&self.ages))
     }
 
     /// Whether retention can do its work, or has stopped at a damaged page.

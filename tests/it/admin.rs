@@ -192,6 +192,43 @@ async fn tokens_are_replaced_without_a_dropped_connection() {
     assert_eq!(client.call(VIEWER, "GET /admin/v1/audit", "").await.status, 200);
 }
 
+#[tokio::test]
+async fn the_tail_goes_on_where_a_client_was_and_has_so_many_places() {
+    let gate = Gate::start().await;
+    for id in ["a", "b", "c"] {
+        gate.post(&gate.signed(DAILY, &event(DAILY, id))).await.is(200, "accepted");
+    }
+    let tail = |query: &str, lines: &str| {
+        format!(
+            "GET /admin/v1/events/tail{query} HTTP/1.1\r\nHost: h\r\n{lines}\
+             Authorization: Bearer {VIEWER}\r\n\r\n"
+        )
+    };
+    let mut client = Client::connect(gate.app.admin()).await;
+    client.send(tail("?after=1&source=daily", "").as_bytes()).await;
+    let said = client.until_said("id: 3\n").await;
+    assert!(said.starts_with("HTTP/1.1 200 OK\r\n"), "{said}");
+    assert!(said.contains("content-type: text/event-stream\r\n"), "{said}");
+    assert!(said.contains("id: 2\nevent: event\ndata: {") && !said.contains("id: 1\n"), "{said}");
+    gate.post(&gate.signed(DAILY, &event(DAILY, "d"))).await.is(200, "accepted");
+    client.until_said("id: 4\n").await;
+    let mut again = Client::connect(gate.app.admin()).await;
+    again.send(tail("?after=1", "Last-Event-ID: 3\r\n").as_bytes()).await;
+    let said = again.until_said("id: 4\n").await;
+    assert!(!said.contains("id: 3\n"), "{said}");
+    let mut others = Vec::new();
+    for _ in 2..hookgate::bounds::ADMIN_STREAMS_MAX {
+        let mut other = Client::connect(gate.app.admin()).await;
+        other.send(tail("", "").as_bytes()).await;
+        other.until_said("200 OK").await;
+        others.push(other);
+    }
+    let full = gate.tell(&tail("", "")).await;
+    full.is_problem(503, "unavailable");
+    assert!(full.header("retry-after").is_some());
+    assert_eq!(gate.ask("/readyz").await.status, 200);
+}
+
 /// Validates against a part of the document.
 struct Document(Value);
 

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::depot;
 use crate::fixtures::{CANARIES, bodies, fixtures, places};
-use crate::gateway::{Answer, DAILY, ECHO, Gate, LIVEKIT, Plan};
+use crate::gateway::{Answer, DAILY, ECHO, Gate, LIVEKIT, OPERATOR, Plan, VIEWER};
 use crate::logged::LoggedAnywhere;
 
 /// What a boundary has when it lets out what it may.
@@ -47,6 +47,7 @@ async fn no_name_that_is_sent_is_kept_published_logged_counted_or_answered() {
     let mut seen = Seen::default();
     let taken = authentic(&gate, &mut seen).await;
     refused(&gate, &mut seen).await;
+    operated(&gate, &mut seen).await;
     let records = depot::read(&depot::settings(broker.brokers()), taken).await;
     assert_eq!(records.len(), taken);
     for record in &records {
@@ -190,6 +191,52 @@ async fn refused(gate: &Gate, seen: &mut Seen) {
     let answer = gate.ask("/zoe-canary-1?name=zoecanary").await;
     assert_eq!(answer.status, 404);
     seen.answer("the admin door", &answer);
+}
+
+/// Asks everything of the admin API that takes a text, with names in all of them but the reason,
+/// which is a human's own words.
+async fn operated(gate: &Gate, seen: &mut Seen) {
+    let document = gate.call(VIEWER, "GET /admin/v1/openapi.json", "").await.json();
+    let schemas = &document["components"]["schemas"];
+    let text = |schema: &Value| {
+        let types = &schema["type"];
+        types == "string" || types.as_array().is_some_and(|t| t.contains(&json!("string")))
+    };
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let call = format!("{} {path}", method.to_ascii_uppercase());
+            if let Some(body) = operation.pointer("/requestBody/content/application~1json/schema") {
+                let name = body["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
+                let fields = schemas[name]["properties"].as_object().unwrap();
+                for (place, canary) in CANARIES.iter().enumerate() {
+                    let texts = fields.iter().filter(|(_, schema)| text(schema));
+                    let mut body: serde_json::Map<_, _> =
+                        texts.map(|(name, _)| (name.clone(), json!(canary))).collect();
+                    if fields.contains_key("filter") {
+                        body.insert("filter".to_owned(), json!({"room": canary}));
+                    }
+                    if fields.contains_key("count") {
+                        body.insert("count".to_owned(), json!(1));
+                    }
+                    body.insert("reason".to_owned(), json!("ticket 7"));
+                    if place == 0 {
+                        body.insert((*canary).to_owned(), json!(canary));
+                    }
+                    // What needs nothing but a reason would be done.
+                    if body.len() > 1 {
+                        let body = Value::Object(body).to_string();
+                        seen.answer(&call, &gate.call(OPERATOR, &call, &body).await);
+                    }
+                }
+            }
+            let call = call.replace("{id}", "zoe-canary-1").replace("{sequence}", "zoecanary");
+            for query in ["zoecanary=1", "room=zoe-canary-1&kind=zoecanary", "state=zoecanary"] {
+                let asked = gate.call(VIEWER, &format!("{call}?{query}"), "").await;
+                seen.answer(&call, &asked);
+            }
+        }
+    }
+    seen.answer("a wrong token", &gate.call("zoecanary", "GET /admin/v1/audit", "").await);
 }
 
 /// The places at which a name was seen.

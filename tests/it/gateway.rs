@@ -381,6 +381,17 @@ impl Client {
         self.answer().await
     }
 
+    /// Reads an answer that goes on until it has said this; all that it has said so far.
+    pub(crate) async fn until_said(&mut self, words: &str) -> String {
+        let said = timeout(PATIENCE, async {
+            while !String::from_utf8_lossy(&self.read).contains(words) {
+                assert!(self.more().await, "the answer ended before it said {words}");
+            }
+        });
+        said.await.unwrap_or_else(|_| panic!("it never said {words}"));
+        String::from_utf8_lossy(&self.read).into_owned()
+    }
+
     /// Ends our half of the connection.
     pub(crate) async fn end(&mut self) {
         self.stream.shutdown().await.unwrap();

@@ -11,6 +11,7 @@
 mod admin;
 mod app;
 mod asking;
+mod backup;
 mod canary;
 mod capture;
 mod cli;
@@ -21,6 +22,7 @@ mod dev;
 mod echo;
 mod edge;
 mod fixtures;
+mod forget;
 mod gateway;
 mod logged;
 mod process;

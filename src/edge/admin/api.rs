@@ -236,3 +236,92 @@ fn turned(why: Turned) -> Refused {
     };
     problem.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use tokio::sync::oneshot;
+
+    use super::super::call::Does;
+    use super::*;
+
+    /// An API whose first route waits, and what ends the wait and tells that it did.
+    fn waiting(
+        folder: &std::path::Path,
+        changes: bool,
+    ) -> (Api, oneshot::Sender<()>, oneshot::Receiver<()>) {
+        let desk = crate::desk::tests::desk(folder);
+        let mut api = Api::new(desk, None, Clock::system());
+        let (go, on) = oneshot::channel::<()>();
+        let (tell, told) = oneshot::channel::<()>();
+        let once = Mutex::new(Some((on, tell)));
+        let call: Does = Box::new(move |_| {
+            let (on, tell) = once.lock().unwrap().take().unwrap();
+            Box::pin(async move {
+                on.await.unwrap();
+                tell.send(()).unwrap();
+                Ok(Reply::Json("{}".to_owned()))
+            })
+        });
+        let first = routes().into_iter().next().unwrap();
+        api.routes = vec![Arc::new(Route { changes, call, ..first })];
+        (api, go, told)
+    }
+
+    fn wanted(api: &Api) -> Wanted {
+        Wanted {
+            desk: api.desk.clone(),
+            actor: Actor { name: "olga".to_owned(), role: Role::Operator },
+            place: None,
+            query: Vec::new(),
+            last: None,
+            body: None,
+            resumes: false,
+            streams: api.streams.clone(),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_question_has_its_time_and_a_change_goes_on_beyond_it() {
+        for changes in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            let (api, go, told) = waiting(folder.path(), changes);
+            let answer = api.call(api.routes[0].clone(), wanted(&api)).await;
+            assert_eq!(answer.unwrap_err().kind, Kind::TooSlow);
+            assert_eq!(go.send(()).is_ok(), changes);
+            assert_eq!(told.await.is_ok(), changes);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_that_hangs_up_ends_its_question_and_not_its_change() {
+        for changes in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            let (api, go, told) = waiting(folder.path(), changes);
+            let mut call = Box::pin(api.call(api.routes[0].clone(), wanted(&api)));
+            let begun = std::future::poll_fn(|cx| {
+                std::task::Poll::Ready(call.as_mut().poll(cx).is_pending())
+            });
+            assert!(begun.await);
+            // Let the change begin.
+            tokio::task::yield_now().await;
+            drop(call);
+            assert_eq!(go.send(()).is_ok(), changes);
+            assert_eq!(told.await.is_ok(), changes);
+        }
+    }
+
+    #[test]
+    fn a_token_is_read_from_exactly_one_header() {
+        let headers = |values: &[&'static str]| -> HeaderMap {
+            let values = values.iter();
+            values.map(|value| (AUTHORIZATION, HeaderValue::from_static(value))).collect()
+        };
+        assert_eq!(bearer(&headers(&["Bearer abc"])), Some(&b"abc"[..]));
+        assert_eq!(bearer(&headers(&["bearer  abc "])), Some(&b"abc"[..]));
+        for none in [&[][..], &["Bearer"], &["Basic abc"], &["Bearer a", "Bearer a"]] {
+            assert_eq!(bearer(&headers(none)), None);
+        }
+    }
+}

@@ -84,7 +84,7 @@ where
 {
     let fields = Fields::of::<A>();
     Box::new(move |wanted| {
-        let doing = read(wanted, &fields).map(|(asked, _, _)| call(asked));
+        let doing = read(wanted, &fields).map(|asked| call(asked.call));
         Box::pin(async move {
             let answer = doing?.await.map_err(Into::into)?;
             let json = serde_json::to_string(&answer).map_err(|_| Problem::defect())?;
@@ -104,13 +104,13 @@ where
 {
     let fields = Fields::of::<A>();
     Box::new(move |wanted| {
-        let doing = read(wanted, &fields).and_then(|(asked, after, streams)| {
+        let doing = read(wanted, &fields).and_then(|asked| {
             // A place first: what the desk begins for nobody would be for nothing.
-            let place = streams.try_acquire_owned().map_err(|_none_left| {
+            let place = asked.streams.try_acquire_owned().map_err(|_none_left| {
                 let detail = "too many answers that go on (tail, capture) are open; end one";
                 Problem::from(Refusal::Unavailable(detail.to_owned()))
             })?;
-            Ok((place, call(asked, after)))
+            Ok((place, call(asked.call, asked.after)))
         });
         Box::pin(async move {
             let (place, doing) = doing?;
@@ -119,11 +119,17 @@ where
     })
 }
 
+/// What a call brought, read.
+struct Asked<A> {
+    call: Call<A>,
+    /// The sequence behind which to go on.
+    after: Option<u64>,
+    /// The places of answers that go on.
+    streams: Arc<Semaphore>,
+}
+
 /// The question of a call, from its body or else from its query.
-fn read<A: DeserializeOwned>(
-    mut wanted: Wanted,
-    fields: &Fields,
-) -> Result<(Call<A>, Option<u64>, Arc<Semaphore>), Problem> {
+fn read<A: DeserializeOwned>(mut wanted: Wanted, fields: &Fields) -> Result<Asked<A>, Problem> {
     let after = if wanted.resumes { after(&mut wanted)? } else { None };
     let Wanted { desk, actor, place, query, body, streams, .. } = wanted;
     if body.is_some() && !query.is_empty() {
@@ -134,7 +140,7 @@ fn read<A: DeserializeOwned>(
         Some(body) => asked::from_body(&body, fields)?,
         None => asked::from_query(&query, fields)?,
     };
-    Ok((Call { desk, actor, place, ask }, after, streams))
+    Ok(Asked { call: Call { desk, actor, place, ask }, after, streams })
 }
 
 /// Takes `after` out of the query. What a client saw last, which it says itself when it comes

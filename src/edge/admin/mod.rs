@@ -184,11 +184,6 @@ mod tests {
     use tokio::net::TcpStream;
 
     use super::*;
-    use crate::audit::Audit;
-    use crate::desk;
-    use crate::event::{Family, InstanceName};
-    use crate::intake::Sources;
-    use crate::journal::{self, Journal};
 
     /// Panics where it is asked how everything stands.
     struct Broken(AtomicU64);
@@ -213,19 +208,7 @@ mod tests {
         let at = SocketAddr::from(([127, 0, 0, 1], 0));
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::system();
-        let journal = journal::Settings {
-            dir: folder.path().join("journal"),
-            instance: InstanceName::new("gate-test"),
-            retention: journal::Retention::default(),
-            on_commit: Arc::new(|_| {}),
-        };
-        let journal = Journal::open(journal, clock.clone()).unwrap();
-        let sources = Arc::new(Sources::new(Vec::new()));
-        let topics = Family::ALL.map(|family| (family, family.as_str().to_owned()));
-        let audit = Audit::open(folder.path(), clock.clone());
-        let replays = None;
-        let desk = desk::Parts { journal, sources, topics, audit, replays, clock: clock.clone() };
-        let desk = Desk::new(desk);
+        let desk = crate::desk::tests::desk(folder.path());
         let settings = AdminSettings {
             listen: at,
             passed: None,

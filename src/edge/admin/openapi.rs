@@ -247,6 +247,10 @@ mod tests {
             }
         }
         assert!(schemas.contains_key("Filter") && schemas.contains_key("ProblemDetails"));
+        // Links that only this crate's own pages can follow.
+        assert!(!document.to_string().contains("[`"));
+        let limit = &schemas["Filter"]["properties"]["limit"];
+        assert_eq!(limit["maximum"], crate::bounds::EVENTS_PAGE_MAX, "{limit}");
     }
 
     #[test]

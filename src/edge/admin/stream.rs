@@ -82,3 +82,66 @@ impl<T: Line> Body for Stream<T> {
         Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(T::BEAT)))))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use http_body_util::BodyExt;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::desk::EventState;
+
+    fn row(sequence: u64) -> EventRow {
+        EventRow {
+            sequence,
+            event_id: "ev1_a".to_owned(),
+            source: "daily".to_owned(),
+            tenant: None,
+            kind: "room.started".to_owned(),
+            room: Some("two\nlines".to_owned()),
+            received: Timestamp::from_millis(0),
+            time: None,
+            state: EventState::Pending,
+            reason: None,
+        }
+    }
+
+    async fn next<T: Line>(stream: &mut Stream<T>) -> Option<String> {
+        let data = stream.frame().await?.unwrap().into_data().unwrap();
+        Some(String::from_utf8(data.to_vec()).unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn events_are_sent_as_they_come_and_in_between_a_sign_of_life() {
+        let (to, from) = mpsc::channel(4);
+        let places = Arc::new(Semaphore::new(1));
+        let place = places.clone().try_acquire_owned().unwrap();
+        let mut stream = Stream::new(from, place);
+        assert_eq!(next(&mut stream).await.unwrap(), ":\n\n");
+        to.send(row(7)).await.unwrap();
+        let event = next(&mut stream).await.unwrap();
+        assert!(event.starts_with("id: 7\nevent: event\ndata: {\"sequence\":7,"), "{event}");
+        assert!(event.ends_with("}\n\n") && event.lines().count() == 4, "{event}");
+        let began = tokio::time::Instant::now();
+        assert_eq!(next(&mut stream).await.unwrap(), ":\n\n");
+        assert_eq!(began.elapsed().as_secs(), ADMIN_STREAM_BEAT.as_secs());
+        to.send(row(8)).await.unwrap();
+        drop(to);
+        assert!(next(&mut stream).await.unwrap().starts_with("id: 8\n"));
+        assert_eq!(next(&mut stream).await, None);
+        assert_eq!(places.available_permits(), 0);
+        drop(stream);
+        assert_eq!(places.available_permits(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_hangs_up_ends_what_is_drawn_from() {
+        let (to, from) = mpsc::channel::<EventRow>(1);
+        let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        drop(Stream::new(from, place));
+        to.closed().await;
+    }
+}

@@ -13,7 +13,9 @@ use super::*;
 use crate::bounds;
 use crate::event::QuarantineReason;
 
+mod ages;
 mod append;
+mod copies;
 mod cursor;
 mod cut;
 mod damage;

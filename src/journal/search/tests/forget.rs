@@ -59,3 +59,19 @@ fn a_reader_keeps_the_log_and_that_is_said() {
     reader.execute_batch("COMMIT").unwrap();
     assert_eq!(search(&journal).forget(Vec::new()), Ok(true));
 }
+
+#[test]
+fn a_file_that_is_filled_anew_knows_tombstones_as_erased() {
+    let dir = temporary();
+    let journal = searched(dir.path(), 1..=20);
+    super::super::super::tests::wait(journal.erase(vec![3, 4], Vec::new())).unwrap();
+    journal.close();
+    drop(journal);
+    for file in ["search.db", "search.db-wal", "search.db-shm"] {
+        drop(std::fs::remove_file(dir.path().join(file)));
+    }
+    let journal = searched(dir.path(), 21..=22);
+    let erased = Wanted { state: Some(State::Erased), ..Wanted::default() };
+    assert_eq!(found(&journal, &erased), [4, 3]);
+    assert_eq!(journal.event(3).unwrap(), None);
+}
