@@ -36,6 +36,7 @@ use crate::edge::{self, Admin, Behind, Edge, Inherited, Limits, Tokens};
 use crate::event::Family;
 use crate::intake::{Intake, Sources};
 use crate::journal::{self, Health, Journal, LedgerRow};
+use crate::replay::Replays;
 use crate::throttle::Peers;
 
 mod assembly;
@@ -127,6 +128,7 @@ pub struct App {
     edge: Edge,
     admin: Admin,
     courier: Option<Courier>,
+    replays: Option<Replays>,
     journal: Journal,
     panel: Arc<Panel>,
     /// Ends when it is dropped.
@@ -152,8 +154,10 @@ impl App {
         let (settings, ages) = assembly::journal_settings(place, &server, telemetry.clone());
         let (journal, audit) = assembly::open(settings, ages, clock.clone()).await?;
         let topics = Family::ALL.map(|family| (family, kafka.topic(family)));
-        let start = || Courier::start(journal.clone(), kafka, clock.clone(), telemetry.clone());
-        let courier = publish.then(start);
+        let (courier, replays) = match publish {
+            true => assembly::publishing(&journal, kafka, &clock, &telemetry).await?,
+            false => (None, None),
+        };
         let status = courier.as_ref().map(Courier::status);
         let listed = sources.iter().map(|routed| routed.source.clone()).collect();
         let listed = Arc::new(Sources::new(listed));
@@ -168,6 +172,7 @@ impl App {
             topics,
             audit,
             instruments,
+            replays: replays.clone(),
             clock: clock.clone(),
         });
         let settings = assembly::admin_settings(admin, sockets.admin, &limits, &clock);
@@ -202,6 +207,7 @@ impl App {
             edge,
             admin,
             courier,
+            replays,
             journal,
             panel,
             upkeep,
@@ -286,10 +292,18 @@ impl App {
             }
         }
         let left = end.saturating_sub(self.clock.steady());
-        let published_all = match self.courier.take() {
-            Some(courier) => courier.drain(left).await.complete,
-            None => false,
+        let rest = async {
+            if let Some(replays) = self.replays.take() {
+                replays.stop(left).await;
+            }
         };
+        let publish = async {
+            match self.courier.take() {
+                Some(courier) => courier.drain(left).await.complete,
+                None => false,
+            }
+        };
+        let (published_all, ()) = tokio::join!(publish, rest);
         let left = end.saturating_sub(self.clock.steady());
         self.close(published_all, left.saturating_add(STOP_SLACK)).await
     }

@@ -132,6 +132,7 @@ pub struct GatewayMeters {
     /// 1 while the brokers answer.
     pub kafka_up: Gauge,
     published: HashMap<Family, Counter>,
+    replayed: HashMap<Family, Counter>,
     failures: HashMap<&'static str, Counter>,
 }
 
@@ -139,6 +140,13 @@ impl GatewayMeters {
     /// Counts records that Kafka acknowledged.
     pub fn published(&self, family: Family, count: u64) {
         if let Some(counter) = self.published.get(&family) {
+            counter.increment(count);
+        }
+    }
+
+    /// Counts records of replays that Kafka acknowledged, whatever their topics' prefix.
+    pub fn replayed(&self, family: Family, count: u64) {
+        if let Some(counter) = self.replayed.get(&family) {
             counter.increment(count);
         }
     }
@@ -205,8 +213,11 @@ fn gateway_meters(
 ) -> GatewayMeters {
     describe();
     metrics::gauge!("hookgate_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
-    let topic = |(family, topic): &(Family, String)| {
-        (*family, zero(metrics::counter!("hookgate_published_total", "topic" => topic.clone())))
+    let by_topic = |name: &'static str| {
+        let series = |(family, topic): &(Family, String)| {
+            (*family, zero(metrics::counter!(name, "topic" => topic.clone())))
+        };
+        topics.iter().map(series).collect()
     };
     let failure = |reason: &&'static str| {
         (*reason, zero(metrics::counter!("hookgate_publish_failures_total", "reason" => *reason)))
@@ -227,7 +238,8 @@ fn gateway_meters(
         disk_free: rest(metrics::gauge!("hookgate_disk_free_bytes")),
         publish_lag: dial("hookgate_publish_lag_seconds"),
         kafka_up: rest(metrics::gauge!("hookgate_kafka_up")),
-        published: topics.iter().map(topic).collect(),
+        published: by_topic("hookgate_published_total"),
+        replayed: by_topic("hookgate_replayed_total"),
         failures: lists.failures.iter().map(failure).collect(),
     }
 }
@@ -309,6 +321,7 @@ fn describe() {
     counter!("hookgate_defects_total", "Requests answered 500 because of a defect of ours");
     counter!("hookgate_pii_removed_total", "Values removed at the boundary, by source and rule");
     counter!("hookgate_published_total", "Records acknowledged by Kafka, by topic");
+    counter!("hookgate_replayed_total", "Records of replays acknowledged by Kafka, by topic");
     counter!("hookgate_publish_failures_total", "Failures to publish, by reason");
     histogram!("hookgate_delivery_seconds", "From the end of the head to the answer");
     histogram!("hookgate_journal_append_seconds", "One group commit with its fsync");

@@ -12,11 +12,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use hookgate::bounds::{TRANSACTION_STEP, TRANSACTION_TIMEOUT};
-use hookgate::courier::Kafka;
+use hookgate::clock::Clock;
 use hookgate::courier::judge::{self, Ours};
-use hookgate::event::Family;
-use hookgate::journal::Lane;
+use hookgate::courier::{Courier, Kafka};
+use hookgate::event::{Family, ReplayId};
+use hookgate::journal::{How, Lane};
 use hookgate::publish::{Creation, Delivery, Received, Settings, Tail, read_mark, write_mark};
+use hookgate::replay::{Asked, Choice, Counted, Parts, Replays, Standing};
 use rdkafka::config::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use tokio::sync::watch;
@@ -355,6 +357,181 @@ async fn a_broker_killed_and_started_again_loses_and_doubles_nothing() {
     until(&courier, |status| status.cursor == 1_000).await;
     depot.drain(courier).await;
     assert_once_and_in_order(&read(&depot.settings, 1_000).await, 1_000);
+}
+
+/// Its events again, at a rate, under the configured prefix or another.
+async fn replay(depot: &Depot, courier: &Courier, rate: u32, to_prefix: &str) -> Replayed {
+    let replays = replays(depot, courier).await;
+    let choice = Choice::default();
+    let counted = Counted::of(&choice, &depot.journal, depot.head(), &Clock::system(), PATIENCE);
+    let (by, reason, to_prefix) = ("ops".to_owned(), "a test".to_owned(), to_prefix.to_owned());
+    let asked = Asked { choice, rate, to_prefix, by, reason };
+    let id = replays.begin(asked, &counted.unwrap()).await.unwrap().replay.id;
+    Replayed { replays, id }
+}
+
+async fn replays(depot: &Depot, courier: &Courier) -> Replays {
+    let parts = Parts {
+        journal: depot.journal.clone(),
+        settings: depot.settings.clone(),
+        clock: Clock::system(),
+        telemetry: depot.telemetry.clone(),
+        live: courier.status(),
+    };
+    Replays::start(parts).await.unwrap()
+}
+
+struct Replayed {
+    replays: Replays,
+    id: ReplayId,
+}
+
+impl Replayed {
+    async fn stands(&self, so: impl Fn(&Standing) -> bool) -> Standing {
+        let looking = async {
+            let mut tick = tokio::time::interval(Duration::from_millis(5));
+            loop {
+                tick.tick().await;
+                let standing = self.replays.report(&self.id).await.unwrap().unwrap();
+                if so(&standing) {
+                    return standing;
+                }
+            }
+        };
+        match timeout(PATIENCE, looking).await {
+            Ok(standing) => standing,
+            Err(_) => panic!("it stays {:?}", self.replays.report(&self.id).await),
+        }
+    }
+
+    async fn ends(&self) -> (How, u64, u64) {
+        let Standing { replay, position, .. } =
+            self.stands(|standing| standing.replay.ending.is_some()).await;
+        (replay.ending.unwrap().how, replay.published, position)
+    }
+
+    /// Its records among all.
+    fn among(&self, records: &[Received]) -> Vec<Received> {
+        let ours =
+            |record: &&Received| record.header("hookgate-replay-id") == Some(self.id.as_str());
+        records.iter().filter(ours).cloned().collect()
+    }
+}
+
+/// Reads so many records of the four topics, and what else comes in a moment.
+async fn read_records(settings: &Settings, count: usize) -> Vec<Received> {
+    let settings = settings.clone();
+    let tail = spawn_blocking(move || Tail::open(&settings).unwrap()).await.unwrap();
+    let mut records = Vec::new();
+    while records.len() < count {
+        let next = timeout(PATIENCE, tail.next()).await;
+        records.push(next.unwrap_or_else(|_| panic!("only {} came", records.len())).unwrap());
+    }
+    while let Ok(more) = timeout(Duration::from_millis(300), tail.next()).await {
+        records.push(more.unwrap());
+    }
+    records
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_that_is_cut_off_again_and_again_publishes_every_event_once() {
+    let mut depot = Depot::new(exactly());
+    depot.keep(400).await;
+    depot.drain(depot.courier()).await;
+    depot.reopen();
+    let prefix = depot.settings.topic_prefix.clone();
+    let mut courier = depot.courier();
+    let mut run = replay(&depot, &courier, 400, &prefix).await;
+    for part in 1..=3 {
+        run.stands(|standing| standing.replay.published >= part * 60).await;
+        // In the midst of its transactions, as if the process had ended.
+        run.replays.stop(Duration::ZERO).await;
+        drop(courier);
+        depot.journal.close();
+        depot.reopen();
+        courier = depot.courier();
+        run = Replayed { replays: replays(&depot, &courier).await, ..run };
+    }
+    assert_eq!(run.ends().await, (How::Done, 400, 400));
+    let records = read_records(&depot.settings, 800).await;
+    assert_eq!(records.len(), 800);
+    assert_once_and_in_order(&run.among(&records), 400);
+    depot.drain(courier).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_goes_on_after_the_record_in_kafka_where_the_journal_is_behind() {
+    let mut depot = Depot::new(exactly());
+    depot.keep(100).await;
+    depot.drain(depot.courier()).await;
+    depot.reopen();
+    let prefix = depot.settings.topic_prefix.clone();
+    let courier = depot.courier();
+    let run = replay(&depot, &courier, 100, &prefix).await;
+    run.stands(|standing| standing.replay.published >= 50).await;
+    run.replays.stop(PATIENCE).await;
+    drop(courier);
+    forget_of_replays(&mut depot, 20);
+    let courier = depot.courier();
+    let run = Replayed { replays: replays(&depot, &courier).await, ..run };
+    assert_eq!(run.ends().await, (How::Done, 100, 100));
+    let records = read_records(&depot.settings, 200).await;
+    assert_eq!(records.len(), 200);
+    assert_once_and_in_order(&run.among(&records), 100);
+    depot.drain(courier).await;
+}
+
+/// As if the process had been killed between the brokers' commit of a replay and the journal's.
+fn forget_of_replays(depot: &mut Depot, count: i64) {
+    depot.journal.close();
+    let connection = rusqlite::Connection::open(depot.database()).unwrap();
+    let forget = format!(
+        "UPDATE cursor SET through = through - {count} WHERE lane LIKE 'replay:%';
+         UPDATE replay SET published = published - {count};"
+    );
+    connection.execute_batch(&forget).unwrap();
+    drop(connection);
+    depot.reopen();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_to_another_prefix_makes_its_topics_and_leaves_the_first_alone() {
+    let mut depot = Depot::new(exactly());
+    depot.keep(90).await;
+    depot.drain(depot.courier()).await;
+    depot.reopen();
+    let courier = depot.courier();
+    let to_prefix = depot::fresh_prefix();
+    let run = replay(&depot, &courier, 10_000, &to_prefix).await;
+    assert_eq!(run.ends().await, (How::Done, 90, 90));
+    let there = Settings { topic_prefix: to_prefix, ..depot.settings.clone() };
+    let records = read_records(&there, 90).await;
+    assert_once_and_in_order(&run.among(&records), 90);
+    assert_eq!(read_records(&depot.settings, 90).await.len(), 90);
+    depot.drain(courier).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_that_is_mostly_others_is_passed_in_kafka_too() {
+    let mut depot = Depot::new(exactly());
+    depot.keep(300).await;
+    depot.drain(depot.courier()).await;
+    depot.reopen();
+    let courier = depot.courier();
+    let replays = replays(&depot, &courier).await;
+    let choice = Choice { rooms: vec!["room-3".to_owned()], ..Choice::default() };
+    let counted = Counted::of(&choice, &depot.journal, 300, &Clock::system(), PATIENCE).unwrap();
+    let (by, reason) = ("ops".to_owned(), "a test".to_owned());
+    let to_prefix = depot.settings.topic_prefix.clone();
+    let asked = Asked { choice, rate: 10_000, to_prefix, by, reason };
+    let id = replays.begin(asked, &counted).await.unwrap().replay.id;
+    let run = Replayed { replays, id };
+    assert_eq!(run.ends().await, (How::Done, 43, 297));
+    let records = read_records(&depot.settings, 343).await;
+    let again = run.among(&records);
+    assert!(again.iter().all(|record| record.key.ends_with(b"/room-3")));
+    assert_in_order(&again);
+    depot.drain(courier).await;
 }
 
 /// Lets time pass that a test is about: a freeze, a life; not a guess at how long something takes.

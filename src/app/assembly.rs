@@ -8,14 +8,16 @@ use tokio::task::spawn_blocking;
 use super::StartError;
 use crate::audit::Audit;
 use crate::clock::Clock;
+use crate::courier::Courier;
 use crate::edge::{AdminSettings, Limits, Routed};
 use crate::event::{Family, SourceName};
 use crate::intake::Source;
 use crate::journal::Journal;
+use crate::replay::Replays;
 use crate::scrub::{Boundary, Keys, RULES};
 use crate::telemetry::{Lists, SourceLabels, Telemetry};
 use crate::verify::Refusal;
-use crate::{config, courier, journal, publish};
+use crate::{config, courier, journal, publish, replay};
 
 fn lists() -> ([&'static str; Refusal::ALL.len()], &'static [&'static str]) {
     (Refusal::ALL.map(Refusal::as_str), courier::FAILURES)
@@ -100,4 +102,19 @@ pub(super) async fn open(
     });
     let opened = opened.await;
     Ok(opened.map_err(|error| StartError::Defect(error.to_string()))??)
+}
+
+/// What brings events to Kafka: live traffic, and behind it what is published again.
+pub(super) async fn publishing(
+    journal: &Journal,
+    kafka: publish::Settings,
+    clock: &Clock,
+    telemetry: &Arc<Telemetry>,
+) -> Result<(Option<Courier>, Option<Replays>), StartError> {
+    let (journal, clock, telemetry) = (journal.clone(), clock.clone(), Arc::clone(telemetry));
+    let courier =
+        Courier::start(journal.clone(), kafka.clone(), clock.clone(), Arc::clone(&telemetry));
+    let (settings, live) = (kafka, courier.status());
+    let replays = Replays::start(replay::Parts { journal, settings, clock, telemetry, live });
+    Ok((Some(courier), Some(replays.await?)))
 }

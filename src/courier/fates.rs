@@ -3,6 +3,7 @@
 use super::run::Run;
 use crate::bounds;
 use crate::event::Family;
+use crate::journal::Lane;
 use crate::publish::{Batching, Failure, Fate, Inspection, Report, Trouble};
 use crate::scrub;
 
@@ -24,7 +25,7 @@ impl Run<'_> {
                 self.note(slot, published.family(), partition, offset);
                 self.window.acknowledged(slot);
                 self.outlook.answered();
-                self.parts.telemetry.gateway.published(published.family(), 1);
+                self.count(published.family());
             }
             Fate::Withdrawn => self.window.waits_again(slot),
             Fate::Failed(failure) => {
@@ -35,8 +36,12 @@ impl Run<'_> {
         }
     }
 
-    /// Notes where an event stands, for who searches it. To be called before it is acknowledged.
+    /// Notes where an event stands, for who searches it; not where it stands again. To be called
+    /// before it is acknowledged.
     pub(super) fn note(&mut self, slot: usize, family: Family, partition: i32, offset: i64) {
+        if matches!(self.parts.route.lane, Lane::Replay(_)) {
+            return;
+        }
         if let Some(event) = self.window.event(slot) {
             let sequence = event.sequence;
             self.parts.journal.notes().published(sequence, family, partition, offset);
@@ -99,6 +104,11 @@ impl Run<'_> {
             return;
         };
         let (id, bytes) = (event.id, event.value.len());
+        if !self.parts.route.lane.is_in_ledger() {
+            // Its quarantine record went out with live traffic.
+            tracing::warn!(%id, bytes, "too large even alone: the replay passes it over");
+            return self.window.pass_over(slot);
+        }
         let Some(record) = scrub::oversized(&event.value) else {
             return self.end(
                 Failure {

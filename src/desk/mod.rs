@@ -22,9 +22,11 @@ use crate::clock::Clock;
 use crate::event::Family;
 use crate::intake::Sources;
 use crate::journal::Journal;
+use crate::replay::Replays;
 
 mod audit;
 mod capture;
+mod choice;
 mod events;
 mod filter;
 mod forget;
@@ -76,6 +78,8 @@ pub struct Parts {
     pub audit: Audit,
     /// What else tells how things stand.
     pub instruments: Instruments,
+    /// What is published again; `None` where nothing is published at all.
+    pub replays: Option<Replays>,
     /// The time.
     pub clock: Clock,
 }
@@ -85,7 +89,7 @@ impl Parts {
     pub fn alone(journal: Journal, sources: Arc<Sources>, audit: Audit, clock: Clock) -> Self {
         let topics = Family::ALL.map(|family| (family, family.as_str().to_owned()));
         let instruments = Instruments::none(&clock);
-        Self { journal, sources, topics, audit, instruments, clock }
+        Self { journal, sources, topics, audit, instruments, replays: None, clock }
     }
 }
 

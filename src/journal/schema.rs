@@ -13,6 +13,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 
 use super::fault::Code;
 use super::open::Obstacle;
+use super::replays;
 use crate::bounds;
 use crate::clock::Timestamp;
 use crate::event::InstanceName;
@@ -49,17 +50,24 @@ const TABLES: &str = "
     CREATE TABLE probe(number INTEGER PRIMARY KEY, filler BLOB NOT NULL);
 ";
 
-/// What was added to the tables since version 1: each statement may be run on what has it already.
-const ADDED: &str = "
+/// What may be published once it is released, and what was.
+const RELEASED: &str = "
     CREATE TABLE IF NOT EXISTS release(
         sequence INTEGER PRIMARY KEY, released INTEGER NOT NULL, at INTEGER NOT NULL);
     CREATE TABLE IF NOT EXISTS masked(
         sequence INTEGER PRIMARY KEY, kind TEXT NOT NULL,
         key BLOB NOT NULL, value BLOB NOT NULL, crc INTEGER NOT NULL);
+";
+
+/// How far retention by age has come.
+const SWEPT: &str = "
     CREATE TABLE IF NOT EXISTS swept(
         age INTEGER PRIMARY KEY, sources INTEGER NOT NULL, through INTEGER NOT NULL,
         last INTEGER NOT NULL);
 ";
+
+/// What was added to the tables since version 1: each statement may be run on what has it already.
+const ADDED: &[&str] = &[SWEPT, RELEASED, replays::TABLE];
 
 /// Opens a connection that may write: the writer's, and the checkpointer's.
 pub(super) fn open_writing(database: &Path) -> rusqlite::Result<Connection> {
@@ -149,7 +157,7 @@ pub(super) fn create(
 ) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
     transaction.execute_batch(TABLES)?;
-    transaction.execute_batch(ADDED)?;
+    ADDED.iter().try_for_each(|added| transaction.execute_batch(added))?;
     transaction.pragma_update(None, "application_id", APPLICATION)?;
     let meta = |name: &str, value: &dyn rusqlite::ToSql| {
         transaction.execute("INSERT INTO meta(name, value) VALUES (?1, ?2)", params![name, value])
@@ -170,7 +178,7 @@ pub(super) fn upgrade(connection: &mut Connection) -> rusqlite::Result<()> {
         return Ok(());
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    transaction.execute_batch(ADDED)?;
+    ADDED.iter().try_for_each(|added| transaction.execute_batch(added))?;
     transaction.execute("UPDATE meta SET value = ?1 WHERE name = 'schema'", [VERSION])?;
     transaction.commit()
 }

@@ -25,6 +25,7 @@ use super::identities::Identities;
 use super::ledger::{self, Credits};
 use super::patrol::Patrol;
 use super::release;
+use super::replays::Note;
 use super::retention::Sweeper;
 use super::schema::{self, Row};
 use super::shared::{Alarm, Shared};
@@ -38,6 +39,7 @@ use crate::scrub::Clean;
 mod aside;
 mod ending;
 mod erasing;
+mod noting;
 mod releasing;
 
 pub(super) use aside::Aside;
@@ -49,6 +51,8 @@ pub(super) enum Order {
     Append(Clean, oneshot::Sender<Answer>),
     /// What has a transaction of its own.
     Aside(Aside),
+    /// Something to be noted of a replay.
+    Note(Note),
     /// A cursor waits.
     Nudge,
     /// Finish and end.
@@ -87,6 +91,7 @@ struct Batch {
     replies: Vec<oneshot::Sender<Answer>>,
     bytes: usize,
     aside: Option<Aside>,
+    notes: Vec<Note>,
     closing: bool,
 }
 
@@ -105,6 +110,7 @@ impl Writer {
             }
             let closing = batch.closing;
             let aside = batch.aside.take();
+            let notes = std::mem::take(&mut batch.notes);
             match self.shared.health() {
                 Health::Ok if batch.events.is_empty() && !self.shared.cursors().are_waiting() => {
                     self.tend();
@@ -115,6 +121,7 @@ impl Writer {
                 Health::Poisoned => refuse(batch, AppendError::Poisoned),
             }
             aside.into_iter().for_each(|order| self.aside(order));
+            notes.into_iter().for_each(|note| self.note(note));
             if self.shared.is_poisoned() {
                 return self.abandon(closing);
             }
@@ -148,6 +155,7 @@ impl Writer {
                     batch.replies.push(reply);
                 }
                 Order::Aside(aside) => batch.aside = Some(aside),
+                Order::Note(note) => batch.notes.push(note),
                 Order::Nudge => {}
                 Order::Close => batch.closing = true,
             }

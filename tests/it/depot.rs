@@ -292,6 +292,7 @@ pub(crate) fn settings(brokers: &str) -> Settings {
         compression: "zstd".to_owned(),
         properties: Vec::new(),
         instance: InstanceName::new("gate-1"),
+        again: None,
     }
 }
 

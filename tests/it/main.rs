@@ -28,6 +28,8 @@ mod logged;
 mod operators;
 mod process;
 mod release;
+mod replay;
+mod replays;
 mod restart;
 mod search;
 mod startup;

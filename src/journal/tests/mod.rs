@@ -26,6 +26,7 @@ mod identity;
 mod opening;
 mod reading;
 mod releasing;
+mod replays;
 mod retention;
 mod sweeping;
 

@@ -51,6 +51,7 @@ impl Writer {
                     let _ = reply.send(Err(AppendError::Poisoned));
                 }
                 Ok(Order::Aside(aside)) => aside.refuse(AppendError::Poisoned),
+                Ok(Order::Note(note)) => drop(note.reply.send(Err(AppendError::Poisoned))),
                 Ok(Order::Nudge) => {}
                 Ok(Order::Close) | Err(_) => closing = true,
             }
