@@ -7,12 +7,12 @@ use tokio::task::spawn_blocking;
 use super::StartError;
 use crate::clock::Clock;
 use crate::edge::Routed;
-use crate::event::Family;
-use crate::intake::Source;
+use crate::event::{Family, SourceName};
+use crate::intake::{Admission, Source, Terms};
 use crate::journal::Journal;
 use crate::scrub::{Boundary, Keys, RULES};
 use crate::telemetry::{Lists, SourceLabels, Telemetry};
-use crate::verify::Refusal;
+use crate::verify::{Refusal, Scheme};
 use crate::{config, courier, journal, publish};
 
 fn lists() -> ([&'static str; Refusal::ALL.len()], &'static [&'static str]) {
@@ -27,27 +27,43 @@ pub(super) fn telemetry(kafka: &publish::Settings) -> Result<Telemetry, StartErr
     Telemetry::new(&lists, &topics).map_err(|error| StartError::Defect(error.to_string()))
 }
 
-/// Gives each configured source its road.
+/// Gives each configured source its road. One that was there `before` at the same rate keeps what
+/// it has used of it.
 pub(super) fn routed(
     sources: Vec<config::Source>,
     keys: &Keys,
     telemetry: &Telemetry,
     clock: &Clock,
+    before: &[Arc<Source>],
 ) -> Vec<Routed> {
     let (refusals, failures) = lists();
     let lists = Lists { refusals: &refusals, rules: &RULES, failures };
     let route = |source: config::Source| {
-        let config::Source { routes, provider, scheme, boundary, rate } = source;
+        let config::Source { routes, provider, scheme, boundary, rate, mode, signing: _ } = source;
         let name = boundary.source.clone();
-        let labels = scheme.secret_labels().into_iter().map(str::to_owned);
-        let ends = scheme.secret_ends().into_iter().map(|end| end.map(|end| end.seconds()));
-        let secrets = labels.zip(ends).collect();
-        let meters = telemetry.source(&SourceLabels { source: &name, secrets }, &lists);
+        let meters = telemetry.source(&labels(&name, &*scheme), &lists);
+        let same = before.iter().find(|old| old.name == name && old.admission.terms() == rate);
+        let admission = match same {
+            Some(old) => old.admission.clone(),
+            None => Arc::new(Admission::new(rate, clock.clone())),
+        };
         let boundary = Boundary::new(boundary, keys);
-        let source = Source::new(name, provider, scheme, boundary, rate, meters, clock.clone());
-        Routed { source: Arc::new(source), paths: routes }
+        let terms = Terms { name, provider, scheme, boundary, admission, mode };
+        Routed { source: Arc::new(Source::new(terms, meters)), paths: routes }
     };
     sources.into_iter().map(route).collect()
+}
+
+/// From now on series of these sources alone are shown.
+pub(super) fn show_only(telemetry: &Telemetry, sources: &[Arc<Source>]) {
+    let each = sources.iter().map(|source| labels(&source.name, source.scheme()));
+    telemetry.only(&each.collect::<Vec<_>>());
+}
+
+fn labels<'a>(source: &'a SourceName, scheme: &dyn Scheme) -> SourceLabels<'a> {
+    let labels = scheme.secret_labels().into_iter().map(str::to_owned);
+    let ends = scheme.secret_ends().into_iter().map(|end| end.map(|end| end.seconds()));
+    SourceLabels { source, secrets: labels.zip(ends).collect() }
 }
 
 /// The journal's settings, with its commits counted.

@@ -6,7 +6,7 @@ use toml::Table;
 use super::given::Givers;
 use super::read::{Report, Section};
 use super::source::{Desk, sources};
-use super::{Config, kafka, server};
+use super::{Config, Face, kafka, server};
 
 /// Reads every section, whatever is wrong with the others.
 pub(super) fn check(table: &Table, report: &Report, desk: &Desk<'_>, tls: bool) -> Option<Config> {
@@ -23,13 +23,7 @@ pub(super) fn check(table: &Table, report: &Report, desk: &Desk<'_>, tls: bool) 
     let sources = sources(&mut root, desk);
     root.finish();
     (report.count() == 0).then_some(())?;
-    Some(Config {
-        server: server?,
-        admin,
-        journal,
-        kafka: kafka?,
-        keys: keys?,
-        sources,
-        warnings: Vec::new(),
-    })
+    let (server, kafka, keys) = (server?, kafka?, keys?);
+    let face = Face::of(&server, &admin, &journal, &kafka, &keys, &sources);
+    Some(Config { server, admin, journal, kafka, keys, sources, warnings: Vec::new(), face })
 }

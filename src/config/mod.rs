@@ -12,12 +12,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::clock::Timestamp;
-use crate::event::InstanceName;
+use crate::event::{InstanceName, Mode};
 use crate::providers::{Provider, Providers};
 use crate::{bounds, journal, publish, scrub, throttle, verify};
 
 mod check;
 mod environment;
+mod face;
 mod given;
 mod kafka;
 mod rate;
@@ -28,6 +29,7 @@ mod source;
 mod unit;
 
 pub use environment::Environment;
+pub use face::{Difference, Entry, Face};
 
 /// The documented default configuration: every key, its default, and what is not yet built.
 pub const DEFAULTS: &str = include_str!("default.toml");
@@ -49,6 +51,8 @@ pub struct Config {
     pub sources: Vec<Source>,
     /// What is allowed but should be known at start.
     pub warnings: Vec<Warning>,
+    /// All of it as it may be shown and compared.
+    pub face: Face,
 }
 
 /// `[server]`: the public listener and how it stops.
@@ -96,6 +100,10 @@ pub struct Source {
     pub boundary: scrub::Settings,
     /// How fast its authentic deliveries may come.
     pub rate: throttle::Rate,
+    /// What becomes of them.
+    pub mode: Mode,
+    /// What its scheme was built from, as it may be shown and compared.
+    pub signing: Vec<Entry>,
 }
 
 impl fmt::Debug for Source {

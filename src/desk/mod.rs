@@ -36,7 +36,7 @@ pub use forget::{ForgetAsk, ForgetStatus, Forgotten};
 pub use quarantine::{QuarantinePage, ReleaseAsk, Released};
 pub use reason::{Reason, ReasonError};
 pub use replays::{Place, Plan, ReplayAnswer, ReplayAsk, ReplayPage, ReplayReport, ReplayState};
-pub use running::{ChangeAsk, Draining, Reloaded};
+pub use running::{ChangeAsk, Draining, InForce, Reloaded, Running};
 pub use status::{
     CheckStatus, JournalStatus, KafkaStatus, LedgerStatus, SearchStatus, SecretStatus,
     SourceStatus, StatusReport,
@@ -56,6 +56,8 @@ pub struct Parts {
     pub sources: Arc<Sources>,
     /// The time.
     pub clock: Clock,
+    /// What changes how the gateway runs.
+    pub running: Arc<dyn Running>,
 }
 
 impl Desk {
@@ -96,6 +98,8 @@ pub enum Refusal {
     },
     /// There is no such event, replay, source or page.
     NotFound(String),
+    /// The configuration has mistakes, each with its key; nothing was changed.
+    Mistakes(Vec<String>),
     /// Not as things stand: it has been done, or something else must happen first.
     Conflict(String),
     /// What is needed for it cannot be reached or is being built; later it may work.
@@ -114,6 +118,10 @@ impl fmt::Display for Refusal {
             Self::Invalid { field, rule } => write!(f, "{field} {rule}"),
             Self::NotFound(what) | Self::Conflict(what) | Self::Unavailable(what) => {
                 f.write_str(what)
+            }
+            Self::Mistakes(mistakes) => {
+                f.write_str("the configuration has mistakes and nothing was changed: ")?;
+                f.write_str(&mistakes.join("; "))
             }
             Self::TooSlow => f.write_str(
                 "the question took too long to answer: narrow it by time, source or kind",

@@ -27,7 +27,6 @@ use super::connection;
 use super::guarded::guarded;
 use super::listen::Listener;
 use super::lobby::Lobby;
-use super::shares::Shares;
 use super::socket::{Over, Socket};
 
 /// How a dependency stands.
@@ -142,7 +141,7 @@ impl Drop for Admin {
 
 async fn accept(listener: Listener, limits: Limits, clock: Clock, board: Arc<dyn Board>) {
     // Nobody proves anything here: all are guests, and the idlest makes room.
-    let lobby = Arc::new(Lobby::new(ADMIN_CONNECTIONS_MAX, Shares::new(0, 0, 0)));
+    let lobby = Arc::new(Lobby::new(ADMIN_CONNECTIONS_MAX));
     let crowded = || {
         lobby.make_room();
     };

@@ -21,7 +21,7 @@ use crate::echo;
 pub(crate) const DAILY: &str = "/v1/webhooks/daily";
 pub(crate) const LIVEKIT: &str = "/v1/webhooks/livekit";
 pub(crate) const ECHO: &str = "/v1/webhooks/echo";
-const DAILY_SECRET: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+pub(crate) const DAILY_SECRET: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const LIVEKIT_SECRET: &str = "fixture-secret-of-at-least-32-characters";
 const KEY: &str = "ERERERERERERERERERERERERERERERERERERERERERE=";
 const OTHER_KEY: &str = "IiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiI=";
@@ -96,6 +96,11 @@ impl Plan {
     pub(crate) fn text(folder: &Path) -> (String, BTreeMap<String, String>) {
         let text = TEXT.replace("DIR", folder.join("journal").to_str().unwrap());
         (text, environment())
+    }
+
+    /// Where its journal lies.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     fn in_folder(text: &str, folder: tempfile::TempDir) -> Self {

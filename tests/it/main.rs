@@ -21,6 +21,7 @@ mod fixtures;
 mod gateway;
 mod logged;
 mod process;
+mod reload;
 mod restart;
 mod startup;
 mod verify;
