@@ -32,7 +32,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::courier::Courier;
 use crate::desk::{self, Desk};
-use crate::edge::{self, Admin, Behind, Edge, Inherited, Limits};
+use crate::edge::{Admin, AdminSettings, Behind, Edge, Inherited, Limits};
 use crate::intake::{Intake, Sources};
 use crate::journal::{self, Health, Journal, LedgerRow};
 use crate::throttle::Peers;
@@ -149,60 +149,63 @@ pub struct App {
 impl App {
     /// Starts a gateway. When this returns, deliveries are taken.
     pub async fn start(config: Config, parts: Parts) -> Result<Self, StartError> {
-        let Config { server, admin, journal: place, kafka, keys, sources, warnings, face } = config;
-        for warning in &warnings {
+        let helm = Arc::new(Helm::new(&config));
+        let Config { server, admin, journal: place, kafka, keys, sources, warnings, face: _ } =
+            config;
+        for warning in warnings {
             tracing::warn!(%warning, "the configuration allows what should be known");
         }
         let Parts { clock, limits, publish, sockets, reread } = parts;
         let limits = descriptors::provide(limits);
         let telemetry = Arc::new(assembly::telemetry(&kafka)?);
-        let sources = assembly::routed(sources, &keys, &telemetry, &clock, &[]);
+        let routed = assembly::routed(sources, &keys, &telemetry, &clock, &[]);
         let settings = assembly::journal_settings(place, &server, telemetry.clone());
-        let journal = assembly::open(settings, clock.clone()).await?;
+        let (journal, audit) = assembly::open(settings, clock.clone()).await?;
         let start = || Courier::start(journal.clone(), kafka, clock.clone(), telemetry.clone());
         let courier = publish.then(start);
         let status = courier.as_ref().map(Courier::status);
-        let all: Vec<_> = sources.iter().map(|routed| routed.source.clone()).collect();
-        let listed = Arc::new(Sources::new(all.clone()));
-        let panel = Panel::new(journal.clone(), status, telemetry.clone(), listed.clone());
+        let sources = Arc::new(Sources::new(assembly::listed(&routed)));
+        let panel = Panel::new(journal.clone(), status, telemetry.clone(), sources.clone());
         let panel = Arc::new(panel);
-        panel.restore(&all).await?;
-        let at = admin.listen;
-        let admin = Admin::start(at, sockets.admin, limits.clone(), clock.clone(), panel.clone())
-            .map_err(port("admin.listen", at))?;
+        panel.restore(&sources.now()).await?;
+        let desk = Desk::new(desk::Parts {
+            journal: journal.clone(),
+            sources: sources.clone(),
+            audit,
+            clock: clock.clone(),
+            running: helm.clone(),
+        });
+        let settings = AdminSettings {
+            listen: admin.listen,
+            passed: sockets.admin,
+            limits: limits.clone(),
+            tokens: admin.tokens,
+            clock: clock.clone(),
+        };
+        let admin = Admin::start(settings, panel.clone(), desk.clone())
+            .map_err(port("admin.listen", admin.listen))?;
         let peers = Arc::new(Peers::new(clock.clone()));
         let behind = Behind {
             intake: Arc::new(Intake::new(journal.clone(), clock.clone())),
-            sources,
+            sources: routed,
             peers: peers.clone(),
             telemetry: telemetry.clone(),
             clock: clock.clone(),
         };
         let last_words = limits.last_words;
-        let settings = edge::Settings {
-            listen: server.listen,
-            passed: sockets.public,
-            body_max: server.body_max,
-            trusted_proxies: server.trusted_proxies.clone(),
-            limits: limits.clone(),
-        };
-        let edge = Edge::start(settings, behind).map_err(port("server.listen", server.listen))?;
-        let tackle = Tackle {
+        let edge = Edge::start(assembly::door(&server, sockets.public, &limits), behind)
+            .map_err(port("server.listen", server.listen))?;
+        let (signpost, keyring) = (edge.signpost(), admin.keyring());
+        let (seen, time) = (panel.clone(), clock.clone());
+        helm.rig(Tackle {
             reread,
             keys,
-            clock: clock.clone(),
+            clock: time,
             telemetry,
-            signpost: edge.signpost(),
-            sources: listed.clone(),
-            panel: panel.clone(),
-        };
-        let warnings = warnings.iter().map(ToString::to_string).collect();
-        let helm = Arc::new(Helm::new(tackle, face, warnings, helm::Stopping::of(&server)));
-        let desk = Desk::new(desk::Parts {
-            journal: journal.clone(),
-            sources: listed,
-            clock: clock.clone(),
-            running: helm.clone(),
+            signpost,
+            keyring,
+            sources,
+            panel: seen,
         });
         let threads = tokio::runtime::Handle::current().metrics().num_workers();
         Ceiling::new(&limits, edge.body_bytes_ceiling(), server.body_max, threads).say();

@@ -129,6 +129,41 @@ impl Mode {
     }
 }
 
+/// The name of one replay: random, short, printable. Prints as `rp_` and 12 letters.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReplayId(Arc<str>);
+
+impl ReplayId {
+    const PREFIX: &str = "rp_";
+    const LETTERS: usize = 12;
+
+    /// One that has not been: 60 random bits.
+    pub fn fresh() -> Self {
+        let letters = Digest128(rand::random()).to_string();
+        let letters: String = letters.chars().take(Self::LETTERS).collect();
+        Self(format!("{}{letters}", Self::PREFIX).into())
+    }
+
+    /// Reads what it prints.
+    pub fn parse(text: &str) -> Option<Self> {
+        let letters = text.strip_prefix(Self::PREFIX)?;
+        let known = |letter: u8| matches!(letter, b'a'..=b'z' | b'2'..=b'7');
+        let good = letters.len() == Self::LETTERS && letters.bytes().all(known);
+        good.then(|| Self(text.into()))
+    }
+
+    /// As it prints.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ReplayId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// Which topic an event belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Family {
@@ -265,6 +300,16 @@ mod tests {
         let digest = Digest128(std::array::from_fn(|i| i as u8));
         assert_eq!(digest.to_string(), "aaaqeayeaudaocajbifqydiob4");
         assert_eq!(Digest128([0xff; 16]).to_string(), "777777777777777777777777".to_owned() + "74");
+    }
+
+    #[test]
+    fn a_replays_name_reads_back_and_nothing_else_does() {
+        let id = ReplayId::fresh();
+        assert_eq!(ReplayId::parse(id.as_str()), Some(id.clone()));
+        assert_ne!(ReplayId::fresh(), id);
+        for other in ["", "rp_", "rp_abcdefghijk", "rp_abcdefghijk1", "rp_ABCDEFGHIJKL"] {
+            assert_eq!(ReplayId::parse(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -225,11 +225,11 @@ async fn adopt(depot: &Depot, sequence: u64) {
     let journal = &depot.journal;
     let ours = Ours {
         instance: journal.instance().to_string(),
-        lane: "live",
+        lane: Lane::Live.name(),
         epoch: journal.epoch().to_string(),
         head: depot.head(),
         cursor: journal.cursor(&Lane::Live).unwrap(),
-        marked: journal.marked().is_some(),
+        marked: journal.marked(&Lane::Live).is_some(),
     };
     let mark = judge::mark(&ours, sequence, journal.digest(sequence).unwrap(), "an operator");
     let settings = depot.settings.clone();

@@ -1,12 +1,14 @@
 //! From settings to the rooms themselves.
 
+use std::net::TcpListener;
 use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
 
 use super::StartError;
+use crate::audit::Audit;
 use crate::clock::Clock;
-use crate::edge::Routed;
+use crate::edge::{self, Limits, Routed};
 use crate::event::{Family, SourceName};
 use crate::intake::{Admission, Source, Terms};
 use crate::journal::Journal;
@@ -54,6 +56,26 @@ pub(super) fn routed(
     sources.into_iter().map(route).collect()
 }
 
+/// The sources alone.
+pub(super) fn listed(routed: &[Routed]) -> Vec<Arc<Source>> {
+    routed.iter().map(|routed| routed.source.clone()).collect()
+}
+
+/// What the public door is told.
+pub(super) fn door(
+    server: &config::Server,
+    passed: Option<TcpListener>,
+    limits: &Limits,
+) -> edge::Settings {
+    edge::Settings {
+        listen: server.listen,
+        passed,
+        body_max: server.body_max,
+        trusted_proxies: server.trusted_proxies.clone(),
+        limits: limits.clone(),
+    }
+}
+
 /// From now on series of these sources alone are shown.
 pub(super) fn show_only(telemetry: &Telemetry, sources: &[Arc<Source>]) {
     let each = sources.iter().map(|source| labels(&source.name, source.scheme()));
@@ -83,8 +105,16 @@ pub(super) fn journal_settings(
     }
 }
 
-/// Opens the journal, which blocks, aside.
-pub(super) async fn open(settings: journal::Settings, clock: Clock) -> Result<Journal, StartError> {
-    let opened = spawn_blocking(move || Journal::open(settings, clock)).await;
+/// Opens the journal and the audit log under its lock, aside: both block.
+pub(super) async fn open(
+    settings: journal::Settings,
+    clock: Clock,
+) -> Result<(Journal, Audit), StartError> {
+    let opened = spawn_blocking(move || {
+        let dir = settings.dir.clone();
+        let journal = Journal::open(settings, clock.clone())?;
+        Ok::<_, journal::OpenError>((journal, Audit::open(&dir, clock)))
+    });
+    let opened = opened.await;
     Ok(opened.map_err(|error| StartError::Defect(error.to_string()))??)
 }

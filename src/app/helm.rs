@@ -8,7 +8,7 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use sd_notify::NotifyState;
@@ -20,9 +20,10 @@ use super::{assembly, tell_supervisor};
 use crate::clock::Clock;
 use crate::config::{Config, Face, Mistakes, Server};
 use crate::desk::{Draining, InForce, Refusal, Reloaded, Running};
-use crate::edge::{Routed, Signpost};
+use crate::edge::{Keyring, Signpost};
 use crate::intake::{Source, Sources};
 use crate::scrub::Keys;
+use crate::secret::Secret;
 use crate::telemetry::Telemetry;
 
 /// Reads the configuration again, from where it was read at the start. Blocks.
@@ -44,7 +45,9 @@ impl fmt::Debug for Reread {
 
 /// What changes the running gateway.
 pub(super) struct Helm {
-    tackle: Tackle,
+    identity: Secret,
+    /// There once everything stands.
+    tackle: OnceLock<Tackle>,
     /// One reload at a time.
     turn: sync::Mutex<()>,
     force: Mutex<Force>,
@@ -58,6 +61,7 @@ pub(super) struct Tackle {
     pub(super) clock: Clock,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) signpost: Signpost,
+    pub(super) keyring: Keyring,
     pub(super) sources: Arc<Sources>,
     pub(super) panel: Arc<Panel>,
 }
@@ -83,17 +87,25 @@ impl Stopping {
 }
 
 impl Helm {
-    /// What was started with these holds.
-    pub(super) fn new(
-        tackle: Tackle,
-        face: Face,
-        warnings: Vec<String>,
-        stopping: Stopping,
-    ) -> Self {
-        let fingerprint = face.fingerprint(&tackle.keys.identity);
-        let told = InForce { fingerprint, warnings };
-        let force = Mutex::new(Force { face, told, stopping });
-        Self { tackle, turn: sync::Mutex::default(), force, drain: watch::Sender::new(false) }
+    /// What a gateway starts with holds.
+    pub(super) fn new(config: &Config) -> Self {
+        let identity = config.keys.identity.clone();
+        let face = config.face.clone();
+        let told = InForce { fingerprint: face.fingerprint(&identity), warnings: lines(config) };
+        let force = Mutex::new(Force { face, told, stopping: Stopping::of(&config.server) });
+        Self {
+            identity,
+            tackle: OnceLock::new(),
+            turn: sync::Mutex::default(),
+            force,
+            drain: watch::Sender::new(false),
+        }
+    }
+
+    /// Everything stands: from now on it can be changed.
+    pub(super) fn rig(&self, tackle: Tackle) {
+        // It is rigged once, at the end of the start.
+        let _ = self.tackle.set(tackle);
     }
 
     /// Of the configuration in force.
@@ -112,7 +124,7 @@ impl Helm {
         let _ = self.drain.subscribe().wait_for(|asked| *asked).await;
     }
 
-    async fn reload(&self, reread: &Reread) -> Result<Reloaded, Refusal> {
+    async fn reload(&self, tackle: &Tackle, reread: &Reread) -> Result<Reloaded, Refusal> {
         let config = read(reread).await?;
         let (face, before) = {
             let force = self.force();
@@ -120,11 +132,11 @@ impl Helm {
         };
         let difference = face.difference(&config.face);
         let face = face.reloaded(config.face.clone());
-        let warnings: Vec<_> = config.warnings.iter().map(ToString::to_string).collect();
-        let now = face.fingerprint(&self.tackle.keys.identity);
+        let warnings = lines(&config);
+        let now = face.fingerprint(&self.identity);
         let stopping = Stopping::of(&config.server);
         if now != before {
-            self.tackle.apply(config).await?;
+            tackle.apply(config).await?;
         }
         let told = InForce { fingerprint: now.clone(), warnings: warnings.clone() };
         *self.force() = Force { face, told, stopping };
@@ -147,16 +159,19 @@ impl Running for Helm {
     fn reload(self: Arc<Self>) -> Pin<Box<dyn Future<Output = Result<Reloaded, Refusal>> + Send>> {
         // Of its own: who waits may go away, half a reload may not stay.
         let task = tokio::spawn(async move {
-            let Some(reread) = &self.tackle.reread else {
+            let Some(tackle) = self.tackle.get() else {
+                return Err(Refusal::Unavailable("the gateway is starting".to_owned()));
+            };
+            let Some(reread) = &tackle.reread else {
                 let why = "this gateway was not started from a file: there is none to read again";
                 return Err(Refusal::Conflict(why.to_owned()));
             };
             let _turn = self.turn.lock().await;
-            if self.tackle.panel.is_stopping() {
+            if tackle.panel.is_stopping() {
                 return Err(Refusal::Conflict("the gateway is stopping".to_owned()));
             }
             tell_supervisor(&begun());
-            let reloaded = Helm::reload(&self, reread).await;
+            let reloaded = Helm::reload(&self, tackle, reread).await;
             tell_supervisor(&[NotifyState::Ready]);
             say(&reloaded);
             reloaded
@@ -175,7 +190,7 @@ impl Tackle {
         let before = self.sources.now();
         let (keys, clock) = (&self.keys, &self.clock);
         let routed = assembly::routed(config.sources, keys, &self.telemetry, clock, &before);
-        let sources: Vec<_> = routed.iter().map(|routed: &Routed| routed.source.clone()).collect();
+        let sources = assembly::listed(&routed);
         let new = |source: &&Arc<Source>| !before.iter().any(|old| old.name == source.name);
         let came: Vec<_> = sources.iter().filter(new).cloned().collect();
         if !came.is_empty()
@@ -185,17 +200,22 @@ impl Tackle {
             tracing::warn!(%error, "when the last events of new sources came cannot be read");
         }
         self.signpost.replace(routed, config.server.trusted_proxies);
+        self.keyring.replace(config.admin.tokens);
         self.sources.replace(sources.clone());
         assembly::show_only(&self.telemetry, &sources);
         Ok(())
     }
 }
 
+fn lines(config: &Config) -> Vec<String> {
+    config.warnings.iter().map(ToString::to_string).collect()
+}
+
 async fn read(reread: &Reread) -> Result<Config, Refusal> {
     let Reread(reading) = reread.clone();
     let read = spawn_blocking(move || reading()).await.map_err(|_panicked| Refusal::Defect)?;
-    let lines = |mistakes: Mistakes| mistakes.each().iter().map(ToString::to_string).collect();
-    read.map_err(|mistakes| Refusal::Mistakes(lines(mistakes)))
+    let each = |mistakes: Mistakes| mistakes.each().iter().map(ToString::to_string).collect();
+    read.map_err(|mistakes| Refusal::Mistakes(each(mistakes)))
 }
 
 /// sd_notify(3): a reload is begun with the time of it.

@@ -65,6 +65,9 @@ impl Face {
             hidden("keys.identity", "", &keys.identity),
             hidden("keys.pseudonym", "", &keys.pseudonym),
         ]);
+        // As a secret: a digest of a digest, and still nobody's business.
+        let tokens = admin.tokens.as_ref().map(|tokens| Secret::new(tokens.digest().to_vec()));
+        face.add(tokens.map(|tokens| hidden("admin.token_file", "", &tokens)));
         face.add(of_kafka(kafka));
         for source in sources {
             face.add(of_source(source));

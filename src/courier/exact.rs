@@ -159,7 +159,7 @@ impl Run<'_> {
     fn open_exact(&mut self) -> Result<(), SettingsError> {
         self.inspect()?;
         let (settings, batch_bytes) = (&self.parts.settings, self.batch_bytes);
-        let (transactor, answers) = Transactor::open(settings, Lane::Live.name(), batch_bytes)?;
+        let (transactor, answers) = Transactor::open(settings, &Lane::Live.name(), batch_bytes)?;
         if let Some(exact) = &mut self.exact {
             let stage = Stage::Opening;
             exact.wire = Some(Wire { transactor, answers, batch_bytes, stage, mark: None });
@@ -241,7 +241,7 @@ impl Run<'_> {
         self.outlook.stepped();
         let wire = self.exact.as_mut().and_then(|exact| exact.wire.as_mut());
         if let Some(mark) = wire.and_then(|wire| wire.mark.take()) {
-            self.parts.journal.mark(mark);
+            self.parts.journal.mark(&Lane::Live, mark);
         }
         let slots = self.slots_in_hand();
         let gauges = &self.parts.telemetry.gateway;

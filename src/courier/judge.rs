@@ -5,6 +5,8 @@
 //! be told from the sequence alone; epoch and digest tell. What to do then is an operator's choice,
 //! so every mismatch names the command that shows the choices.
 
+use std::borrow::Cow;
+
 use crate::event::Digest128;
 use crate::journal::ReadError;
 use crate::publish::{Found, Mark};
@@ -15,7 +17,7 @@ pub struct Ours {
     /// Whose journal it is.
     pub instance: String,
     /// The lane in question.
-    pub lane: &'static str,
+    pub lane: Cow<'static, str>,
     /// Its epoch, as printed.
     pub epoch: String,
     /// Its last sequence.
@@ -131,7 +133,7 @@ pub fn judge(
 pub fn mark(ours: &Ours, sequence: u64, digest: Option<Digest128>, incarnation: &str) -> Mark {
     Mark {
         instance: ours.instance.clone(),
-        lane: ours.lane.to_owned(),
+        lane: ours.lane.to_string(),
         epoch: ours.epoch.clone(),
         sequence,
         digest: digest.map(|digest| digest.to_string()),
@@ -150,7 +152,7 @@ mod tests {
     fn ours() -> Ours {
         Ours {
             instance: "gate-1".to_owned(),
-            lane: "live",
+            lane: Cow::Borrowed("live"),
             epoch: "e".to_owned(),
             head: 20,
             cursor: 10,

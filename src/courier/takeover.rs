@@ -139,7 +139,7 @@ impl Run<'_> {
             epoch: journal.epoch().to_string(),
             head: *journal.head().borrow(),
             cursor,
-            marked: journal.marked().is_some(),
+            marked: journal.marked(&Lane::Live).is_some(),
         }
     }
 }

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::intake::Sources;
 use crate::journal::Journal;
@@ -54,6 +55,8 @@ pub struct Parts {
     pub journal: Journal,
     /// The sources in force.
     pub sources: Arc<Sources>,
+    /// Who changed what.
+    pub audit: Audit,
     /// The time.
     pub clock: Clock,
     /// What changes how the gateway runs.
@@ -119,10 +122,12 @@ impl fmt::Display for Refusal {
             Self::NotFound(what) | Self::Conflict(what) | Self::Unavailable(what) => {
                 f.write_str(what)
             }
-            Self::Mistakes(mistakes) => {
-                f.write_str("the configuration has mistakes and nothing was changed: ")?;
-                f.write_str(&mistakes.join("; "))
-            }
+            Self::Mistakes(mistakes) => write!(
+                f,
+                "mistakes in the new configuration: {}; nothing was changed, and the log names \
+                 each",
+                mistakes.len()
+            ),
             Self::TooSlow => f.write_str(
                 "the question took too long to answer: narrow it by time, source or kind",
             ),

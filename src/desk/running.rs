@@ -64,8 +64,8 @@ pub struct InForce {
 impl Desk {
     /// Stops the gateway as a signal would.
     pub async fn drain(&self, by: &Actor, ask: ChangeAsk) -> Result<Draining, Refusal> {
-        tracing::warn!(by = %by.name, reason = %ask.reason, "the gateway is asked to stop");
-        Ok(self.inner.running.drain())
+        let running = self.inner.running.clone();
+        self.audited(by, "drain", None, &ask.reason, async { Ok(running.drain()) }).await
     }
 
     /// Reads the configuration again: all of it, or nothing.
@@ -73,8 +73,8 @@ impl Desk {
     /// # Errors
     /// [`Refusal::Mistakes`] with every mistake of the new one; nothing has changed then.
     pub async fn reload(&self, by: &Actor, ask: ChangeAsk) -> Result<Reloaded, Refusal> {
-        tracing::info!(by = %by.name, reason = %ask.reason, "the configuration is read again");
-        self.inner.running.clone().reload().await
+        let running = self.inner.running.clone();
+        self.audited(by, "reload", None, &ask.reason, async { running.reload().await }).await
     }
 
     /// The configuration in force.

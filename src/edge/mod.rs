@@ -49,7 +49,10 @@ mod routes;
 mod shares;
 mod socket;
 
-pub use admin::{Admin, Board, Check, Readiness, Standing};
+pub use admin::{
+    Admin, AdminSettings, Board, Check, Keyring, ProblemDetails, Readiness, Standing, TokenMistake,
+    Tokens,
+};
 pub use framing::{Framing, Step};
 pub use listen::{Inherited, InheritedError};
 

@@ -4,7 +4,7 @@
 //! backwards and never past the head; the counts of an advance that moves nothing are not taken,
 //! so that a lane that starts again from its cursor counts nothing twice.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use rusqlite::{Connection, params};
 
@@ -14,8 +14,8 @@ use super::{Advance, Journal, Lane};
 use crate::bounds;
 use crate::event::{Digest128, InstanceName, SourceName};
 
-/// Where the cursor of live traffic that is kept in Kafka was committed last. Where there is one,
-/// there must be one in Kafka, too.
+/// Where a lane's cursor that is kept in Kafka was committed last. Where there is one, there must be
+/// one in Kafka, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Marked {
     /// Every event up to and including this sequence was published.
@@ -25,17 +25,30 @@ pub struct Marked {
 }
 
 impl Journal {
-    /// Takes note that Kafka has the cursor of live traffic here: on disk with the next group
-    /// commit. Never waits.
-    pub fn mark(&self, mark: Marked) {
-        if self.inner.shared.cursors().mark(mark) {
+    /// Takes note that Kafka has a lane's cursor here: on disk with the next group commit. Never
+    /// waits.
+    pub fn mark(&self, lane: &Lane, mark: Marked) {
+        if self.inner.shared.cursors().mark(lane, mark) {
             drop(self.inner.queue.try_send(Order::Nudge));
         }
     }
 
-    /// Where Kafka was last known to have the cursor of live traffic; `None` if it never had it.
-    pub fn marked(&self) -> Option<Marked> {
-        self.inner.shared.cursors().marked()
+    /// Where Kafka was last known to have a lane's cursor; `None` if it never had it.
+    pub fn marked(&self, lane: &Lane) -> Option<Marked> {
+        self.inner.shared.cursors().marked(lane)
+    }
+
+    /// Forgets a lane that has ended: its cursor and what Kafka has of it. Gone from the disk with
+    /// the next group commit. Never waits.
+    pub fn end_lane(&self, lane: &Lane) {
+        if self.inner.shared.cursors().end(lane) {
+            drop(self.inner.queue.try_send(Order::Nudge));
+        }
+    }
+
+    /// The lanes that have a cursor, on disk or not, with it.
+    pub fn lanes(&self) -> Vec<(Lane, u64)> {
+        self.inner.shared.cursors().lanes()
     }
 }
 
@@ -46,7 +59,7 @@ pub(super) struct Cursors {
     /// Damaged events that no cursor has passed yet, by the first of each stretch. None overlap.
     damaged: BTreeMap<u64, Damaged>,
     waiting: Moves,
-    marked: Option<Marked>,
+    marked: HashMap<Lane, Marked>,
     /// Where a lane really is, while that is behind its cursor.
     held_back: HashMap<Lane, u64>,
 }
@@ -55,7 +68,9 @@ pub(super) struct Cursors {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Moves {
     lanes: HashMap<Lane, u64>,
-    marked: Option<Marked>,
+    marked: HashMap<Lane, Marked>,
+    /// Lanes that have ended.
+    ended: HashSet<Lane>,
     /// Events published since the last commit, by source.
     pub(super) published: HashMap<SourceName, u64>,
     /// Events lost to damage that a cursor has passed since the last commit, by source.
@@ -74,28 +89,51 @@ pub(super) enum Ignored {
 impl Cursors {
     /// The cursors that are on disk.
     pub(super) fn load(connection: &Connection, of: &InstanceName) -> rusqlite::Result<Self> {
+        let mut statement =
+            connection.prepare_cached("SELECT lane, through FROM cursor WHERE instance = ?1")?;
+        let mut rows = statement.query([of.as_str()])?;
         let mut through = HashMap::new();
-        for lane in Lane::ALL {
-            through.insert(lane.clone(), read(connection, of, lane)?);
+        while let Some(row) = rows.next()? {
+            // A lane of a newer version has nobody here to move it.
+            if let Some(lane) = row.get_ref(0)?.as_str().ok().and_then(Lane::parse) {
+                through.insert(lane, row.get::<_, i64>(1)?.cast_unsigned());
+            }
         }
-        Ok(Self { through, marked: marked(connection)?, ..Self::default() })
+        Ok(Self { through, marked: marks(connection)?, ..Self::default() })
     }
 
-    /// Takes note of the cursor that Kafka has. Whether it is the first that waits, so that the
+    /// Takes note of a cursor that Kafka has. Whether it is the first that waits, so that the
     /// writer must be told.
-    pub(super) fn mark(&mut self, mark: Marked) -> bool {
-        if self.marked == Some(mark) {
+    pub(super) fn mark(&mut self, lane: &Lane, mark: Marked) -> bool {
+        if self.marked(lane) == Some(mark) {
             return false;
         }
         let first = self.waiting.is_empty();
-        self.marked = Some(mark);
-        self.waiting.marked = Some(mark);
+        self.marked.insert(lane.clone(), mark);
+        self.waiting.marked.insert(lane.clone(), mark);
         first
     }
 
-    /// The note of the cursor that Kafka has, on disk or not.
-    pub(super) fn marked(&self) -> Option<Marked> {
-        self.marked
+    /// The note of a cursor that Kafka has, on disk or not.
+    pub(super) fn marked(&self, lane: &Lane) -> Option<Marked> {
+        self.marked.get(lane).copied()
+    }
+
+    /// Forgets a lane. Whether that is the first that waits.
+    pub(super) fn end(&mut self, lane: &Lane) -> bool {
+        let first = self.waiting.is_empty();
+        self.through.remove(lane);
+        self.marked.remove(lane);
+        self.held_back.remove(lane);
+        self.waiting.lanes.remove(lane);
+        self.waiting.marked.remove(lane);
+        self.waiting.ended.insert(lane.clone());
+        first
+    }
+
+    /// Every lane with its cursor.
+    pub(super) fn lanes(&self) -> Vec<(Lane, u64)> {
+        self.through.iter().map(|(lane, through)| (lane.clone(), *through)).collect()
     }
 
     /// Takes an advance. `Ok(true)` when it is the first that waits, so that the writer must be
@@ -115,11 +153,27 @@ impl Cursors {
             return Err(Ignored::Behind);
         }
         *through = to.through;
-        let mut beyond = self.damaged.split_off(&(to.through + 1));
+        let first = self.waiting.is_empty();
+        if to.lane == Lane::Live {
+            self.pass_damage(to.through);
+        }
+        self.waiting.ended.remove(&to.lane);
+        if to.lane.is_in_ledger() {
+            for (source, count) in to.published {
+                *self.waiting.published.entry(source).or_default() += count;
+            }
+        }
+        self.waiting.lanes.insert(to.lane, to.through);
+        Ok(first)
+    }
+
+    /// Accounts for damaged events that live traffic has come past.
+    fn pass_damage(&mut self, through: u64) {
+        let mut beyond = self.damaged.split_off(&(through + 1));
         for mut passed in std::mem::take(&mut self.damaged).into_values() {
-            if passed.last > to.through {
-                beyond.insert(to.through + 1, Damaged { first: to.through + 1, ..passed.clone() });
-                passed.last = to.through;
+            if passed.last > through {
+                beyond.insert(through + 1, Damaged { first: through + 1, ..passed.clone() });
+                passed.last = through;
             }
             let count = passed.count();
             if let Some(source) = passed.source {
@@ -127,12 +181,6 @@ impl Cursors {
             }
         }
         self.damaged = beyond;
-        let first = self.waiting.is_empty();
-        self.waiting.lanes.insert(to.lane, to.through);
-        for (source, count) in to.published {
-            *self.waiting.published.entry(source).or_default() += count;
-        }
-        Ok(first)
     }
 
     /// Notes events that can never be published: once the live cursor passes them, they are
@@ -159,9 +207,11 @@ impl Cursors {
         }
     }
 
-    /// What a lane needs no more of, by where it really is; its cursor on disk is another bound.
-    pub(super) fn floor(&self, lane: &Lane) -> u64 {
-        self.held_back.get(lane).copied().unwrap_or(u64::MAX)
+    /// What no lane of the ledger needs any more, by where they really are; their cursors on disk
+    /// are another bound.
+    pub(super) fn floor(&self) -> u64 {
+        let counting = self.held_back.iter().filter(|(lane, _)| lane.is_in_ledger());
+        counting.map(|(_, through)| *through).min().unwrap_or(u64::MAX)
     }
 
     /// Whether something waits for a commit.
@@ -177,10 +227,20 @@ impl Cursors {
     /// Puts back what a failed commit had taken.
     pub(super) fn restore(&mut self, moves: Moves) {
         for (lane, through) in moves.lanes {
+            if self.waiting.ended.contains(&lane) {
+                continue;
+            }
             let waiting = self.waiting.lanes.entry(lane).or_default();
             *waiting = through.max(*waiting);
         }
-        self.waiting.marked = self.waiting.marked.or(moves.marked);
+        for (lane, mark) in moves.marked {
+            if !self.waiting.ended.contains(&lane) {
+                self.waiting.marked.entry(lane).or_insert(mark);
+            }
+        }
+        let begun_again = |lane: &Lane| self.waiting.lanes.contains_key(lane);
+        let ended: Vec<_> = moves.ended.into_iter().filter(|lane| !begun_again(lane)).collect();
+        self.waiting.ended.extend(ended);
         for (source, count) in moves.published {
             *self.waiting.published.entry(source).or_default() += count;
         }
@@ -193,11 +253,19 @@ impl Cursors {
 impl Moves {
     /// Whether there is nothing to write.
     pub(super) fn is_empty(&self) -> bool {
-        self.lanes.is_empty() && self.marked.is_none()
+        self.lanes.is_empty() && self.marked.is_empty() && self.ended.is_empty()
     }
 
     /// Writes the cursors, and what Kafka has of them. The counts are the ledger's.
     pub(super) fn write(&self, connection: &Connection, of: &InstanceName) -> rusqlite::Result<()> {
+        for lane in &self.ended {
+            connection
+                .prepare_cached("DELETE FROM cursor WHERE instance = ?1 AND lane = ?2")?
+                .execute(params![of.as_str(), lane.name()])?;
+            connection
+                .prepare_cached("DELETE FROM meta WHERE name = ?1")?
+                .execute([note_name(lane)])?;
+        }
         let mut statement = connection.prepare_cached(
             "INSERT INTO cursor(instance, lane, through) VALUES (?1, ?2, ?3)
              ON CONFLICT DO UPDATE SET through = max(through, excluded.through)",
@@ -205,27 +273,65 @@ impl Moves {
         for (lane, through) in &self.lanes {
             statement.execute(params![of.as_str(), lane.name(), through.cast_signed()])?;
         }
-        let Some(mark) = self.marked else { return Ok(()) };
-        let mut note = mark.sequence.to_le_bytes().to_vec();
-        note.extend(mark.digest.iter().flat_map(|digest| digest.0));
-        connection
-            .prepare_cached("INSERT OR REPLACE INTO meta(name, value) VALUES ('marked', ?1)")?
-            .execute([note])?;
+        for (lane, mark) in &self.marked {
+            let mut note = mark.sequence.to_le_bytes().to_vec();
+            note.extend(mark.digest.iter().flat_map(|digest| digest.0));
+            connection
+                .prepare_cached("INSERT OR REPLACE INTO meta(name, value) VALUES (?1, ?2)")?
+                .execute(params![note_name(lane), note])?;
+        }
         Ok(())
     }
 }
 
-/// The note of the cursor that Kafka has, on disk.
-pub(super) fn marked(connection: &Connection) -> rusqlite::Result<Option<Marked>> {
-    let mut statement =
-        connection.prepare_cached("SELECT value FROM meta WHERE name = 'marked'")?;
+/// What the note of a lane's cursor in Kafka stands under: `marked`, for others than live traffic
+/// with their name.
+fn note_name(lane: &Lane) -> String {
+    match lane {
+        Lane::Live => "marked".to_owned(),
+        Lane::Source(_) | Lane::Replay(_) => format!("marked/{}", lane.name()),
+    }
+}
+
+/// The notes of the cursors that Kafka has, on disk.
+pub(super) fn marks(connection: &Connection) -> rusqlite::Result<HashMap<Lane, Marked>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT name, value FROM meta WHERE name = 'marked' OR name GLOB 'marked/*'",
+    )?;
     let mut rows = statement.query([])?;
-    let Some(row) = rows.next()? else { return Ok(None) };
-    let note = row.get_ref(0)?.as_blob().unwrap_or_default();
-    let (sequence, digest) = note.split_at_checked(8).unwrap_or_default();
-    let sequence = sequence.try_into().map(u64::from_le_bytes).unwrap_or_default();
-    let digest = digest.try_into().ok().map(Digest128);
-    Ok(Some(Marked { sequence, digest }))
+    let mut found = HashMap::new();
+    while let Some(row) = rows.next()? {
+        let name = row.get_ref(0)?.as_str().unwrap_or_default();
+        let lane = match name.strip_prefix("marked/") {
+            Some(lane) => Lane::parse(lane),
+            None => Some(Lane::Live),
+        };
+        let note = row.get_ref(1)?.as_blob().unwrap_or_default();
+        let (sequence, digest) = note.split_at_checked(8).unwrap_or_default();
+        let sequence = sequence.try_into().map(u64::from_le_bytes).unwrap_or_default();
+        let digest = digest.try_into().ok().map(Digest128);
+        found.extend(lane.map(|lane| (lane, Marked { sequence, digest })));
+    }
+    Ok(found)
+}
+
+/// Up to where every lane of the ledger has come, on disk: nobody needs those events any more.
+/// Replays take what they find.
+pub(super) fn published(connection: &Connection, of: &InstanceName) -> rusqlite::Result<u64> {
+    let mut statement =
+        connection.prepare_cached("SELECT lane, through FROM cursor WHERE instance = ?1")?;
+    let mut rows = statement.query([of.as_str()])?;
+    let (mut live, mut least) = (0, u64::MAX);
+    while let Some(row) = rows.next()? {
+        let through = row.get::<_, i64>(1)?.cast_unsigned();
+        match row.get_ref(0)?.as_str().ok().and_then(Lane::parse) {
+            Some(Lane::Live) => live = through,
+            Some(Lane::Replay(_)) => {}
+            // What a newer version reads there is its own to say.
+            Some(Lane::Source(_)) | None => least = least.min(through),
+        }
+    }
+    Ok(live.min(least))
 }
 
 /// The cursor of a lane on disk; 0 before its first event.
@@ -246,6 +352,7 @@ pub(super) fn read(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::ReplayId;
 
     fn to(through: u64, count: u64) -> Advance {
         Advance { lane: Lane::Live, through, published: vec![(SourceName::new("a"), count)] }
@@ -261,6 +368,22 @@ mod tests {
         assert_eq!(cursors.advance(to(9, 4), 9), Ok(false));
         assert_eq!(cursors.take().published[&SourceName::new("a")], 9);
         assert_eq!(cursors.advance(to(9, 4), 9), Err(Ignored::Behind));
+    }
+
+    #[test]
+    fn a_replay_counts_nothing_in_the_ledger_and_a_lane_that_ended_is_known_no_more() {
+        let mut cursors = Cursors::default();
+        let replay = Lane::Replay(ReplayId::fresh());
+        cursors.advance(Advance { lane: replay.clone(), ..to(4, 4) }, 9).unwrap();
+        cursors.mark(&replay, Marked { sequence: 4, digest: None });
+        assert_eq!(cursors.through(&replay), 4);
+        let taken = cursors.take();
+        assert!(taken.published.is_empty() && taken.lanes[&replay] == 4);
+        cursors.end(&replay);
+        cursors.restore(taken);
+        assert_eq!((cursors.through(&replay), cursors.marked(&replay)), (0, None));
+        let taken = cursors.take();
+        assert!(taken.lanes.is_empty() && taken.marked.is_empty() && !taken.is_empty());
     }
 
     #[test]

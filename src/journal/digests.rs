@@ -4,7 +4,7 @@
 //! from a copy gives the same sequences to other events; the digest tells. So a digest must outlive
 //! its row: whoever deletes rows calls [`keep`] in the same transaction, retention for the last row
 //! of each range that it removes (no cursor of ours stands below it), erasure for every row. And it
-//! must outlive damage: that of the event where Kafka's cursor was last seen is in `meta`.
+//! must outlive damage: those of the events where Kafka's cursors were last seen are in `meta`.
 
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
@@ -34,8 +34,9 @@ pub(super) fn of(connection: &Connection, sequence: u64) -> rusqlite::Result<Opt
     if let Some(digest) = legible(kept(connection, sequence))? {
         return Ok(Some(digest));
     }
-    let mark = legible(cursors::marked(connection))?;
-    Ok(mark.filter(|mark| mark.sequence == sequence).and_then(|mark| mark.digest))
+    let marks = legible(cursors::marks(connection).map(Some))?;
+    let mut digests = marks.into_iter().flatten();
+    Ok(digests.find_map(|(_, mark)| mark.digest.filter(|_| mark.sequence == sequence)))
 }
 
 /// Keeps the digest of a row that is about to be deleted. Without such a row, or where it is

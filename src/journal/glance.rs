@@ -58,7 +58,7 @@ fn look(dir: &Path, instance: &InstanceName) -> Result<Glance, Obstacle> {
         epoch: Digest128(schema::meta(&connection, "epoch")?),
         head: schema::meta::<i64>(&connection, "head")?.cast_unsigned(),
         cursor: cursors::read(&connection, instance, &Lane::Live)?,
-        marked: cursors::marked(&connection)?,
+        marked: cursors::marks(&connection)?.remove(&Lane::Live),
         connection,
     })
 }

@@ -46,6 +46,7 @@ mod disk;
 mod fault;
 mod glance;
 mod identities;
+mod lane;
 mod ledger;
 mod log;
 mod open;
@@ -63,6 +64,7 @@ pub use check::{Finding, Part, Progress, check};
 pub use cursors::Marked;
 pub use fault::Code;
 pub use glance::Glance;
+pub use lane::Lane;
 pub use open::{Obstacle, OpenError};
 pub use terms::{LedgerRow, Retention, Settings};
 
@@ -142,24 +144,6 @@ impl Stored {
     }
 }
 
-/// A reader's place: one for live traffic; later one per held source and per replay.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Lane {
-    /// Live traffic.
-    Live,
-}
-
-impl Lane {
-    const ALL: &[Self] = &[Self::Live];
-
-    /// Its name, on disk and in Kafka.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Live => "live",
-        }
-    }
-}
-
 /// How far a lane has come.
 #[derive(Clone, Debug)]
 pub struct Advance {
@@ -167,7 +151,7 @@ pub struct Advance {
     pub lane: Lane,
     /// Every event up to and including this sequence is acknowledged.
     pub through: u64,
-    /// How many events of each source that adds, for the ledger.
+    /// How many events of each source that adds: for the ledger, or for a replay's own total.
     pub published: Vec<(SourceName, u64)>,
 }
 

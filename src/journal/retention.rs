@@ -1,9 +1,10 @@
 //! Letting published events go, by age and by bytes, a little at a time.
 //!
 //! Promises
-//! - Only what the live lane's cursor has passed *on disk* is deleted, quarantined events like all
-//!   others: after a crash the courier begins there and finds every row. Where the courier begins
-//!   before that cursor (an operator had it publish again), it goes by where the courier is.
+//! - Only what the cursors of live traffic and of every held source have passed *on disk* is
+//!   deleted, quarantined events like all others: after a crash the courier begins there and finds
+//!   every row. Where it begins before that cursor (an operator had it publish again), it goes by
+//!   where the courier is. A replay holds nothing back: it counts what has gone before it came.
 //! - The oldest go first, without holes: those that are old enough, and of the rest as many as the
 //!   journal is larger than it may be. A clock that steps makes rows go late or early, never
 //!   unpublished ones.
@@ -29,7 +30,7 @@ use super::fault::{Code, Fault};
 use super::identities::{Expired, Identities};
 use super::shared::Shared;
 use super::tuning::{Disk, Pace};
-use super::{Lane, Retention, cursors, digests, schema};
+use super::{Retention, cursors, digests, schema};
 use crate::bounds;
 use crate::clock::{Clock, Timestamp};
 use crate::event::InstanceName;
@@ -98,7 +99,7 @@ impl Sweeper {
         }
         let began = self.clock.steady();
         schema::await_fsync(connection, false)?;
-        let floor = shared.cursors().floor(&Lane::Live);
+        let floor = shared.cursors().floor();
         let done = self.transact(connection, identities, floor, disk);
         schema::await_fsync(connection, true)?;
         match done {
@@ -183,7 +184,7 @@ impl Sweeper {
         floor: u64,
     ) -> rusqlite::Result<Option<(u64, u64)>> {
         let excess = self.excess(connection, free)?;
-        let published = cursors::read(connection, &self.instance, &Lane::Live)?.min(floor);
+        let published = cursors::published(connection, &self.instance)?.min(floor);
         let found = self.find(connection, published, excess)?;
         let Some((count, through)) = found else {
             if excess > 0 {

@@ -133,7 +133,7 @@ impl Look {
         };
         let lane = Lane::Live.name();
         let cursor = glance()?.cursor;
-        let found = publish::read_mark(&config.kafka, lane).map_err(unreachable)?;
+        let found = publish::read_mark(&config.kafka, &lane).map_err(unreachable)?;
         let glance = glance()?;
         let ours = Ours {
             instance: glance.instance.to_string(),

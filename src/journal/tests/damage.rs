@@ -97,12 +97,12 @@ fn a_torn_row_or_page_at_kafkas_cursor_has_the_digest_that_was_noted_there_or_no
             let digest = journal.digest(150).unwrap();
             assert!(digest.is_some());
             if noted {
-                journal.mark(Marked { sequence: 150, digest });
+                journal.mark(&Lane::Live, Marked { sequence: 150, digest });
             }
             journal.close();
             harm(&dir);
             let journal = open(dir.path(), Tuning::default());
-            assert_eq!(journal.marked().is_some(), noted);
+            assert_eq!(journal.marked(&Lane::Live).is_some(), noted);
             assert_eq!(journal.digest(150).unwrap(), digest.filter(|_| noted));
             journal.close();
             let glance = Glance::at(dir.path(), journal.instance());

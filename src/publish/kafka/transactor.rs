@@ -85,7 +85,7 @@ impl Transactor {
     /// A new producer of a lane, which looks at the cursor first. Waits for nothing.
     pub fn open(
         settings: &Settings,
-        lane: &'static str,
+        lane: &str,
         batch_bytes: usize,
     ) -> Result<(Self, Answers), SettingsError> {
         let config = client::transactional(settings, lane, batch_bytes)?;
@@ -102,7 +102,7 @@ impl Transactor {
             cursor_topic: settings.cursor_topic(),
             headers: headers(settings),
             settings: settings.clone(),
-            lane,
+            lane: lane.to_owned(),
             answers: answers_in,
         };
         let thread = thread::Builder::new().name("kafka-transactions".to_owned());
@@ -135,7 +135,7 @@ struct Work {
     cursor_topic: String,
     headers: OwnedHeaders,
     settings: Settings,
-    lane: &'static str,
+    lane: String,
     answers: mpsc::Sender<Answer>,
 }
 
@@ -157,14 +157,14 @@ impl Work {
     }
 
     fn look(&self, through: Through) -> Result<Option<Found>, Failure> {
-        marks::read(&self.settings, self.lane, through)
+        marks::read(&self.settings, &self.lane, through)
     }
 
     fn init(&self) -> Step {
         let init = || self.producer.init_transactions(bounds::TRANSACTION_STEP);
         self.patiently(init).map_err(|error| self.ended(&error))?;
         let found = self.look(Through::End)?;
-        let id = self.settings.transactional_id(self.lane);
+        let id = self.settings.transactional_id(&self.lane);
         tracing::info!(transactional_id = id, "older producers are fenced, the cursor is read");
         Ok(Answer::Opened(found))
     }
@@ -284,7 +284,7 @@ impl Work {
         let code = code.or(error.rdkafka_error_code()).unwrap_or(Code::Fail);
         let trouble = client::trouble(code).unwrap_or(Trouble::Refused);
         let detail = if code == Code::TransactionalIdAuthorizationFailed {
-            let id = self.settings.transactional_id(self.lane);
+            let id = self.settings.transactional_id(&self.lane);
             format!("transactional id {id} may not be used: {code}")
         } else {
             code.to_string()
