@@ -33,6 +33,7 @@ use crate::config::Config;
 use crate::courier::Courier;
 use crate::desk::{self, Desk};
 use crate::edge::{Admin, AdminSettings, Behind, Edge, Inherited, Limits};
+use crate::event::Family;
 use crate::intake::{Intake, Sources};
 use crate::journal::{self, Health, Journal, LedgerRow};
 use crate::throttle::Peers;
@@ -161,6 +162,7 @@ impl App {
         let routed = assembly::routed(sources, &keys, &telemetry, &clock, &[]);
         let settings = assembly::journal_settings(place, &server, telemetry.clone());
         let (journal, audit) = assembly::open(settings, clock.clone()).await?;
+        let topics = Family::ALL.map(|family| (family, kafka.topic(family)));
         let start = || Courier::start(journal.clone(), kafka, clock.clone(), telemetry.clone());
         let courier = publish.then(start);
         let status = courier.as_ref().map(Courier::status);
@@ -171,6 +173,7 @@ impl App {
         let desk = Desk::new(desk::Parts {
             journal: journal.clone(),
             sources: sources.clone(),
+            topics,
             audit,
             clock: clock.clone(),
             running: helm.clone(),

@@ -5,12 +5,14 @@
 
 #![cfg(test)]
 
+use std::pin::Pin;
 use std::sync::Arc;
 
+use hookgate::audit::Audit;
 use hookgate::clock::Clock;
 use hookgate::desk::{self, Actor, Desk, PseudonymAsk, Reason, Refusal, Role};
-use hookgate::event::{Family, InstanceName, SourceName, TenantName};
-use hookgate::intake::{Source, Sources};
+use hookgate::event::{Family, InstanceName, Mode, SourceName, TenantName};
+use hookgate::intake::{Admission, Source, Sources, Terms};
 use hookgate::journal::{self, Journal};
 use hookgate::providers::Providers;
 use hookgate::scrub::{Boundary, Keys, Settings};
@@ -22,6 +24,25 @@ use regex::Regex;
 
 const DAILY_SECRET: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const LIVEKIT_SECRET: &str = "fixture-secret-of-at-least-32-characters";
+
+/// Cannot be changed.
+struct Still;
+
+impl desk::Running for Still {
+    fn drain(&self) -> desk::Draining {
+        desk::Draining { grace_seconds: 0.0, deadline_seconds: 0.0 }
+    }
+
+    fn reload(
+        self: Arc<Self>,
+    ) -> Pin<Box<dyn Future<Output = Result<desk::Reloaded, Refusal>> + Send>> {
+        Box::pin(async { Err(Refusal::Defect) })
+    }
+
+    fn in_force(&self) -> desk::InForce {
+        desk::InForce::default()
+    }
+}
 
 /// A desk with two sources.
 struct Room {
@@ -41,7 +62,10 @@ impl Room {
         let journal = Journal::open(settings, clock.clone()).unwrap();
         let sources = ["daily", "livekit"].map(|name| Arc::new(source(name, &clock)));
         let sources = Arc::new(Sources::new(sources.into()));
-        let desk = Desk::new(desk::Parts { journal, sources, clock });
+        let topics = Family::ALL.map(|family| (family, family.as_str().to_owned()));
+        let audit = Audit::open(folder.path(), clock.clone());
+        let running = Arc::new(Still);
+        let desk = Desk::new(desk::Parts { journal, sources, topics, audit, clock, running });
         Self { desk, _folder: folder }
     }
 }
@@ -82,7 +106,9 @@ fn source(name: &str, clock: &Clock) -> Source {
     let meters = telemetry.source(&SourceLabels { source: &name, secrets: Vec::new() }, &lists);
     let boundary = Boundary::new(settings, &keys);
     let rate = Rate { per_second: 1_000.try_into().unwrap(), burst: 1_000.try_into().unwrap() };
-    Source::new(name, provider, ready.scheme, boundary, rate, meters, clock.clone())
+    let admission = Arc::new(Admission::new(rate, clock.clone()));
+    let (scheme, mode) = (ready.scheme, Mode::Live);
+    Source::new(Terms { name, provider, scheme, boundary, admission, mode }, meters)
 }
 
 fn operator() -> Actor {

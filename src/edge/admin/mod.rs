@@ -196,7 +196,7 @@ mod tests {
     use crate::audit::Audit;
     use crate::desk;
     use crate::desk::{Draining, InForce, Refusal, Reloaded, Running};
-    use crate::event::InstanceName;
+    use crate::event::{Family, InstanceName};
     use crate::intake::Sources;
     use crate::journal::{self, Journal};
 
@@ -250,10 +250,11 @@ mod tests {
         };
         let journal = Journal::open(journal, clock.clone()).unwrap();
         let sources = Arc::new(Sources::new(Vec::new()));
+        let topics = Family::ALL.map(|family| (family, family.as_str().to_owned()));
         let audit = Audit::open(folder.path(), clock.clone());
-        let running = Arc::new(Still);
-        let desk =
-            Desk::new(desk::Parts { journal, sources, audit, clock: clock.clone(), running });
+        let (running, clock_of) = (Arc::new(Still), clock.clone());
+        let desk = desk::Parts { journal, sources, topics, audit, clock: clock_of, running };
+        let desk = Desk::new(desk);
         let settings = AdminSettings {
             listen: at,
             passed: None,
