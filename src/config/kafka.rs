@@ -55,6 +55,7 @@ pub(super) fn kafka(
         compression: compression.unwrap_or("zstd").to_owned(),
         properties,
         instance: instance.cloned().unwrap_or_else(|| InstanceName::new("unknown")),
+        again: None,
     };
     tried(&settings, report, &path);
     (brokers.is_some() && instance.is_some()).then_some(settings)

@@ -52,6 +52,7 @@ mod log;
 mod open;
 mod patrol;
 mod read;
+mod replays;
 mod retention;
 mod schema;
 mod shared;
@@ -66,6 +67,7 @@ pub use fault::Code;
 pub use glance::Glance;
 pub use lane::Lane;
 pub use open::{Obstacle, OpenError};
+pub use replays::{Ending, How, Replay};
 pub use terms::{LedgerRow, Retention, Settings};
 
 use cursors::Ignored;

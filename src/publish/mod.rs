@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::event::{Family, InstanceName};
+use crate::event::{Family, InstanceName, ReplayId};
 use crate::secret::Secret;
 
 mod kafka;
@@ -48,6 +48,17 @@ pub struct Settings {
     pub properties: Vec<(String, Secret)>,
     /// This gateway, for the `hookgate-instance` header and the client id.
     pub instance: InstanceName,
+    /// What marks the records where they are a replay's.
+    pub again: Option<Again>,
+}
+
+/// A replay's records: the same events, marked, maybe to other topics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Again {
+    /// Its name, for the `hookgate-replay-id` header.
+    pub id: ReplayId,
+    /// The first part of the topics' names. Cursors stay where they are.
+    pub topic_prefix: String,
 }
 
 /// How often an event stands on Kafka.
@@ -71,7 +82,8 @@ pub struct Creation {
 impl Settings {
     /// The topic of a family.
     pub fn topic(&self, family: Family) -> String {
-        format!("{}.{}", self.topic_prefix, family.as_str())
+        let again = self.again.as_ref().map(|again| &again.topic_prefix);
+        format!("{}.{}", again.unwrap_or(&self.topic_prefix), family.as_str())
     }
 
     /// The topic of the cursors: compacted, one partition.
