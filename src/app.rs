@@ -31,7 +31,8 @@ use crate::bounds::{HANDOVER, STOP_SLACK};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::courier::Courier;
-use crate::edge::{self, Admin, Behind, Edge, Inherited, Limits};
+use crate::desk::{self, Desk};
+use crate::edge::{self, Admin, AdminSettings, Behind, Edge, Inherited, Limits};
 use crate::intake::{Intake, Sources};
 use crate::journal::{self, Health, Journal, LedgerRow};
 use crate::throttle::Peers;
@@ -147,17 +148,31 @@ impl App {
         let telemetry = Arc::new(assembly::telemetry(&kafka)?);
         let sources = assembly::routed(sources, &keys, &telemetry, &clock);
         let settings = assembly::journal_settings(place, &server, telemetry.clone());
-        let journal = assembly::open(settings, clock.clone()).await?;
+        let (journal, audit) = assembly::open(settings, clock.clone()).await?;
         let start = || Courier::start(journal.clone(), kafka, clock.clone(), telemetry.clone());
         let courier = publish.then(start);
         let status = courier.as_ref().map(Courier::status);
         let listed = sources.iter().map(|routed| routed.source.clone()).collect();
         let listed = Arc::new(Sources::new(listed));
-        let panel = Arc::new(Panel::new(journal.clone(), status, telemetry.clone(), listed));
+        let panel =
+            Arc::new(Panel::new(journal.clone(), status, telemetry.clone(), listed.clone()));
         panel.restore().await?;
         let at = admin.listen;
-        let admin = Admin::start(at, sockets.admin, limits.clone(), clock.clone(), panel.clone())
-            .map_err(port("admin.listen", at))?;
+        let desk = Desk::new(desk::Parts {
+            journal: journal.clone(),
+            sources: listed,
+            audit,
+            clock: clock.clone(),
+        });
+        let settings = AdminSettings {
+            listen: admin.listen,
+            passed: sockets.admin,
+            limits: limits.clone(),
+            tokens: admin.tokens,
+            clock: clock.clone(),
+        };
+        let admin =
+            Admin::start(settings, panel.clone(), desk).map_err(port("admin.listen", at))?;
         let peers = Arc::new(Peers::new(clock.clone()));
         let behind = Behind {
             intake: Arc::new(Intake::new(journal.clone(), clock.clone())),

@@ -29,7 +29,7 @@
 //! - **1 rules**, values in, values out, no logging: [`throttle`], [`verify`], [`normalize`],
 //!   [`providers`] (the registry of both), [`scrub`].
 //! - **2 machines**, each owns one piece of the outside: [`journal`] (SQLite is named only here),
-//!   [`publish`] (rdkafka only in its `kafka`), [`telemetry`].
+//!   [`publish`] (rdkafka only in its `kafka`), [`audit`] (who changed what), [`telemetry`].
 //! - **3 flows**, compose: [`intake`] (the path of one delivery), [`courier`] (journal to Kafka, in
 //!   order, for ever).
 //! - **3½ desk**: [`desk`], what operators may ask and do, over all of the above and without a word
@@ -112,6 +112,7 @@ pub mod scrub;
 pub mod throttle;
 pub mod verify;
 
+pub mod audit;
 pub mod journal;
 pub mod publish;
 pub mod telemetry;

@@ -225,17 +225,19 @@ impl Places {
 }
 
 /// A token bucket on our clock.
-struct Bucket(RateLimiter<NotKeyed, InMemoryState, Steady, NoOpMiddleware<Duration>>);
+pub struct Bucket(RateLimiter<NotKeyed, InMemoryState, Steady, NoOpMiddleware<Duration>>);
 
 impl Bucket {
-    fn new(per_second: NonZeroU32, burst: NonZeroU32, clock: Clock) -> Self {
+    /// One with its whole burst at hand.
+    pub fn new(per_second: NonZeroU32, burst: NonZeroU32, clock: Clock) -> Self {
         // The bucket counts in nanoseconds: no more than one a nanosecond.
         let per_second = per_second.min(at_least_one(1_000_000_000));
         let quota = Quota::per_second(per_second).allow_burst(burst);
         Self(RateLimiter::direct_with_clock(quota, Steady(clock)))
     }
 
-    fn take(&self) -> Result<(), Duration> {
+    /// Takes one, or says how long until there is one.
+    pub fn take(&self) -> Result<(), Duration> {
         self.0.check().map_err(|not_until| not_until.wait_time_from(self.0.clock().now()))
     }
 }

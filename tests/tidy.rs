@@ -32,6 +32,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // 2 machines
     ("journal", &["bounds", "secret", "clock", "event", "delivery", "outcome", "scrub"]),
     ("publish", &["bounds", "secret", "clock", "event", "delivery", "outcome", "journal"]),
+    ("audit", GROUND),
     ("telemetry", GROUND),
     // 3 flows
     ("intake", FLOORS_0_TO_2),
@@ -47,12 +48,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // 5 roof, and the verbs that start from it
     ("app", &[
         "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify",
-        "normalize", "providers", "scrub", "journal", "publish", "telemetry", "intake", "courier",
+        "normalize", "providers", "scrub", "journal", "publish", "audit", "telemetry", "intake", "courier",
         "desk", "edge", "config",
     ]),
     ("cli", &[
         "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify",
-        "normalize", "providers", "scrub", "journal", "publish", "telemetry", "intake", "courier",
+        "normalize", "providers", "scrub", "journal", "publish", "audit", "telemetry", "intake", "courier",
         "desk", "edge", "config", "app",
     ]),
 ];
@@ -61,17 +62,17 @@ const GROUND: &[&str] = &["bounds", "secret", "clock", "event", "delivery", "out
 #[rustfmt::skip]
 const FLOORS_0_TO_2: &[&str] = &[
     "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify", "normalize",
-    "providers", "scrub", "journal", "publish", "telemetry",
+    "providers", "scrub", "journal", "publish", "audit", "telemetry",
 ];
 #[rustfmt::skip]
 const FLOORS_0_TO_3: &[&str] = &[
     "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify", "normalize",
-    "providers", "scrub", "journal", "publish", "telemetry", "intake", "courier",
+    "providers", "scrub", "journal", "publish", "audit", "telemetry", "intake", "courier",
 ];
 #[rustfmt::skip]
 const FLOORS_0_TO_3_AND_DESK: &[&str] = &[
     "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify", "normalize",
-    "providers", "scrub", "journal", "publish", "telemetry", "intake", "courier", "desk",
+    "providers", "scrub", "journal", "publish", "audit", "telemetry", "intake", "courier", "desk",
 ];
 
 /// What may be named in one place only: (what, where, why).

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
 use super::StartError;
+use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::edge::Routed;
 use crate::event::Family;
@@ -67,8 +68,16 @@ pub(super) fn journal_settings(
     }
 }
 
-/// Opens the journal, which blocks, aside.
-pub(super) async fn open(settings: journal::Settings, clock: Clock) -> Result<Journal, StartError> {
-    let opened = spawn_blocking(move || Journal::open(settings, clock)).await;
+/// Opens the journal and the audit log under its lock, aside: both block.
+pub(super) async fn open(
+    settings: journal::Settings,
+    clock: Clock,
+) -> Result<(Journal, Audit), StartError> {
+    let opened = spawn_blocking(move || {
+        let dir = settings.dir.clone();
+        let journal = Journal::open(settings, clock.clone())?;
+        Ok::<_, journal::OpenError>((journal, Audit::open(&dir, clock)))
+    });
+    let opened = opened.await;
     Ok(opened.map_err(|error| StartError::Defect(error.to_string()))??)
 }

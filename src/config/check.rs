@@ -6,7 +6,7 @@ use toml::Table;
 use super::given::Givers;
 use super::read::{Report, Section};
 use super::source::{Desk, sources};
-use super::{Config, kafka, server};
+use super::{Config, admin, kafka, server};
 
 /// Reads every section, whatever is wrong with the others.
 pub(super) fn check(table: &Table, report: &Report, desk: &Desk<'_>, tls: bool) -> Option<Config> {
@@ -14,7 +14,7 @@ pub(super) fn check(table: &Table, report: &Report, desk: &Desk<'_>, tls: bool) 
     let givers: &Givers<'_> = &desk.givers;
     let server = server::server(root.table("server"));
     let public = server.as_ref().map(|server| server.listen);
-    let admin = server::admin(root.table("admin"), public);
+    let admin = admin::admin(root.table("admin"), public, givers);
     let journal = server::journal(root.table("journal"), givers.folder);
     let instance = server.as_ref().map(|server| &server.instance);
     let kafka = kafka::kafka(root.table("kafka"), instance, givers, tls);

@@ -8,10 +8,11 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use toml::Value;
+use zeroize::Zeroizing;
 
 use super::Environment;
 use super::read::{Section, article};
-use crate::bounds::SECRET_FILE_BYTES_MAX;
+use crate::bounds::{SECRET_FILE_BYTES_MAX, TOKEN_FILE_BYTES_MAX};
 use crate::clock::Timestamp;
 use crate::secret::Secret;
 use crate::verify::SigningSecret;
@@ -85,20 +86,18 @@ impl Givers<'_> {
         }
     }
 
+    /// The file of the admin API's tokens: how it is called, and what is in it.
+    pub(super) fn token_file(&self, name: &str) -> Result<(String, Zeroizing<String>), String> {
+        let path = self.folder.join(name);
+        let text = read(&path, TOKEN_FILE_BYTES_MAX)?;
+        Ok((path.display().to_string(), text))
+    }
+
     fn file(&self, name: &str) -> Result<(String, Secret), String> {
         let path: PathBuf = self.folder.join(name);
         let shown = path.display();
-        let cap = SECRET_FILE_BYTES_MAX;
-        let mut bytes = zeroize::Zeroizing::new(Vec::with_capacity(cap + 1));
-        std::fs::File::open(&path)
-            .and_then(|file| file.take(cap as u64 + 1).read_to_end(&mut bytes))
-            .map_err(|error| format!("the file {shown} cannot be read: {}", why(&error)))?;
-        if bytes.len() > cap {
-            return Err(format!("the file {shown} is longer than {cap} bytes"));
-        }
-        let text = std::str::from_utf8(&bytes)
-            .map_err(|_| format!("the file {shown} is not UTF-8 text"))?;
-        let text = without_line_end(text);
+        let text = read(&path, SECRET_FILE_BYTES_MAX)?;
+        let text = without_line_end(&text);
         if text.is_empty() {
             return Err(format!("the file {shown} is empty"));
         }
@@ -106,6 +105,20 @@ impl Givers<'_> {
         let label = label.to_string_lossy().into_owned();
         Ok((label, Secret::new(text.as_bytes().to_vec())))
     }
+}
+
+fn read(path: &Path, cap: usize) -> Result<Zeroizing<String>, String> {
+    let shown = path.display();
+    let mut bytes = Zeroizing::new(Vec::with_capacity(cap + 1));
+    std::fs::File::open(path)
+        .and_then(|file| file.take(cap as u64 + 1).read_to_end(&mut bytes))
+        .map_err(|error| format!("the file {shown} cannot be read: {}", why(&error)))?;
+    if bytes.len() > cap {
+        return Err(format!("the file {shown} is longer than {cap} bytes"));
+    }
+    let text =
+        std::str::from_utf8(&bytes).map_err(|_| format!("the file {shown} is not UTF-8 text"))?;
+    Ok(Zeroizing::new(text.to_owned()))
 }
 
 /// `not_after`: `Ok(None)` if absent, `Err` if it was wrong.

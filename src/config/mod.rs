@@ -12,10 +12,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::clock::Timestamp;
+use crate::edge::Tokens;
 use crate::event::InstanceName;
 use crate::providers::{Provider, Providers};
 use crate::{bounds, journal, publish, scrub, throttle, verify};
 
+mod admin;
 mod check;
 mod environment;
 mod given;
@@ -71,8 +73,10 @@ pub struct Server {
 /// `[admin]`: the operator's listener.
 #[derive(Clone, Debug)]
 pub struct Admin {
-    /// A loopback address, other than the public one.
+    /// Where it listens, other than the public one; off loopback only with `allow_plaintext`.
     pub listen: SocketAddr,
+    /// Who may ask; `None`: nobody, only the open paths answer.
+    pub tokens: Option<Tokens>,
 }
 
 /// `[journal]`: where events are kept.

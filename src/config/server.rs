@@ -1,4 +1,4 @@
-//! `[server]`, `[admin]`, `[journal]` and `[keys]`, checked.
+//! `[server]`, `[journal]` and `[keys]`, checked.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::given::Givers;
 use super::read::Section;
-use super::{Admin, JournalSettings, Server, unit};
+use super::{JournalSettings, Server, unit};
 use crate::bounds;
 use crate::event::InstanceName;
 use crate::journal::Retention;
@@ -60,36 +60,6 @@ pub(super) fn server(mut section: Section<'_>) -> Option<Server> {
         drain_grace,
         drain_deadline,
     })
-}
-
-/// `[admin]`: on loopback, and not where the public listener is.
-pub(super) fn admin(mut section: Section<'_>, public: Option<SocketAddr>) -> Admin {
-    let listen = address(&mut section, SocketAddr::from(([127, 0, 0, 1], 9080)));
-    let shown = listen.to_string();
-    if !listen.ip().to_canonical().is_loopback() {
-        let rule = "must be on loopback, such as \"127.0.0.1:9080\": tokens and TLS for this \
-             listener are not built yet";
-        section.report().wrong(&section.key("listen"), &shown, rule);
-    }
-    let known = |key: &str| !section.report().has_mistake_at(key);
-    let both = known("server.listen") && known(&section.key("listen"));
-    let same = both
-        && public.is_some_and(|public| {
-            let meets = public.ip().is_unspecified() || public.ip() == listen.ip();
-            public.port() != 0 && public.port() == listen.port() && meets
-        });
-    if same {
-        let rule = "is taken by server.listen; give the two listeners different ports";
-        section.report().wrong(&section.key("listen"), &shown, rule);
-    }
-    let open = "this listener has only its open paths /livez, /readyz and /metrics";
-    section.later("token_file", open);
-    section.later("tls", "TLS on the admin listener is not built; it stays on loopback");
-    if section.flag("allow_plaintext") == Some(true) {
-        section.not_yet("allow_plaintext", "the admin listener stays on loopback");
-    }
-    section.finish();
-    Admin { listen }
 }
 
 /// `[journal]`.
@@ -153,7 +123,7 @@ fn instance(section: &mut Section<'_>) -> Option<InstanceName> {
     Some(InstanceName::new(&host))
 }
 
-fn address(section: &mut Section<'_>, default: SocketAddr) -> SocketAddr {
+pub(super) fn address(section: &mut Section<'_>, default: SocketAddr) -> SocketAddr {
     section.parsed("listen", ADDRESS, |text| text.parse().ok()).unwrap_or(default)
 }
 

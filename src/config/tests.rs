@@ -214,7 +214,7 @@ fn an_empty_text_names_what_has_to_be_written() {
 #[test]
 fn what_is_not_built_yet_says_so() {
     let server = "[server]\ntls = { cert = \"c\", key = \"k\" }\n\
-         [admin]\ntoken_file = \"t\"\nallow_plaintext = true\ntls = {}\n\
+         [admin]\ntls = {}\n\
          [[tenant]]\nname = \"t\"\n";
     let keys = KEYS.replace("[keys]\n", "[keys]\nprevious = {}\n");
     let text = format!(
@@ -228,9 +228,7 @@ fn what_is_not_built_yet_says_so() {
     assert_eq!(
         keys,
         [
-            "admin.allow_plaintext",
             "admin.tls",
-            "admin.token_file",
             "keys.previous",
             "server.tls",
             "source[0].capture",

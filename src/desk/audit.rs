@@ -1,9 +1,18 @@
 //! Who changed what.
+//!
+//! Every change goes through [`Desk::audited`]: what has no record in the log is not done, and how
+//! it ended is recorded behind it. A record that says `begun` and has no end says that the process
+//! ended, or met a defect, in the midst of it.
+
+use std::borrow::Cow;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio::task::spawn_blocking;
 
-use super::{Desk, Refusal};
+use super::{Actor, Desk, Reason, Refusal};
+use crate::audit::{Entry, Record, Trouble};
+use crate::bounds::{AUDIT_PAGE_DEFAULT, AUDIT_PAGE_MAX};
 use crate::clock::Timestamp;
 
 /// Which records.
@@ -34,7 +43,10 @@ pub struct AuditRecord {
     pub target: Option<String>,
     /// Why.
     pub reason: String,
-    /// How it ended: `begun`, `done`, or why it was refused.
+    /// The number of the record of its beginning, where this one tells how it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun: Option<u64>,
+    /// How it stands: `begun`, `done`, or `refused: ` and why.
     pub result: String,
     /// SHA-256 of the record before, in hexadecimal; zeros for the first.
     pub previous: String,
@@ -54,7 +66,90 @@ pub struct AuditPage {
 
 impl Desk {
     /// A page of the audit log.
-    pub async fn audit(&self, _filter: AuditFilter) -> Result<AuditPage, Refusal> {
-        Err(Refusal::NotYet("audit"))
+    ///
+    /// # Errors
+    /// A limit or cursor that is none; a log that cannot be read.
+    pub async fn audit(&self, filter: AuditFilter) -> Result<AuditPage, Refusal> {
+        let limit = filter.limit.unwrap_or(AUDIT_PAGE_DEFAULT);
+        if !(1..=AUDIT_PAGE_MAX).contains(&limit) {
+            let rule = format!("must be a whole number from 1 to {AUDIT_PAGE_MAX}");
+            return Err(Refusal::Invalid { field: "limit", rule });
+        }
+        let no_place = || Refusal::Invalid {
+            field: "cursor",
+            rule: "must be the next_cursor of a page before; leave it out to begin".to_owned(),
+        };
+        let before = match filter.cursor {
+            Some(cursor) => Some(cursor.parse::<u64>().map_err(|_| no_place())?),
+            None => None,
+        };
+        let audit = self.inner.audit.clone();
+        let page = spawn_blocking(move || audit.page(limit, before)).await;
+        let page = page.map_err(|_panicked| Refusal::Defect)??.ok_or_else(no_place)?;
+        let next_cursor = page.next.map(|next| next.to_string());
+        Ok(AuditPage { records: page.records.into_iter().map(Into::into).collect(), next_cursor })
+    }
+
+    /// Does a change with a record of its beginning and one of its end, and gives what it gives.
+    ///
+    /// `action` is a word such as `replay.run`; `target` is what it is done to, only as it may be
+    /// seen (a name of the configuration, a sequence, a pseudonym): it is kept for good. What is
+    /// not `Ok` is recorded as refused with its text, which by the rule of [`Refusal`] names no
+    /// value.
+    ///
+    /// ```ignore
+    /// let (reason, target) = (ask.reason.clone(), format!("source {source}"));
+    /// self.audited(by, "capture", Some(&target), &reason, async { … }).await
+    /// ```
+    ///
+    /// # Errors
+    /// Those of the change; [`Refusal::Unavailable`] where its beginning cannot be recorded, and
+    /// then it has not begun.
+    pub(super) async fn audited<T>(
+        &self,
+        by: &Actor,
+        action: &'static str,
+        target: Option<&str>,
+        reason: &Reason,
+        change: impl Future<Output = Result<T, Refusal>>,
+    ) -> Result<T, Refusal> {
+        let entry = |begun, result: Cow<'_, str>| Entry {
+            by: by.name.clone(),
+            action: action.to_owned(),
+            target: target.map(str::to_owned),
+            reason: reason.as_str().to_owned(),
+            begun,
+            result: result.into_owned(),
+        };
+        let begun = self.record(entry(None, "begun".into())).await?;
+        let changed = change.await;
+        let result = match &changed {
+            Ok(_) => "done".into(),
+            Err(refusal) => format!("refused: {refusal}").into(),
+        };
+        if let Err(refusal) = self.record(entry(Some(begun), result)).await {
+            tracing::error!(begun, action, %refusal, "the end of a change could not be recorded");
+        }
+        changed
+    }
+
+    async fn record(&self, entry: Entry) -> Result<u64, Refusal> {
+        let audit = self.inner.audit.clone();
+        let recorded = spawn_blocking(move || audit.append(entry)).await;
+        Ok(recorded.map_err(|_panicked| Refusal::Defect)??)
+    }
+}
+
+impl From<Trouble> for Refusal {
+    fn from(trouble: Trouble) -> Self {
+        Self::Unavailable(trouble.to_string())
+    }
+}
+
+impl From<Record> for AuditRecord {
+    fn from(record: Record) -> Self {
+        let Record { number, time, by, action, target, reason, begun, result, previous, hash } =
+            record;
+        Self { number, time, by, action, target, reason, begun, result, previous, hash }
     }
 }

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::intake::Sources;
 use crate::journal::Journal;
@@ -54,6 +55,8 @@ pub struct Parts {
     pub journal: Journal,
     /// The sources in force.
     pub sources: Arc<Sources>,
+    /// Who changed what.
+    pub audit: Audit,
     /// The time.
     pub clock: Clock,
 }

@@ -27,6 +27,11 @@ pub enum ReasonError {
     Personal,
 }
 
+impl ReasonError {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Empty, Self::Long, Self::Control, Self::Personal];
+}
+
 impl Reason {
     /// The text.
     pub fn as_str(&self) -> &str {

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
@@ -82,10 +81,11 @@ fn welcome(stream: TcpStream, from: SocketAddr, door: &Arc<Door>) {
 }
 
 /// Serves one connection until it is over, and gives the socket back.
-pub(super) async fn converse<S>(socket: Socket, line: &Line, service: S) -> Socket
+pub(super) async fn converse<S, B>(socket: Socket, line: &Line, service: S) -> Socket
 where
-    S: Service<Request<Incoming>, Response = Response<Full<Bytes>>, Error = Infallible> + Unpin,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Unpin,
     S::Future: Unpin,
+    B: Body<Data = Bytes, Error = Infallible> + 'static,
 {
     let mut conversation = http1::Builder::new()
         // A client that has said all it wants to say still gets its answer.

@@ -7,24 +7,22 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::answer::Answer;
-
 /// An answer to come, whatever happens.
-pub(super) struct Guarded<D> {
-    answer: Pin<Box<dyn Future<Output = Answer> + Send>>,
+pub(super) struct Guarded<A, D> {
+    answer: Pin<Box<dyn Future<Output = A> + Send>>,
     on_defect: D,
 }
 
 /// Guards an answer; `on_defect` answers instead.
-pub(super) fn guarded<D: Fn() -> Answer + Unpin>(
-    answer: impl Future<Output = Answer> + Send + 'static,
+pub(super) fn guarded<A, D: Fn() -> A + Unpin>(
+    answer: impl Future<Output = A> + Send + 'static,
     on_defect: D,
-) -> Guarded<D> {
+) -> Guarded<A, D> {
     Guarded { answer: Box::pin(answer), on_defect }
 }
 
-impl<D: Fn() -> Answer + Unpin> Future for Guarded<D> {
-    type Output = Result<Answer, Infallible>;
+impl<A, D: Fn() -> A + Unpin> Future for Guarded<A, D> {
+    type Output = Result<A, Infallible>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();

@@ -48,7 +48,9 @@ mod request;
 mod shares;
 mod socket;
 
-pub use admin::{Admin, Board, Check, Readiness, Standing};
+pub use admin::{
+    Admin, AdminSettings, Board, Check, ProblemDetails, Readiness, Standing, TokenMistake, Tokens,
+};
 pub use framing::{Framing, Step};
 pub use listen::{Inherited, InheritedError};
 

@@ -41,7 +41,7 @@ pub(super) fn answer(
     guest: Arc<Guest>,
     from: IpAddr,
     request: Request<Incoming>,
-) -> Guarded<impl Fn() -> Answer + Unpin> {
+) -> Guarded<Answer, impl Fn() -> Answer + Unpin> {
     let (parts, body) = request.into_parts();
     let since = door.clock().steady();
     let (caller, introduced) = introduced(from, since, || {
@@ -350,7 +350,7 @@ fn is_encoded(headers: &HeaderMap) -> bool {
 
 /// What becomes of a body that is not wanted: one that has come already is passed over, for another
 /// the connection ends with the answer. Whether it does.
-async fn leave_unread(guest: &Guest, mut body: Incoming) -> bool {
+pub(super) async fn leave_unread(guest: &Guest, mut body: Incoming) -> bool {
     if body.is_end_stream() {
         return false;
     }

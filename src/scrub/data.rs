@@ -259,6 +259,10 @@ pub struct PersonRef(pub Digest128);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RoomRef(pub Digest128);
 
+/// What stands in record keys for a room whose name may not leave: the same when pseudonyms rotate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoomKey(pub Digest128);
+
 macro_rules! pseudonym {
     ($name:ident, $prefix:literal) => {
         impl fmt::Display for $name {
@@ -292,3 +296,4 @@ macro_rules! pseudonym {
 
 pseudonym!(PersonRef, "p1_");
 pseudonym!(RoomRef, "r1_");
+pseudonym!(RoomKey, "k1_");

@@ -141,7 +141,7 @@ impl Boundary {
                 Verdict::Role
             }
             Rule::Label => Verdict::Stays(RULE_PERSON),
-            Rule::Room if matches(&self.settings.room_name) => Verdict::Passes,
+            Rule::Room if self.lets_out(Personal::new(text)) => Verdict::Passes,
             Rule::Room => Verdict::Room(RoomRef(self.names.room(text))),
             Rule::Artifact if matches(&self.settings.artifact_key) => Verdict::Passes,
             Rule::Artifact => Verdict::Stays(RULE_ARTIFACT),

@@ -17,14 +17,15 @@ use std::fmt::{self, Display};
 use bytes::Bytes;
 use regex::Regex;
 
-use self::data::{Data, QuarantineData, RoomRef};
+use self::data::{Data, PersonRef, QuarantineData, RoomKey, RoomRef};
 use self::encode::{Attributes, encode};
 use self::identity::Names;
 use self::judge::{Judged, Verdict, text, value};
 use self::sections::Sections;
+use crate::bounds::VISIBLE_TEXT_BYTES_MAX;
 use crate::clock::Timestamp;
 use crate::event::{EventId, Kind, ProviderName, QuarantineReason, SourceName, TenantName};
-use crate::normalize::{Normalized, Removed, Word};
+use crate::normalize::{Normalized, Personal, Removed, Word};
 use crate::secret::Secret;
 
 pub mod data;
@@ -110,6 +111,28 @@ impl Boundary {
         &self.settings
     }
 
+    /// The pseudonym of a person, by the provider's stable id of them.
+    pub fn person(&self, id: Personal<&str>) -> PersonRef {
+        PersonRef(self.names.person(id.expose()))
+    }
+
+    /// The pseudonym of a room, by its name.
+    pub fn room(&self, name: Personal<&str>) -> RoomRef {
+        RoomRef(self.names.room(name.expose()))
+    }
+
+    /// What stands in record keys for a room whose name may not leave.
+    pub fn room_key(&self, name: Personal<&str>) -> RoomKey {
+        RoomKey(self.names.room_key(name.expose()))
+    }
+
+    /// Whether a room's name may leave as it is: its events then carry the name itself.
+    pub fn lets_out(&self, room: Personal<&str>) -> bool {
+        let room = room.expose();
+        let pattern = self.settings.room_name.as_ref();
+        room.len() <= VISIBLE_TEXT_BYTES_MAX && pattern.is_some_and(|name| name.is_match(room))
+    }
+
     /// Takes an event across: what is on the list passes, the rest is removed and listed.
     pub fn scrub(&self, mut event: Normalized<'_>) -> Clean {
         let judged = Judged::new(self, &event);
@@ -164,7 +187,7 @@ impl Boundary {
             return format!("{tenant}/{name}");
         }
         if let Some(name) = event.fact(Word::RoomName).and_then(|fact| text(event, fact)) {
-            return format!("{tenant}/k1_{}", self.names.room_key(name));
+            return format!("{tenant}/{}", RoomKey(self.names.room_key(name)));
         }
         match sections.best_identity() {
             Some(best) => format!("{tenant}/{best}"),

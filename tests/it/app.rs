@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use crate::gateway::{Client, DAILY, Gate, LIVEKIT, Plan, ask, event, until_stopping};
 
 #[tokio::test]
-async fn the_admin_door_shows_life_readiness_and_numbers_and_nothing_else() {
+async fn the_admin_door_shows_life_readiness_and_numbers_to_everyone_and_nothing_else() {
     let gate = Gate::start().await;
     assert_eq!(gate.ask("/livez").await.status, 200);
     let ready = gate.ask("/readyz").await;
@@ -20,11 +20,12 @@ async fn the_admin_door_shows_life_readiness_and_numbers_and_nothing_else() {
     assert_eq!(ready.json()["checks"]["journal"]["status"], "ok");
     let metrics = gate.ask("/metrics").await;
     assert_eq!(metrics.header("content-type"), Some("text/plain; version=0.0.4"));
-    for path in ["/", "/livez/", "/admin/v1/status", "/v1/webhooks/daily"] {
+    let hidden = [("/", 404), ("/livez/", 404), ("/v1/webhooks/daily", 404), ("/admin/", 401)];
+    for (path, status) in hidden.into_iter().chain([("/admin/v1/status", 401)]) {
         let answer = gate.ask(path).await;
-        assert_eq!(answer.status, 404);
+        assert_eq!(answer.status, status);
         assert_eq!(answer.header("content-type"), Some("application/problem+json"));
-        assert_eq!(answer.json()["status"], 404);
+        assert_eq!(answer.json()["status"], status);
     }
 }
 

@@ -276,6 +276,11 @@ fn send_gets_from_a_gateway_what_it_should() {
         assert_eq!(code(&output), 0, "{}{}", out(&output), err(&output));
         assert!(out(&output).contains(outcome), "{}", out(&output));
     }
+    let file = fixtures("daily/participant.left/request.http");
+    let args = ["send", &file, "--to", &gate.url, "--config", &path, "--source", "daily"];
+    let output = run(&args);
+    assert_eq!(code(&output), 0, "{}{}", out(&output), err(&output));
+    assert!(out(&output).contains("accepted"), "{}", out(&output));
     assert_eq!(gate.stop(), 0);
     assert!(folder.path().join("journal").is_dir());
 }

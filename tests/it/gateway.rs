@@ -8,9 +8,11 @@ use std::time::Duration;
 use hookgate::app::{App, Parts};
 use hookgate::clock::{Clock, Timestamp};
 use hookgate::config::{self, Config};
+use hookgate::edge::Tokens;
 use hookgate::providers::Providers;
 use hookgate::secret::Secret;
 use hookgate::verify::{ApiKey, Credentials, Scheme, SigningSecret};
+use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
@@ -106,6 +108,7 @@ impl Plan {
         let mut config = parsed.unwrap_or_else(|mistakes| panic!("{mistakes}"));
         config.server.listen = any_port();
         config.admin.listen = any_port();
+        config.admin.tokens = Some(tokens());
         let parts = Parts { publish: false, ..Parts::default() };
         Self { config, parts, folder }
     }
@@ -158,6 +161,12 @@ impl Gate {
     /// Asks the admin door.
     pub(crate) async fn ask(&self, path: &str) -> Answer {
         ask(self.app.admin(), path).await
+    }
+
+    /// Calls the admin API with a token; an empty body is none.
+    pub(crate) async fn call(&self, token: &str, call: &str, body: &str) -> Answer {
+        let mut client = Client::connect(self.app.admin()).await;
+        client.call(token, call, body).await
     }
 
     /// The value of one series.
@@ -274,6 +283,17 @@ fn scheme(route: &str) -> Box<dyn Scheme> {
     ready.unwrap_or_else(|mistakes| panic!("{mistakes:?}")).scheme
 }
 
+/// The tokens of a test gateway.
+pub(crate) const OPERATOR: &str = "operators-token-of-the-tests";
+pub(crate) const VIEWER: &str = "viewers-token-of-the-tests";
+
+fn tokens() -> Tokens {
+    let hex = |token: &str| bytes::Bytes::copy_from_slice(&Sha256::digest(token));
+    let line = |name, role, token| format!("{name}:{role}:{:x}\n", hex(token));
+    let text = line("olga", "operator", OPERATOR) + &line("vera", "viewer", VIEWER);
+    Tokens::parse(&text).unwrap()
+}
+
 fn any_port() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
 }
@@ -347,6 +367,18 @@ impl Client {
 
     pub(crate) async fn send(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).await.unwrap();
+    }
+
+    /// Calls the admin API (`METHOD path`) with a token; an empty body is none.
+    pub(crate) async fn call(&mut self, token: &str, call: &str, body: &str) -> Answer {
+        let mut request =
+            format!("{call} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {token}\r\n");
+        if !body.is_empty() {
+            request +=
+                &format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+        }
+        self.send(format!("{request}\r\n{body}").as_bytes()).await;
+        self.answer().await
     }
 
     /// Ends our half of the connection.

@@ -8,8 +8,10 @@
     reason = "what helps a test fails with it"
 )]
 
+mod admin;
 mod app;
 mod canary;
+mod capture;
 mod cli;
 mod config;
 mod courier;

@@ -1,0 +1,231 @@
+//! One call of the admin API, step by step: token, path, method, role, body, and the desk.
+//!
+//! A question is dropped when its client goes or its time is over. A change is a task of its own:
+//! once begun it finishes, whoever waits for it.
+
+use std::sync::Arc;
+
+use http::header::{ALLOW, AUTHORIZATION};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
+use hyper::body::{Body as _, Incoming};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use crate::bounds::{ADMIN_ASK, ADMIN_BODY_BYTES_MAX, ADMIN_CHANGE, ADMIN_STREAMS_MAX};
+use crate::clock::Clock;
+use crate::desk::{Actor, Desk, Refusal, Role};
+
+use super::super::lobby::Guest;
+use super::super::request::leave_unread;
+use super::asked;
+use super::problem::{Kind, Problem};
+use super::reply::{Answer, text};
+use super::routes::{Place, Reply, Route, Takes, Wanted, routes};
+use super::tokens::{Doorkeeper, Tokens, Turned};
+
+/// The admin API.
+pub(super) struct Api {
+    desk: Desk,
+    doorkeeper: Doorkeeper,
+    routes: Vec<Arc<Route>>,
+    streams: Arc<Semaphore>,
+}
+
+impl Api {
+    /// Over a desk, for whoever has one of these tokens.
+    pub(super) fn new(desk: Desk, tokens: Option<Tokens>, clock: Clock) -> Self {
+        Self {
+            desk,
+            doorkeeper: Doorkeeper::new(tokens, clock),
+            routes: routes().into_iter().map(Arc::new).collect(),
+            streams: Arc::new(Semaphore::new(ADMIN_STREAMS_MAX)),
+        }
+    }
+
+    /// Who is let in.
+    pub(super) fn tokens(&self) -> &Doorkeeper {
+        &self.doorkeeper
+    }
+
+    /// Answers one call.
+    pub(super) async fn answer(&self, request: Request<Incoming>, guest: &Guest) -> Answer {
+        let (parts, body) = request.into_parts();
+        match self.open(&parts, &body) {
+            Ok((actor, route, place)) => {
+                let wanted = self.wanted(actor, &route, place, &parts, body, guest).await;
+                let reply = match wanted {
+                    Ok(wanted) => self.call(route, wanted).await,
+                    Err(problem) => Err(problem),
+                };
+                reply.unwrap_or_else(|problem| problem.answer())
+            }
+            Err(mut refused) => {
+                let closes = leave_unread(guest, body).await;
+                refused.problem = refused.problem.closing(closes);
+                refused.answer()
+            }
+        }
+    }
+
+    /// What the head alone decides.
+    fn open(&self, parts: &Parts, body: &Incoming) -> Result<(Actor, Arc<Route>, Place), Refused> {
+        let presented = bearer(&parts.headers);
+        let actor = self.doorkeeper.admit(presented).map_err(turned)?;
+        let (route, place) = self.route(&parts.method, parts.uri.path())?;
+        if route.role == Role::Operator && actor.role != Role::Operator {
+            tracing::warn!(token = %actor.name, call = route.name, "a viewer may not do this");
+            return Err(forbidden().into());
+        }
+        let has_body = !body.is_end_stream();
+        match route.takes {
+            Takes::Body | Takes::Either if has_body => {
+                if !asked::is_json(&parts.headers) {
+                    let detail = "send JSON with Content-Type: application/json";
+                    return Err(Problem::new(Kind::UnsupportedMediaType, detail).into());
+                }
+                if body.size_hint().lower() > ADMIN_BODY_BYTES_MAX as u64 {
+                    return Err(asked::too_large().into());
+                }
+            }
+            Takes::Query if has_body => {
+                let detail = "this call takes no body; what it takes stands in the query";
+                return Err(Problem::new(Kind::Malformed, detail).into());
+            }
+            Takes::Body | Takes::Either | Takes::Query => {}
+        }
+        Ok((actor, route, place))
+    }
+
+    fn route(&self, method: &Method, path: &str) -> Result<(Arc<Route>, Place), Refused> {
+        let mut allow = Vec::new();
+        let fits = |route: &Arc<Route>| Some((route.clone(), route.place(path)?));
+        // Where a path of letters and one with a place both fit, the former stands first.
+        let mut exact = None;
+        for (route, place) in self.routes.iter().filter_map(fits) {
+            if exact.is_none_or(|path| path == route.path) {
+                exact = Some(route.path);
+                if route.method == *method {
+                    return Ok((route, place));
+                }
+                allow.push(route.method.as_str().to_owned());
+            }
+        }
+        if allow.is_empty() {
+            return Err(Problem::no_such_path().into());
+        }
+        let allow = HeaderValue::from_str(&allow.join(", ")).ok();
+        Err(Refused { problem: Problem::method_not_allowed(), allow })
+    }
+
+    async fn wanted(
+        &self,
+        actor: Actor,
+        route: &Route,
+        place: Place,
+        parts: &Parts,
+        body: Incoming,
+        guest: &Guest,
+    ) -> Result<Wanted, Problem> {
+        let body = if matches!(route.takes, Takes::Query) {
+            bytes::Bytes::new()
+        } else {
+            asked::body(body).await.map_err(|problem| {
+                guest.line().leave_unread();
+                problem.closing(true)
+            })?
+        };
+        let query = asked::pairs(parts.uri.query().unwrap_or_default());
+        let last = parts.headers.get("last-event-id").map(|id| id.as_bytes().to_vec());
+        let (desk, streams) = (self.desk.clone(), self.streams.clone());
+        Ok(Wanted { desk, actor, place, query, last, body, streams })
+    }
+
+    async fn call(&self, route: Arc<Route>, wanted: Wanted) -> Result<Answer, Problem> {
+        let reply = if route.changes {
+            let name = route.name;
+            let change = tokio::spawn(async move { (route.call)(wanted).await });
+            match timeout(ADMIN_CHANGE, change).await {
+                Ok(Ok(reply)) => reply,
+                // Where it panicked is in the log.
+                Ok(Err(_panicked)) => Err(Problem::defect()),
+                Err(_elapsed) => {
+                    tracing::warn!(call = name, "a change takes longer than its client is kept");
+                    Err(Problem::new(
+                        Kind::TooSlow,
+                        "the change goes on; GET /admin/v1/audit tells how it ends",
+                    ))
+                }
+            }
+        } else {
+            let asking = timeout(ADMIN_ASK, (route.call)(wanted)).await;
+            asking.unwrap_or_else(|_elapsed| Err(Refusal::TooSlow.into()))
+        };
+        Ok(match reply? {
+            Reply::Json(json) => text(StatusCode::OK, "application/json", json),
+            Reply::Stream(answer) => answer,
+        })
+    }
+}
+
+/// A problem whose body has not been read.
+struct Refused {
+    problem: Problem,
+    allow: Option<HeaderValue>,
+}
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        Self { problem, allow: None }
+    }
+}
+
+impl Refused {
+    fn answer(self) -> Answer {
+        let mut answer = self.problem.answer();
+        if let Some(allow) = self.allow {
+            answer.headers_mut().insert(ALLOW, allow);
+        }
+        answer
+    }
+}
+
+/// A viewer who would change something.
+pub(super) fn forbidden() -> Problem {
+    Problem::new(Kind::Forbidden, "this token looks only; use one with the role operator")
+}
+
+/// The token that is presented, if exactly one is.
+fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return None;
+    };
+    let (scheme, token) = value.as_bytes().split_at_checked(b"Bearer ".len())?;
+    scheme.eq_ignore_ascii_case(b"Bearer ").then(|| token.trim_ascii())
+}
+
+fn turned(why: Turned) -> Refused {
+    let problem = match why {
+        Turned::Unconfigured => Problem::new(
+            Kind::Unauthorized,
+            "no tokens are configured: set admin.token_file to a file with one token a line, \
+             name:role:sha256-hex",
+        ),
+        Turned::Unknown => {
+            tracing::warn!("a call of the admin API without a known token");
+            Problem::new(
+                Kind::Unauthorized,
+                "send one header Authorization: Bearer TOKEN with a token whose SHA-256 stands \
+                 in admin.token_file",
+            )
+        }
+        Turned::Guessing(wait) => {
+            Problem::new(Kind::RateLimited, "too many calls without a known token").after(wait)
+        }
+        Turned::TooFast(wait) => {
+            Problem::new(Kind::RateLimited, "too many calls with this token").after(wait)
+        }
+    };
+    problem.into()
+}

@@ -1,0 +1,245 @@
+//! The operator's door: open paths for probes and scrapers, and the admin API behind tokens.
+//!
+//! `/livez`, `/readyz` and `/metrics` are open and cheap. Everything under `/admin/` needs a bearer
+//! token: whoever has none learns nothing, not even which paths there are. What may be asked is
+//! one table ([`routes`]), from which both the router and the OpenAPI document are made.
+//!
+//! Promises: every body, wait and crowd has a number; a question is given up when its client goes,
+//! a change is finished; every error is a problem detail (RFC 9457) that names the field and never
+//! the value. Never here: what the answers say. That is the desk's.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http::header::ALLOW;
+use http::{HeaderValue, Method, Request, StatusCode};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use tokio::task::JoinHandle;
+
+use crate::bounds::ADMIN_CONNECTIONS_MAX;
+use crate::clock::Clock;
+use crate::delivery::{Peer, RequestId};
+use crate::desk::Desk;
+
+use super::Limits;
+use super::answer::last_words;
+use super::connection;
+use super::guarded::guarded;
+use super::listen::Listener;
+use super::lobby::{Guest, Lobby};
+use super::shares::Shares;
+use super::socket::{Over, Socket};
+
+mod api;
+mod asked;
+mod board;
+mod problem;
+mod reply;
+mod routes;
+mod stream;
+mod tokens;
+
+pub use board::{Board, Check, Readiness, Standing};
+pub use problem::ProblemDetails;
+pub use tokens::{TokenMistake, Tokens};
+
+use api::Api;
+use problem::Problem;
+use reply::{Answer, text};
+
+/// What the admin door works with.
+pub struct AdminSettings {
+    /// Where it listens; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The socket that listens there already.
+    pub passed: Option<std::net::TcpListener>,
+    /// How long anything may take on a connection.
+    pub limits: Limits,
+    /// Who may ask; `None`: nobody.
+    pub tokens: Option<Tokens>,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// The running admin door; closed when dropped.
+pub struct Admin {
+    address: SocketAddr,
+    door: Arc<Door>,
+    accepting: JoinHandle<()>,
+}
+
+/// What every connection of it shares.
+struct Door {
+    board: Arc<dyn Board>,
+    api: Api,
+}
+
+impl Admin {
+    /// Opens the admin listener, or takes the one that was passed.
+    ///
+    /// # Errors
+    /// What the system says about the port.
+    pub fn start(settings: AdminSettings, board: Arc<dyn Board>, desk: Desk) -> io::Result<Self> {
+        let AdminSettings { listen, passed, limits, tokens, clock } = settings;
+        let listener = Listener::open(listen, passed)?;
+        let address = listener.address()?;
+        let api = Api::new(desk, tokens, clock.clone());
+        let door = Arc::new(Door { board, api });
+        let accepting = tokio::spawn(accept(listener, limits, clock, door.clone()));
+        Ok(Self { address, door, accepting })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// From now on these may ask, and nobody else; `None`: nobody.
+    pub fn replace_tokens(&self, tokens: Option<Tokens>) {
+        self.door.api.tokens().replace(tokens);
+    }
+}
+
+impl Drop for Admin {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+async fn accept(listener: Listener, limits: Limits, clock: Clock, door: Arc<Door>) {
+    // Nobody proves anything here: all are guests, and the idlest makes room.
+    let lobby = Arc::new(Lobby::new(ADMIN_CONNECTIONS_MAX, Shares::new(0, 0, 0)));
+    let crowded = || {
+        lobby.make_room();
+    };
+    loop {
+        let (stream, from) = listener.accept(crowded).await;
+        let Some(guest) = lobby.enter(Peer::new(from.ip())).map(Arc::new) else {
+            continue;
+        };
+        let line = guest.line().clone();
+        let socket = Socket::new(stream, line.clone(), limits.clone(), clock.clone());
+        let door = door.clone();
+        tokio::spawn(async move {
+            let service = service_fn(|asked| {
+                guest.used();
+                let (door, knows, guest) = (door.clone(), door.clone(), guest.clone());
+                guarded(async move { answer(asked, &door, &guest).await }, move || {
+                    knows.board.defect();
+                    Problem::defect().answer()
+                })
+            });
+            let socket = connection::converse(socket, &line, service).await;
+            let words = match socket.over() {
+                Some(Over::Refused(outcome)) => {
+                    Some(last_words(outcome, &RequestId::fresh(rand::random())))
+                }
+                Some(Over::Gone | Over::Slow | Over::Broken) | None => None,
+            };
+            socket.part(words).await;
+        });
+    }
+}
+
+async fn answer(request: Request<Incoming>, door: &Arc<Door>, guest: &Guest) -> Answer {
+    let path = request.uri().path();
+    if path.starts_with("/admin/") {
+        return door.api.answer(request, guest).await;
+    }
+    if !matches!(path, "/livez" | "/readyz" | "/metrics") {
+        return Problem::no_such_path().answer();
+    }
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        let mut answer = Problem::method_not_allowed().answer();
+        answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return answer;
+    }
+    match path {
+        "/metrics" => {
+            let metrics = door.board.metrics().await;
+            text(StatusCode::OK, "text/plain; version=0.0.4", metrics)
+        }
+        "/readyz" => {
+            let readiness = door.board.readiness();
+            let code = match readiness.status() {
+                Standing::Ok | Standing::Degraded => StatusCode::OK,
+                Standing::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            };
+            text(code, "application/json", readiness.json())
+        }
+        _ => text(StatusCode::OK, "text/plain", "alive\n".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use super::*;
+    use crate::audit::Audit;
+    use crate::desk;
+    use crate::event::InstanceName;
+    use crate::intake::Sources;
+    use crate::journal::{self, Journal};
+
+    /// Panics where it is asked how everything stands.
+    struct Broken(AtomicU64);
+
+    impl Board for Broken {
+        fn readiness(&self) -> Readiness {
+            panic!("nobody knows")
+        }
+
+        fn metrics(&self) -> Pin<Box<dyn Future<Output = String> + Send + '_>> {
+            Box::pin(async { panic!("nothing is counted") })
+        }
+
+        fn defect(&self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_one_500_that_is_counted_and_the_connection_goes_on() {
+        let board = Arc::new(Broken(AtomicU64::new(0)));
+        let at = SocketAddr::from(([127, 0, 0, 1], 0));
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::system();
+        let journal = journal::Settings {
+            dir: folder.path().join("journal"),
+            instance: InstanceName::new("gate-test"),
+            retention: journal::Retention::default(),
+            on_commit: Arc::new(|_| {}),
+        };
+        let journal = Journal::open(journal, clock.clone()).unwrap();
+        let sources = Arc::new(Sources::new(Vec::new()));
+        let audit = Audit::open(folder.path(), clock.clone());
+        let desk = Desk::new(desk::Parts { journal, sources, audit, clock: clock.clone() });
+        let settings = AdminSettings {
+            listen: at,
+            passed: None,
+            limits: Limits::default(),
+            tokens: None,
+            clock,
+        };
+        let admin = Admin::start(settings, board.clone(), desk).unwrap();
+        let mut client = TcpStream::connect(admin.address()).await.unwrap();
+        for (path, code) in [("/readyz", 500), ("/metrics", 500), ("/livez", 200)] {
+            let request = format!("GET {path} HTTP/1.1\r\n\r\n");
+            client.write_all(request.as_bytes()).await.unwrap();
+            let mut answer = Vec::new();
+            while !answer.ends_with(b"}") && !answer.ends_with(b"alive\n") {
+                assert_ne!(client.read_buf(&mut answer).await.unwrap(), 0, "{path}");
+            }
+            let answer = String::from_utf8(answer).unwrap();
+            assert!(answer.starts_with(&format!("HTTP/1.1 {code} ")), "{answer}");
+        }
+        assert_eq!(board.0.load(Ordering::Relaxed), 2);
+    }
+}

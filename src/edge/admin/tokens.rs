@@ -1,0 +1,214 @@
+//! Who may ask: tokens with names and roles.
+//!
+//! The file holds hashes, one token a line: `name:role:sha256-hex`, with the role `viewer` or
+//! `operator`. What is presented is hashed and compared with all of them in constant time, so
+//! neither the time of an answer nor the file gives a token away. Tokens are long and random
+//! (`hookgate keygen`): a fast hash is as good as a slow one for those.
+//!
+//! Promises: a mistake is named by its line and never quotes it; whoever guesses is told to wait
+//! after a few wrong guesses, while a good token passes all the same.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use sha2::{Digest, Sha256};
+use subtle::{ConditionallySelectable, ConstantTimeEq};
+
+use crate::bounds::{
+    TOKEN_CALLS_BURST, TOKEN_CALLS_PER_SECOND, TOKEN_FAILURES_BURST, TOKEN_FAILURES_PER_SECOND,
+    TOKEN_NAME_BYTES_MAX, TOKENS_MAX,
+};
+use crate::clock::Clock;
+use crate::desk::{Actor, Role};
+use crate::throttle::Bucket;
+
+/// The tokens of one token file; at least one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tokens(Vec<Token>);
+
+#[derive(Clone, PartialEq, Eq)]
+struct Token {
+    name: String,
+    role: Role,
+    digest: [u8; 32],
+}
+
+/// What is wrong with a line of a token file. Never quotes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line} {rule}")]
+pub struct TokenMistake {
+    /// Counted from 1.
+    pub line: usize,
+    /// The rule.
+    pub rule: &'static str,
+}
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Token").field("name", &self.name).field("role", &self.role).finish()
+    }
+}
+
+impl Tokens {
+    /// Reads a token file. Empty lines and those that begin with `#` are passed over.
+    ///
+    /// # Errors
+    /// Every mistake, by line.
+    pub fn parse(text: &str) -> Result<Self, Vec<TokenMistake>> {
+        let (mut tokens, mut mistakes) = (Vec::<Token>::new(), Vec::new());
+        let (mut names, mut digests) = (BTreeSet::new(), BTreeSet::new());
+        for (line, written) in (1..).zip(text.lines()) {
+            let written = written.trim();
+            if written.is_empty() || written.starts_with('#') {
+                continue;
+            }
+            match token(written) {
+                Ok(token) if !names.insert(token.name.clone()) => {
+                    mistakes.push(TokenMistake { line, rule: "has the name of a line before it" });
+                }
+                Ok(token) if !digests.insert(token.digest) => {
+                    mistakes.push(TokenMistake { line, rule: "has the token of a line before it" });
+                }
+                Ok(token) => tokens.push(token),
+                Err(rule) => mistakes.push(TokenMistake { line, rule }),
+            }
+            if tokens.len() + mistakes.len() > TOKENS_MAX {
+                mistakes.push(TokenMistake { line, rule: "is one token too many: at most 64" });
+                break;
+            }
+        }
+        if tokens.is_empty() && mistakes.is_empty() {
+            let rule = "and all others hold no token: write name:role:sha256-hex";
+            mistakes.push(TokenMistake { line: 1, rule });
+        }
+        if mistakes.is_empty() { Ok(Self(tokens)) } else { Err(mistakes) }
+    }
+
+    /// The place of the token that was presented, looked for in all of them.
+    fn find(&self, presented: &[u8]) -> Option<usize> {
+        let digest = Sha256::digest(presented);
+        let (mut found, mut place) = (subtle::Choice::from(0), 0u64);
+        for (at, token) in (0u64..).zip(&self.0) {
+            let same = token.digest.ct_eq(&digest[..]);
+            place.conditional_assign(&at, same);
+            found |= same;
+        }
+        bool::from(found).then(|| usize::try_from(place).ok()).flatten()
+    }
+}
+
+fn token(line: &str) -> Result<Token, &'static str> {
+    let mut parts = line.split(':');
+    let (Some(name), Some(role), Some(digest), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err("must be name:role:sha256-hex");
+    };
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if !(1..=TOKEN_NAME_BYTES_MAX).contains(&name.len()) || !name.chars().all(plain) {
+        return Err("must begin with a name of 1 to 64 letters, digits, dots, hyphens or \
+                    underscores");
+    }
+    if RESERVED.contains(&name) {
+        return Err("has a name that the audit log keeps for what comes another way");
+    }
+    let role = match role {
+        "viewer" => Role::Viewer,
+        "operator" => Role::Operator,
+        _ => return Err("must have the role viewer or operator"),
+    };
+    let digest = unhex(digest)
+        .ok_or("must end with the SHA-256 of the token: 64 lower-case hexadecimal digits")?;
+    Ok(Token { name: name.to_owned(), role, digest })
+}
+
+/// Who is named in the audit log without a token.
+const RESERVED: [&str; 3] = ["signal", "command", "gateway"];
+
+fn unhex(text: &str) -> Option<[u8; 32]> {
+    let digit = |c: u8| match c {
+        b'0'..=b'9' => Some(c - b'0'),
+        b'a'..=b'f' => Some(c - b'a' + 10),
+        _ => None,
+    };
+    let mut bytes = [0; 32];
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if pairs.len() != bytes.len() || !rest.is_empty() {
+        return None;
+    }
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        *byte = digit(*high)? << 4 | digit(*low)?;
+    }
+    Some(bytes)
+}
+
+/// Why somebody is not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turned {
+    /// There are no tokens at all.
+    Unconfigured,
+    /// None was presented, or not one, or none that is known.
+    Unknown,
+    /// Too many of those of late.
+    Guessing(Duration),
+    /// Too many calls with this token of late.
+    TooFast(Duration),
+}
+
+/// Lets in who has a token, and counts.
+pub(super) struct Doorkeeper {
+    known: ArcSwapOption<Known>,
+    failures: Bucket,
+    clock: Clock,
+}
+
+struct Known {
+    tokens: Tokens,
+    /// How fast each may be used, by place.
+    rates: Vec<Bucket>,
+}
+
+impl Doorkeeper {
+    /// With these tokens; `None`: lets nobody in.
+    pub(super) fn new(tokens: Option<Tokens>, clock: Clock) -> Self {
+        let failures = bucket(TOKEN_FAILURES_PER_SECOND, TOKEN_FAILURES_BURST, &clock);
+        let doorkeeper = Self { known: ArcSwapOption::empty(), failures, clock };
+        doorkeeper.replace(tokens);
+        doorkeeper
+    }
+
+    /// From now on these.
+    pub(super) fn replace(&self, tokens: Option<Tokens>) {
+        let rate = |_: &Token| bucket(TOKEN_CALLS_PER_SECOND, TOKEN_CALLS_BURST, &self.clock);
+        let known = tokens.map(|tokens| {
+            let rates = tokens.0.iter().map(rate).collect();
+            Arc::new(Known { tokens, rates })
+        });
+        self.known.store(known);
+    }
+
+    /// Who presents this token; `None`: no token, or not exactly one, was presented.
+    pub(super) fn admit(&self, presented: Option<&[u8]>) -> Result<Actor, Turned> {
+        let known = self.known.load();
+        let Some(known) = known.as_deref() else {
+            return Err(Turned::Unconfigured);
+        };
+        let Some(place) = presented.and_then(|token| known.tokens.find(token)) else {
+            self.failures.take().map_err(Turned::Guessing)?;
+            return Err(Turned::Unknown);
+        };
+        let (Some(token), Some(rate)) = (known.tokens.0.get(place), known.rates.get(place)) else {
+            return Err(Turned::Unknown);
+        };
+        rate.take().map_err(Turned::TooFast)?;
+        Ok(Actor { name: token.name.clone(), role: token.role })
+    }
+}
+
+fn bucket(per_second: u32, burst: u32, clock: &Clock) -> Bucket {
+    let number = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+    Bucket::new(number(per_second), number(burst), clock.clone())
+}
