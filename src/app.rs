@@ -35,6 +35,7 @@ use crate::desk::{self, Desk};
 use crate::edge::{self, Admin, AdminSettings, Behind, Edge, Inherited, Limits};
 use crate::intake::{Intake, Sources};
 use crate::journal::{self, Health, Journal, LedgerRow};
+use crate::replay::{self, Replays};
 use crate::throttle::Peers;
 
 mod assembly;
@@ -126,6 +127,7 @@ pub struct App {
     edge: Edge,
     admin: Admin,
     courier: Option<Courier>,
+    replays: Option<Replays>,
     journal: Journal,
     panel: Arc<Panel>,
     /// Ends when it is dropped.
@@ -149,9 +151,19 @@ impl App {
         let sources = assembly::routed(sources, &keys, &telemetry, &clock);
         let settings = assembly::journal_settings(place, &server, telemetry.clone());
         let (journal, audit) = assembly::open(settings, clock.clone()).await?;
-        let start = || Courier::start(journal.clone(), kafka, clock.clone(), telemetry.clone());
+        let start =
+            || Courier::start(journal.clone(), kafka.clone(), clock.clone(), telemetry.clone());
         let courier = publish.then(start);
         let status = courier.as_ref().map(Courier::status);
+        let replays = match &status {
+            Some(live) => {
+                let (journal, clock, live) = (journal.clone(), clock.clone(), live.clone());
+                let (settings, telemetry) = (kafka, telemetry.clone());
+                let parts = replay::Parts { journal, settings, clock, telemetry, live };
+                Some(Replays::start(parts).await?)
+            }
+            None => None,
+        };
         let listed = sources.iter().map(|routed| routed.source.clone()).collect();
         let listed = Arc::new(Sources::new(listed));
         let panel =
@@ -162,6 +174,7 @@ impl App {
             journal: journal.clone(),
             sources: listed,
             audit,
+            replays: replays.clone(),
             clock: clock.clone(),
         });
         let settings = AdminSettings {
@@ -203,6 +216,7 @@ impl App {
             edge,
             admin,
             courier,
+            replays,
             journal,
             panel,
             upkeep,
@@ -282,10 +296,18 @@ impl App {
             }
         }
         let left = end.saturating_sub(self.clock.steady());
-        let published_all = match self.courier.take() {
-            Some(courier) => courier.drain(left).await.complete,
-            None => false,
+        let rest = async {
+            if let Some(replays) = self.replays.take() {
+                replays.stop(left).await;
+            }
         };
+        let publish = async {
+            match self.courier.take() {
+                Some(courier) => courier.drain(left).await.complete,
+                None => false,
+            }
+        };
+        let (published_all, ()) = tokio::join!(publish, rest);
         let left = end.saturating_sub(self.clock.steady());
         self.close(published_all, left.saturating_add(STOP_SLACK)).await
     }

@@ -19,9 +19,11 @@ use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::intake::Sources;
 use crate::journal::Journal;
+use crate::replay::Replays;
 
 mod audit;
 mod capture;
+mod choice;
 mod events;
 mod forget;
 mod quarantine;
@@ -57,6 +59,8 @@ pub struct Parts {
     pub sources: Arc<Sources>,
     /// Who changed what.
     pub audit: Audit,
+    /// What is published again; `None` where nothing is published at all.
+    pub replays: Option<Replays>,
     /// The time.
     pub clock: Clock,
 }

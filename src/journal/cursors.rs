@@ -46,6 +46,12 @@ impl Journal {
         }
     }
 
+    /// Whether an event of a source is kept back from what live traffic has passed: the source has
+    /// a lane of its own that has not come to it.
+    pub fn is_held(&self, source: &SourceName, sequence: u64) -> bool {
+        self.inner.shared.cursors().is_held(source, sequence)
+    }
+
     /// The lanes that have a cursor, on disk or not, with it.
     pub fn lanes(&self) -> Vec<(Lane, u64)> {
         self.inner.shared.cursors().lanes()
@@ -131,6 +137,13 @@ impl Cursors {
         self.waiting.marked.remove(lane);
         self.waiting.ended.insert(lane.clone());
         first
+    }
+
+    /// See [`Journal::is_held`].
+    fn is_held(&self, source: &SourceName, sequence: u64) -> bool {
+        let own = || self.through.get(&Lane::Source(source.clone()));
+        // Most journals have no such lane, and those that have have few.
+        self.through.len() > 1 && own().is_some_and(|through| *through < sequence)
     }
 
     /// Every lane with its cursor.

@@ -21,7 +21,7 @@ pub(super) const TABLE: &str = "
         id TEXT PRIMARY KEY, asked TEXT NOT NULL, after INTEGER NOT NULL,
         through INTEGER NOT NULL, total INTEGER NOT NULL, started INTEGER NOT NULL,
         published INTEGER NOT NULL DEFAULT 0, passed_over INTEGER NOT NULL DEFAULT 0,
-        ended INTEGER, ending TEXT, detail TEXT) WITHOUT ROWID;
+        ended INTEGER, ending TEXT, detail TEXT, position INTEGER) WITHOUT ROWID;
 ";
 
 /// A replay, as it is kept.
@@ -56,6 +56,8 @@ pub struct Ending {
     pub how: How,
     /// Why, where that needs words.
     pub detail: Option<String>,
+    /// Every event up to this sequence was dealt with.
+    pub position: u64,
 }
 
 /// See [`Ending`].
@@ -153,11 +155,11 @@ impl Change {
                     [bounds::REPLAYS_KEPT],
                 )?;
             }
-            Self::End(id, Ending { at, how, detail }) => {
+            Self::End(id, Ending { at, how, detail, position }) => {
                 connection.execute(
-                    "UPDATE replay SET ended = ?2, ending = ?3, detail = ?4
+                    "UPDATE replay SET ended = ?2, ending = ?3, detail = ?4, position = ?5
                      WHERE id = ?1 AND ended IS NULL",
-                    params![id.as_str(), at.millis(), how.as_str(), detail],
+                    params![id.as_str(), at.millis(), how.as_str(), detail, position.cast_signed()],
                 )?;
             }
         }
@@ -184,7 +186,7 @@ pub(super) fn count(
 fn all(connection: &Connection) -> rusqlite::Result<Vec<Replay>> {
     let mut statement = connection.prepare_cached(
         "SELECT id, asked, after, through, total, started, published, passed_over, ended, ending,
-             detail
+             detail, position
          FROM replay ORDER BY started DESC, id",
     )?;
     let rows = statement.query_map([], decode)?;
@@ -198,9 +200,12 @@ fn decode(row: &Row<'_>) -> rusqlite::Result<Option<Replay>> {
     let how = row.get::<_, Option<String>>(9)?;
     let how = how.and_then(|how| How::ALL.into_iter().find(|known| known.as_str() == how));
     let ending = match (row.get::<_, Option<i64>>(8)?, how) {
-        (Some(at), Some(how)) => {
-            Some(Ending { at: Timestamp::from_millis(at), how, detail: row.get(10)? })
-        }
+        (Some(at), Some(how)) => Some(Ending {
+            at: Timestamp::from_millis(at),
+            how,
+            detail: row.get(10)?,
+            position: number(11)?,
+        }),
         _ => None,
     };
     Ok(Some(Replay {

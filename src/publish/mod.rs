@@ -61,6 +61,16 @@ pub struct Again {
     pub topic_prefix: String,
 }
 
+/// What the first part of a topic's name must be, for messages.
+pub const TOPIC_PREFIX: &str =
+    "must be 1 to 200 letters, digits, dots, hyphens or underscores, and no dot first";
+
+/// Whether a text can be the first part of a topic's name.
+pub fn is_topic_prefix(text: &str) -> bool {
+    let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    (1..=200).contains(&text.len()) && text.chars().all(fine) && !text.starts_with('.')
+}
+
 /// How often an event stands on Kafka.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
