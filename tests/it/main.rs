@@ -23,6 +23,7 @@ mod fixtures;
 mod gateway;
 mod logged;
 mod process;
+mod replay;
 mod restart;
 mod startup;
 mod verify;

@@ -220,13 +220,8 @@ mod tests {
         let journal = Journal::open(journal, clock.clone()).unwrap();
         let sources = Arc::new(Sources::new(Vec::new()));
         let audit = Audit::open(folder.path(), clock.clone());
-        let desk = Desk::new(desk::Parts {
-            journal,
-            sources,
-            audit,
-            replays: None,
-            clock: clock.clone(),
-        });
+        let desk =
+            Desk::new(desk::Parts { journal, sources, audit, replays: None, clock: clock.clone() });
         let settings = AdminSettings {
             listen: at,
             passed: None,
