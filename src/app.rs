@@ -33,6 +33,7 @@ use crate::config::Config;
 use crate::courier::Courier;
 use crate::desk::{self, Desk};
 use crate::edge::{self, Admin, AdminSettings, Behind, Edge, Inherited, Limits};
+use crate::event::Family;
 use crate::intake::{Intake, Sources};
 use crate::journal::{self, Health, Journal, LedgerRow};
 use crate::replay::{self, Replays};
@@ -151,6 +152,7 @@ impl App {
         let sources = assembly::routed(sources, &keys, &telemetry, &clock);
         let settings = assembly::journal_settings(place, &server, telemetry.clone());
         let (journal, audit) = assembly::open(settings, clock.clone()).await?;
+        let topics = Family::ALL.map(|family| (family, kafka.topic(family)));
         let start =
             || Courier::start(journal.clone(), kafka.clone(), clock.clone(), telemetry.clone());
         let courier = publish.then(start);
@@ -173,6 +175,7 @@ impl App {
         let desk = Desk::new(desk::Parts {
             journal: journal.clone(),
             sources: listed,
+            topics,
             audit,
             replays: replays.clone(),
             clock: clock.clone(),

@@ -92,6 +92,28 @@ impl fmt::Display for Digest128 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventId(pub Digest128);
 
+impl Digest128 {
+    /// Reads what it prints.
+    pub fn parse(text: &str) -> Option<Self> {
+        let letter = |letter: u8| match letter {
+            b'a'..=b'z' => Some(u128::from(letter - b'a')),
+            b'2'..=b'7' => Some(u128::from(letter - b'2') + 26),
+            _ => None,
+        };
+        let (last, rest) = text.as_bytes().split_last().filter(|(_, rest)| rest.len() == 25)?;
+        let bits = rest.iter().try_fold(0, |bits, group| Some(bits << 5 | letter(*group)?))?;
+        let last = letter(*last).filter(|last| last & 3 == 0)?;
+        Some(Self((bits << 3 | last >> 2).to_be_bytes()))
+    }
+}
+
+impl EventId {
+    /// Reads what it prints.
+    pub fn parse(text: &str) -> Option<Self> {
+        Digest128::parse(text.strip_prefix("ev1_")?).map(Self)
+    }
+}
+
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ev1_{}", self.0)
@@ -159,6 +181,11 @@ impl Family {
             Self::Lifecycle => "lifecycle",
             Self::Quarantine => "quarantine",
         }
+    }
+
+    /// Reads what [`Family::as_str`] writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|family| family.as_str() == text)
     }
 }
 
@@ -234,7 +261,19 @@ impl fmt::Display for Kind {
 }
 
 /// Why an authentic delivery stands in quarantine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum QuarantineReason {
     /// Authentic and readable, but of a kind this version does not know.
@@ -248,6 +287,10 @@ pub enum QuarantineReason {
 }
 
 impl QuarantineReason {
+    /// All reasons.
+    pub const ALL: [Self; 4] =
+        [Self::UnknownKind, Self::Malformed, Self::PiiViolation, Self::TooLargeForKafka];
+
     /// The reason as consumers, logs and metrics read it.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -256,6 +299,11 @@ impl QuarantineReason {
             Self::PiiViolation => "pii_violation",
             Self::TooLargeForKafka => "too_large_for_kafka",
         }
+    }
+
+    /// Reads what [`QuarantineReason::as_str`] writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == text)
     }
 }
 
@@ -269,6 +317,17 @@ mod tests {
         let digest = Digest128(std::array::from_fn(|i| i as u8));
         assert_eq!(digest.to_string(), "aaaqeayeaudaocajbifqydiob4");
         assert_eq!(Digest128([0xff; 16]).to_string(), "777777777777777777777777".to_owned() + "74");
+    }
+
+    #[test]
+    fn a_digest_reads_back_from_its_text_and_from_no_other() {
+        for digest in [[0; 16], [0xff; 16], std::array::from_fn(|i| i as u8 * 11)].map(Digest128) {
+            assert_eq!(Digest128::parse(&digest.to_string()), Some(digest));
+        }
+        for text in ["", "aaaqeayeaudaocajbifqydiob", "aaaqeayeaudaocajbifqydiob5", "é"] {
+            assert_eq!(Digest128::parse(text), None, "{text}");
+        }
+        assert_eq!(Digest128::parse("AAAQEAYEAUDAOCAJBIFQYDIOB4"), None);
     }
 
     #[test]

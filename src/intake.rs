@@ -206,7 +206,10 @@ impl Intake {
                 let quarantined = reason.map(|_| Outcome::Quarantined(id));
                 (quarantined.unwrap_or(Outcome::Accepted(id)), Some(sequence))
             }
-            Ok(Journaled::Duplicate) => (Outcome::Duplicate(id), None),
+            Ok(Journaled::Duplicate) => {
+                self.journal.notes().delivered_again(id);
+                (Outcome::Duplicate(id), None)
+            }
             Err(error) => {
                 let outcome = not_kept(error);
                 return self.end(source, outcome, Some(why(error)), caller);

@@ -68,7 +68,7 @@ pub(super) fn journal_settings(
     }
 }
 
-/// Opens the journal and the audit log under its lock, aside: both block.
+/// Opens the journal, its search file and the audit log under its lock, aside: they block.
 pub(super) async fn open(
     settings: journal::Settings,
     clock: Clock,
@@ -76,6 +76,7 @@ pub(super) async fn open(
     let opened = spawn_blocking(move || {
         let dir = settings.dir.clone();
         let journal = Journal::open(settings, clock.clone())?;
+        journal.start_search();
         Ok::<_, journal::OpenError>((journal, Audit::open(&dir, clock)))
     });
     let opened = opened.await;

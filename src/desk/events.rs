@@ -1,15 +1,22 @@
 //! Which events there are, and everything known of one.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
-use tokio::sync::mpsc;
-
+use super::filter::{Meant, cursor};
 use super::{Desk, Refusal};
+use crate::bounds::SEARCH_TURN;
 use crate::clock::Timestamp;
+use crate::event::{Family, Kind, QuarantineReason};
+use crate::journal::search::{Facts, Page, Positions, Row, SearchError, State, state_of};
+use crate::journal::{Journal, ReadError, Stored};
 
 /// Which events are meant. All that is given must hold; nothing given means all.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Filter {
     /// Received at or after this moment: RFC 3339, or a duration back from now such as `2h`.
@@ -151,25 +158,213 @@ pub struct EventPage {
     pub searched_through: u64,
 }
 
+/// Shows which fields are given, and nothing of those in which a person may be named.
+impl fmt::Debug for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hidden = |given: &Option<String>| given.as_ref().map(|_| "[personal]");
+        f.debug_struct("Filter")
+            .field("since", &self.since)
+            .field("until", &self.until)
+            .field("state", &self.state)
+            .field("room", &hidden(&self.room))
+            .field("participant", &hidden(&self.participant))
+            .finish_non_exhaustive()
+    }
+}
+
 impl Desk {
     /// A page of events. `bare`: the filter came in a body, where a room's own name and a
     /// provider's id may stand.
-    pub async fn events(&self, _filter: Filter, _bare: bool) -> Result<EventPage, Refusal> {
-        Err(Refusal::NotYet("events"))
+    ///
+    /// # Errors
+    /// `Invalid` where a field of the filter is not as it must be, `TooSlow` where the answer takes
+    /// longer than it may, `Unavailable` where searching cannot answer now.
+    pub async fn events(&self, filter: Filter, bare: bool) -> Result<EventPage, Refusal> {
+        let meant = self.meant(&filter, bare)?;
+        let (page, at) = self.page(meant).await?;
+        let last = page.rows.last().map(|row| row.sequence);
+        Ok(EventPage {
+            next_cursor: last.filter(|_| page.more).map(cursor),
+            searched_through: page.through,
+            events: page.rows.into_iter().map(|row| EventRow::new(row, &at)).collect(),
+        })
     }
 
     /// Everything known of one event.
-    pub async fn event(&self, _sequence: u64) -> Result<Detail, Refusal> {
-        Err(Refusal::NotYet("events"))
+    ///
+    /// # Errors
+    /// `NotFound` where it never was, or retention has deleted it.
+    pub async fn event(&self, sequence: u64) -> Result<Detail, Refusal> {
+        let (found, at) = self
+            .look(move |journal| {
+                let at = journal.positions();
+                let event = journal.event(sequence).map_err(unreadable)?;
+                let (row, facts) = match journal.search() {
+                    Some(search) => search.event(sequence).map_err(not_found_out)?,
+                    None => (None, Facts::default()),
+                };
+                Ok(((event, row, facts), at))
+            })
+            .await?;
+        let detail = match found {
+            (_, Some(row), facts) if row.erased => Detail::bare(row, facts, &at),
+            (Some(event), searched, facts) => {
+                let (mut row, _) = Row::of(&event);
+                if searched.is_some_and(|row| row.oversized) {
+                    row.oversized = true;
+                    row.reason = Some(QuarantineReason::TooLargeForKafka);
+                }
+                Detail::whole(row, &event, facts, &at)
+            }
+            // Damaged, or deleted a moment ago.
+            (None, Some(row), facts) => Detail::bare(row, facts, &at),
+            (None, None, _) => {
+                let known = "there is no such event: it never was, or retention has deleted it";
+                return Err(Refusal::NotFound(known.to_owned()));
+            }
+        };
+        Ok(self.named(detail))
     }
 
-    /// Events as they come, those after a sequence first; from now on if none is given. Ends when
-    /// whoever listens is too slow, or the gateway stops.
-    pub async fn tail(
-        &self,
-        _filter: Filter,
-        _after: Option<u64>,
-    ) -> Result<mpsc::Receiver<EventRow>, Refusal> {
-        Err(Refusal::NotYet("events"))
+    /// A page of rows, and the positions by which they were judged.
+    pub(super) async fn page(&self, meant: Meant) -> Result<(Page, Positions), Refusal> {
+        self.look(move |journal| {
+            let at = journal.positions();
+            let search = journal.search().ok_or_else(not_begun)?;
+            let Meant { wanted, before, limit } = meant;
+            let page = search.page(&wanted, &at, before, limit).map_err(not_found_out)?;
+            Ok((page, at))
+        })
+        .await
     }
+
+    /// Looks into the journal and its search file, aside: both block.
+    pub(super) async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Journal) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let _turn = timeout(SEARCH_TURN, self.turns.acquire())
+            .await
+            .map_err(|_| not_found_out(SearchError::Busy))?;
+        let journal = self.inner.journal.clone();
+        spawn_blocking(move || look(&journal)).await.unwrap_or(Err(Refusal::Defect))
+    }
+
+    /// A detail with the names of its topics.
+    fn named(&self, detail: Unnamed) -> Detail {
+        let (mut detail, family, receipt) = detail;
+        let topic = |of: Family| {
+            let found = self.inner.topics.iter().find(|(family, _)| *family == of);
+            found.map(|(_, topic)| topic.clone())
+        };
+        detail.topic = family.and_then(topic);
+        detail.receipt = receipt.and_then(|(family, partition, offset)| {
+            topic(family).map(|topic| Receipt { topic, partition, offset })
+        });
+        detail
+    }
+}
+
+impl EventRow {
+    /// A row as it may be shown.
+    pub(super) fn new(row: Row, at: &Positions) -> Self {
+        let state = state_of(&row, at);
+        Self {
+            sequence: row.sequence,
+            event_id: row.id.to_string(),
+            source: row.source,
+            tenant: row.tenant,
+            kind: row.kind.as_str().to_owned(),
+            room: row.room,
+            received: row.received,
+            time: row.time,
+            state: state.into(),
+            reason: row.reason.map(|reason| reason.as_str().to_owned()),
+        }
+    }
+}
+
+/// A detail without the names of its topics: its family, and where it stands.
+type Unnamed = (Detail, Option<Family>, Option<(Family, i32, i64)>);
+
+impl Detail {
+    /// Of what only the search file knows.
+    fn bare(row: Row, facts: Facts, at: &Positions) -> Unnamed {
+        let answered = match row.kind {
+            Kind::Quarantined => "quarantined",
+            _ => "accepted",
+        };
+        let detail = Self {
+            row: EventRow::new(row, at),
+            key: None,
+            topic: None,
+            redeliveries: facts.redeliveries,
+            answered: answered.to_owned(),
+            receipt: None,
+            removed: Vec::new(),
+            event: None,
+        };
+        (detail, None, facts.receipt)
+    }
+
+    fn whole(row: Row, event: &Stored, facts: Facts, at: &Positions) -> Unnamed {
+        let family = match row.oversized {
+            true => Family::Quarantine,
+            false => row.kind.family(),
+        };
+        let (mut detail, _, receipt) = Self::bare(row, facts, at);
+        detail.key = std::str::from_utf8(&event.key).ok().map(str::to_owned);
+        detail.event = serde_json::from_slice(&event.value).ok();
+        let removed = detail.event.as_ref().and_then(|event| event.pointer("/data/removed"));
+        let removed = removed.and_then(serde_json::Value::as_array).into_iter().flatten();
+        detail.removed = removed.filter_map(|path| path.as_str().map(str::to_owned)).collect();
+        (detail, Some(family), receipt)
+    }
+}
+
+impl From<State> for EventState {
+    fn from(state: State) -> Self {
+        match state {
+            State::Pending => Self::Pending,
+            State::Held => Self::Held,
+            State::Published => Self::Published,
+            State::Quarantined => Self::Quarantined,
+            State::Erased => Self::Erased,
+        }
+    }
+}
+
+impl From<EventState> for State {
+    fn from(state: EventState) -> Self {
+        match state {
+            EventState::Pending => Self::Pending,
+            EventState::Held => Self::Held,
+            EventState::Published => Self::Published,
+            EventState::Quarantined => Self::Quarantined,
+            EventState::Erased => Self::Erased,
+        }
+    }
+}
+
+/// Why searching does not answer, in the desk's words.
+pub(super) fn not_found_out(error: SearchError) -> Refusal {
+    match error {
+        SearchError::TooSlow => Refusal::TooSlow,
+        SearchError::Busy => Refusal::Unavailable(
+            "as many questions as may be asked at one time are being answered; ask again".into(),
+        ),
+        SearchError::TooMany | SearchError::Unusable(_) | SearchError::Ended => {
+            Refusal::Unavailable(format!("{error}; ask again in a while"))
+        }
+    }
+}
+
+/// Why the journal does not answer.
+pub(super) fn unreadable(error: ReadError) -> Refusal {
+    Refusal::Unavailable(error.to_string())
+}
+
+/// Nobody fills the search file.
+pub(super) fn not_begun() -> Refusal {
+    Refusal::Unavailable("searching was not begun in this process".into())
 }

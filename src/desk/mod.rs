@@ -14,9 +14,12 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 
 use crate::audit::Audit;
+use crate::bounds::SEARCH_QUESTIONS;
 use crate::clock::Clock;
+use crate::event::Family;
 use crate::intake::Sources;
 use crate::journal::Journal;
 use crate::replay::Replays;
@@ -25,12 +28,14 @@ mod audit;
 mod capture;
 mod choice;
 mod events;
+mod filter;
 mod forget;
 mod quarantine;
 mod reason;
 mod replays;
 mod running;
 mod status;
+mod tail;
 
 pub use audit::{AuditFilter, AuditPage, AuditRecord};
 pub use capture::{CaptureAsk, CapturedDelivery, PseudonymAnswer, PseudonymAsk};
@@ -49,6 +54,8 @@ pub use status::{
 #[derive(Clone)]
 pub struct Desk {
     inner: Arc<Parts>,
+    /// Questions that are answered at one time.
+    turns: Arc<Semaphore>,
 }
 
 /// What the desk looks at and works with.
@@ -57,6 +64,8 @@ pub struct Parts {
     pub journal: Journal,
     /// The sources in force.
     pub sources: Arc<Sources>,
+    /// The topic of each family.
+    pub topics: [(Family, String); Family::ALL.len()],
     /// Who changed what.
     pub audit: Audit,
     /// What is published again; `None` where nothing is published at all.
@@ -68,7 +77,8 @@ pub struct Parts {
 impl Desk {
     /// A desk over these.
     pub fn new(parts: Parts) -> Self {
-        Self { inner: Arc::new(parts) }
+        let turns = Arc::new(Semaphore::new(SEARCH_QUESTIONS));
+        Self { inner: Arc::new(parts), turns }
     }
 }
 

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, Desk, EventRow, Filter, Reason, Refusal};
+use super::events::{not_begun, not_found_out};
+use super::filter::cursor;
+use super::{Actor, Desk, EventRow, EventState, Filter, Reason, Refusal};
 
 /// A page of quarantined events, the newest first, with the counts of all that the filter means.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -43,8 +45,30 @@ pub struct Released {
 
 impl Desk {
     /// A page of what could not pass, with counts by reason.
-    pub async fn quarantine(&self, _filter: Filter) -> Result<QuarantinePage, Refusal> {
-        Err(Refusal::NotYet("quarantine"))
+    ///
+    /// # Errors
+    /// As [`Desk::events`]; and `Invalid` for a state, which is given here.
+    pub async fn quarantine(&self, mut filter: Filter) -> Result<QuarantinePage, Refusal> {
+        if filter.state.is_some() {
+            let rule = "is given here: only what is in quarantine is listed; leave it out";
+            return Err(Refusal::Invalid { field: "state", rule: rule.to_owned() });
+        }
+        filter.state = Some(EventState::Quarantined);
+        let meant = self.meant(&filter, false)?;
+        let counted = meant.wanted.clone();
+        let (page, at) = self.page(meant).await?;
+        let counts = self
+            .look(move |journal| {
+                let search = journal.search().ok_or_else(not_begun)?;
+                search.reasons(&counted, &journal.positions()).map_err(not_found_out)
+            })
+            .await?;
+        let last = page.rows.last().map(|row| row.sequence);
+        Ok(QuarantinePage {
+            next_cursor: last.filter(|_| page.more).map(cursor),
+            events: page.rows.into_iter().map(|row| EventRow::new(row, &at)).collect(),
+            counts: counts.into_iter().map(|(why, n)| (why.as_str().to_owned(), n)).collect(),
+        })
     }
 
     /// Lets one event go by its sequence, or those that the filter means.

@@ -62,6 +62,11 @@ impl Code {
         self.is_damage() || unread.contains(&self.0)
     }
 
+    /// Whether the time for it was over.
+    pub(super) fn is_interrupt(self) -> bool {
+        self.0 & 0xff == ffi::SQLITE_INTERRUPT
+    }
+
     /// Whether the file is not a database, or not a whole one.
     pub(super) fn is_damage(self) -> bool {
         matches!(self.0 & 0xff, ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB)

@@ -27,7 +27,7 @@
 //! have connections of their own (`read.rs`), and the newest rows never left memory (`tail.rs`).
 
 use std::sync::mpsc::{SyncSender, TrySendError};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -56,6 +56,7 @@ mod read;
 mod replays;
 mod retention;
 mod schema;
+pub mod search;
 mod shared;
 mod tail;
 mod terms;
@@ -74,7 +75,8 @@ pub use terms::{LedgerRow, Retention, Settings};
 
 use cursors::Ignored;
 use disk::Files;
-use read::Readers;
+use read::{Met, Readers};
+use search::{Followed, Noted, Notes, Positions, Search};
 use shared::Shared;
 use tuning::Tuning;
 use writer::Order;
@@ -200,6 +202,7 @@ pub struct Journal {
 }
 
 struct Inner {
+    clock: Clock,
     instance: InstanceName,
     epoch: Digest128,
     files: Files,
@@ -207,6 +210,9 @@ struct Inner {
     shared: Arc<Shared>,
     readers: Readers,
     writer: Mutex<Option<JoinHandle<()>>>,
+    notes: Notes,
+    noted: Mutex<Option<Noted>>,
+    search: OnceLock<Search>,
 }
 
 impl Journal {
@@ -281,6 +287,64 @@ impl Journal {
         Ok(found.rows)
     }
 
+    /// The same for who only looks on: what is damaged is left out, and nothing is noted. Blocks.
+    pub fn look_after(&self, sequence: u64) -> Result<Vec<Stored>, ReadError> {
+        let shared = &self.inner.shared;
+        if let Some(rows) = shared.tail().after(sequence) {
+            return Ok(rows);
+        }
+        let head = *shared.head.borrow();
+        let readers = &self.inner.readers;
+        Ok(readers.with(|connection| read::after(connection, sequence, head))?.rows)
+    }
+
+    /// One event; `None` if it is not there, or damaged. Blocks.
+    pub fn event(&self, sequence: u64) -> Result<Option<Stored>, ReadError> {
+        let met = self.inner.readers.with(|connection| read::single(connection, sequence))?;
+        Ok(met.and_then(|met| match met {
+            Met::Whole(event) => Some(event),
+            Met::Damaged(_) | Met::Newer(_) => None,
+        }))
+    }
+
+    /// Begins to fill the search file, beside the traffic. Once; waits for nothing.
+    pub fn start_search(&self) {
+        let inner = &self.inner;
+        let noted = inner.noted.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(noted) = noted else { return };
+        let followed = Followed {
+            dir: inner.files.dir.clone(),
+            database: inner.files.database.clone(),
+            epoch: inner.epoch,
+            shared: Arc::clone(&inner.shared),
+            noted,
+        };
+        inner.search.get_or_init(|| Search::start(followed, inner.clock.clone()));
+    }
+
+    /// Where events are searched; `None` where it was not begun.
+    pub fn search(&self) -> Option<&Search> {
+        self.inner.search.get()
+    }
+
+    /// Takes notes of events beside the road, for who searches them.
+    pub fn notes(&self) -> &Notes {
+        &self.inner.notes
+    }
+
+    /// Where the lanes are: what an event's state is told from.
+    pub fn positions(&self) -> Positions {
+        let mut at = Positions::default();
+        for (lane, through) in self.inner.shared.cursors().lanes() {
+            match lane {
+                Lane::Live => at.live = through,
+                Lane::Source(source) => drop(at.held.insert(source.as_str().to_owned(), through)),
+                Lane::Replay(_) => {}
+            }
+        }
+        at
+    }
+
     /// Damaged events that were met since the start, by reading or by the look at every row that
     /// follows an unclean end.
     pub fn damaged_events(&self) -> u64 {
@@ -344,6 +408,9 @@ impl Journal {
     /// handle does the same without waiting for it.
     pub fn close(&self) {
         self.inner.shared.close();
+        if let Some(search) = self.inner.search.get() {
+            search.stop();
+        }
         let writer = self.inner.writer.lock();
         let Some(writer) = writer.unwrap_or_else(PoisonError::into_inner).take() else {
             return;

@@ -9,7 +9,7 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 
 use rusqlite::Connection;
@@ -29,7 +29,7 @@ use super::shared::Shared;
 use super::tail::Tail;
 use super::tuning::Tuning;
 use super::writer::Writer;
-use super::{Inner, Journal, Settings};
+use super::{Inner, Journal, Settings, search};
 use crate::bounds;
 use crate::clock::Clock;
 use crate::event::{Digest128, InstanceName};
@@ -157,6 +157,7 @@ fn start(settings: Settings, clock: Clock, mut tuning: Tuning) -> Result<Journal
     let checkpointer =
         Checkpointer::start(&files.database, tuning.checkpoint_every, Arc::clone(&shared))?;
     let instance = settings.instance.clone();
+    let sees = clock.clone();
     let (keep, pace) = (settings.retention, std::mem::take(&mut tuning.sweep));
     let sweeper = Sweeper::new(keep, pace, instance.clone(), clock.clone());
     let writer = Writer {
@@ -179,15 +180,24 @@ fn start(settings: Settings, clock: Clock, mut tuning: Tuning) -> Result<Journal
         .name("journal-writer".into())
         .spawn(move || writer.run())
         .map_err(Obstacle::Thread)?;
+    let (notes, noted) = search::notes();
     Ok(Journal {
         inner: Arc::new(Inner {
+            clock: sees,
             instance,
             epoch,
-            readers: Readers::of(files.database.clone()),
+            readers: Readers::of(
+                files.database.clone(),
+                bounds::JOURNAL_READERS,
+                bounds::JOURNAL_READER_WAIT,
+            ),
             files,
             queue,
             shared,
             writer: Mutex::new(Some(thread)),
+            notes,
+            noted: Mutex::new(Some(noted)),
+            search: OnceLock::new(),
         }),
     })
 }

@@ -19,7 +19,7 @@ use crate::bounds;
 use crate::clock::Timestamp;
 use crate::event::{Digest128, EventId, Kind, SourceName};
 
-/// At most [`bounds::JOURNAL_READERS`] connections, made when first needed.
+/// A few connections, made when first needed.
 pub(super) struct Readers {
     database: PathBuf,
     places: Mutex<Places>,
@@ -33,26 +33,22 @@ struct Places {
 }
 
 impl Readers {
-    /// Readers of this database.
-    pub(super) fn of(database: PathBuf) -> Self {
-        Self {
-            database,
-            places: Mutex::new(Places { idle: Vec::new(), free: bounds::JOURNAL_READERS }),
-            freed: Condvar::new(),
-            patience: bounds::JOURNAL_READER_WAIT,
-        }
+    /// So many readers of this database; who finds no place among them waits for so long.
+    pub(super) fn of(database: PathBuf, count: usize, patience: Duration) -> Self {
+        let places = Mutex::new(Places { idle: Vec::new(), free: count });
+        Self { database, places, freed: Condvar::new(), patience }
     }
 
     /// Reads with a connection that nobody else has meanwhile.
     pub(super) fn with<T>(
         &self,
-        read: impl FnOnce(&Connection) -> Result<T, ReadError>,
+        read: impl FnOnce(&mut Connection) -> Result<T, ReadError>,
     ) -> Result<T, ReadError> {
         let mut place = self.place()?;
         if place.connection.is_none() {
             place.connection = Some(schema::open_reading(&self.database)?);
         }
-        match &place.connection {
+        match &mut place.connection {
             Some(connection) => read(connection),
             None => Err(ReadError::Sqlite(Code::CORRUPT)),
         }
@@ -273,7 +269,8 @@ fn walk(
     Ok(ControlFlow::Continue(()))
 }
 
-fn single(connection: &Connection, sequence: u64) -> Result<Option<Met>, ReadError> {
+/// One row, if it is there.
+pub(super) fn single(connection: &Connection, sequence: u64) -> Result<Option<Met>, ReadError> {
     let mut statement = connection.prepare_cached(&format!("{COLUMNS} WHERE e.sequence = ?1"))?;
     let mut rows = statement.query([sequence.cast_signed()])?;
     rows.next()?.map(decode).transpose()
@@ -338,9 +335,8 @@ mod tests {
 
     #[test]
     fn who_finds_no_place_to_read_is_told_so_in_the_end() {
-        let mut readers = Readers::of(PathBuf::from("none"));
-        readers.patience = Duration::from_millis(1);
-        let held: Vec<_> = (0..bounds::JOURNAL_READERS).map(|_| readers.place().unwrap()).collect();
+        let readers = Readers::of(PathBuf::from("none"), 3, Duration::from_millis(1));
+        let held: Vec<_> = (0..3).map(|_| readers.place().unwrap()).collect();
         assert_eq!(readers.with(|_| Ok(())), Err(ReadError::Busy));
         drop(held);
         assert!(readers.place().is_ok());

@@ -41,7 +41,10 @@ impl Room {
         let journal = Journal::open(settings, clock.clone()).unwrap();
         let sources = ["daily", "livekit"].map(|name| Arc::new(source(name, &clock)));
         let sources = Arc::new(Sources::new(sources.into()));
-        let desk = Desk::new(desk::Parts { journal, sources, clock });
+        let topics = Family::ALL.map(|family| (family, family.as_str().to_owned()));
+        let audit = Audit::open(folder.path(), clock.clone());
+        let replays = None;
+        let desk = Desk::new(desk::Parts { journal, sources, topics, audit, replays, clock });
         Self { desk, _folder: folder }
     }
 }

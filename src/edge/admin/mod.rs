@@ -184,7 +184,7 @@ mod tests {
     use super::*;
     use crate::audit::Audit;
     use crate::desk;
-    use crate::event::InstanceName;
+    use crate::event::{Family, InstanceName};
     use crate::intake::Sources;
     use crate::journal::{self, Journal};
 
@@ -219,9 +219,11 @@ mod tests {
         };
         let journal = Journal::open(journal, clock.clone()).unwrap();
         let sources = Arc::new(Sources::new(Vec::new()));
+        let topics = Family::ALL.map(|family| (family, family.as_str().to_owned()));
         let audit = Audit::open(folder.path(), clock.clone());
-        let desk =
-            Desk::new(desk::Parts { journal, sources, audit, replays: None, clock: clock.clone() });
+        let replays = None;
+        let desk = desk::Parts { journal, sources, topics, audit, replays, clock: clock.clone() };
+        let desk = Desk::new(desk);
         let settings = AdminSettings {
             listen: at,
             passed: None,

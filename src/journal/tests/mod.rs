@@ -44,7 +44,7 @@ pub(in crate::journal) fn event_from(number: u64, source: &str, kind: Kind, byte
     )
 }
 
-fn id(number: u64) -> EventId {
+pub(in crate::journal) fn id(number: u64) -> EventId {
     // Spread over all bytes, as a keyed digest is.
     let spread = u128::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
     EventId(Digest128(spread.to_be_bytes()))
@@ -67,7 +67,7 @@ pub(in crate::journal) fn stored(sequence: u64, bytes: usize) -> Stored {
 /// Nothing goes.
 const FOR_EVER: Retention = Retention { age: Duration::MAX, bytes_max: u64::MAX };
 
-fn settings(dir: &Path) -> Settings {
+pub(in crate::journal) fn settings(dir: &Path) -> Settings {
     Settings {
         dir: dir.to_owned(),
         instance: InstanceName::new("gate-1"),
@@ -76,19 +76,22 @@ fn settings(dir: &Path) -> Settings {
     }
 }
 
-fn open(dir: &Path, tuning: Tuning) -> Journal {
+pub(in crate::journal) fn open(dir: &Path, tuning: Tuning) -> Journal {
     open::open(settings(dir), Clock::system(), tuning).unwrap()
 }
 
-fn folder() -> TempDir {
+pub(in crate::journal) fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
-fn wait<F: Future>(future: F) -> F::Output {
+pub(in crate::journal) fn wait<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 
-fn append(journal: &Journal, event: Clean) -> Result<Journaled, AppendError> {
+pub(in crate::journal) fn append(
+    journal: &Journal,
+    event: Clean,
+) -> Result<Journaled, AppendError> {
     wait(journal.append(event))
 }
 
@@ -112,7 +115,7 @@ fn is_ready<F: Future + Unpin>(future: &mut F) -> bool {
 }
 
 /// Somebody else's look at the database.
-fn inspect(dir: &Path) -> Connection {
+pub(in crate::journal) fn inspect(dir: &Path) -> Connection {
     let connection = Connection::open(dir.join("journal.db")).unwrap();
     connection.busy_timeout(Duration::from_secs(5)).unwrap();
     connection
