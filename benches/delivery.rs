@@ -194,6 +194,7 @@ impl Bench {
             compression: "zstd".to_owned(),
             properties: Vec::new(),
             instance: InstanceName::new("bench"),
+            again: None,
         };
         let lists = Lists { refusals: &[], rules: &[], failures: FAILURES };
         let topics = Family::ALL.map(|family| (family, settings.topic(family)));

@@ -36,6 +36,7 @@ use crate::edge::{Admin, AdminSettings, Behind, Edge, Inherited, Limits};
 use crate::event::Family;
 use crate::intake::{Intake, Sources};
 use crate::journal::{self, Health, Journal, LedgerRow};
+use crate::replay::{self, Replays};
 use crate::throttle::Peers;
 
 mod assembly;
@@ -137,6 +138,7 @@ pub struct App {
     edge: Edge,
     admin: Admin,
     courier: Option<Courier>,
+    replays: Option<Replays>,
     journal: Journal,
     panel: Arc<Panel>,
     /// Ends when it is dropped.
@@ -163,9 +165,19 @@ impl App {
         let settings = assembly::journal_settings(place, &server, telemetry.clone());
         let (journal, audit) = assembly::open(settings, clock.clone()).await?;
         let topics = Family::ALL.map(|family| (family, kafka.topic(family)));
-        let start = || Courier::start(journal.clone(), kafka, clock.clone(), telemetry.clone());
+        let start =
+            || Courier::start(journal.clone(), kafka.clone(), clock.clone(), telemetry.clone());
         let courier = publish.then(start);
         let status = courier.as_ref().map(Courier::status);
+        let replays = match &status {
+            Some(live) => {
+                let (journal, clock, live) = (journal.clone(), clock.clone(), live.clone());
+                let (settings, telemetry) = (kafka, telemetry.clone());
+                let parts = replay::Parts { journal, settings, clock, telemetry, live };
+                Some(Replays::start(parts).await?)
+            }
+            None => None,
+        };
         let sources = Arc::new(Sources::new(assembly::listed(&routed)));
         let panel = Panel::new(journal.clone(), status, telemetry.clone(), sources.clone());
         let panel = Arc::new(panel);
@@ -175,6 +187,7 @@ impl App {
             sources: sources.clone(),
             topics,
             audit,
+            replays: replays.clone(),
             clock: clock.clone(),
             running: helm.clone(),
         });
@@ -219,7 +232,19 @@ impl App {
         );
         let mut upkeep = JoinSet::new();
         upkeep.spawn(board::keep_up(panel.clone(), peers));
-        Ok(Self { edge, admin, courier, journal, panel, upkeep, clock, desk, helm, last_words })
+        Ok(Self {
+            edge,
+            admin,
+            courier,
+            replays,
+            journal,
+            panel,
+            upkeep,
+            clock,
+            desk,
+            helm,
+            last_words,
+        })
     }
 
     /// Where deliveries come in.
@@ -322,10 +347,18 @@ impl App {
             }
         }
         let left = end.saturating_sub(self.clock.steady());
-        let published_all = match self.courier.take() {
-            Some(courier) => courier.drain(left).await.complete,
-            None => false,
+        let rest = async {
+            if let Some(replays) = self.replays.take() {
+                replays.stop(left).await;
+            }
         };
+        let publish = async {
+            match self.courier.take() {
+                Some(courier) => courier.drain(left).await.complete,
+                None => false,
+            }
+        };
+        let (published_all, ()) = tokio::join!(publish, rest);
         let left = end.saturating_sub(self.clock.steady());
         self.close(published_all, left.saturating_add(STOP_SLACK)).await
     }

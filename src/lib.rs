@@ -31,7 +31,7 @@
 //! - **2 machines**, each owns one piece of the outside: [`journal`] (SQLite is named only here),
 //!   [`publish`] (rdkafka only in its `kafka`), [`audit`] (who changed what), [`telemetry`].
 //! - **3 flows**, compose: [`intake`] (the path of one delivery), [`courier`] (journal to Kafka, in
-//!   order, for ever).
+//!   order, for ever), [`replay`] (a chosen part of it again, on request).
 //! - **3½ desk**: [`desk`], what operators may ask and do, over all of the above and without a word
 //!   of HTTP.
 //! - **4 doors**: [`edge`] (HTTP and nothing but HTTP), [`config`] (from text to settings that
@@ -79,6 +79,8 @@
 //! - **A damaged row holds up none behind it**, nor does a hole of thousands
 //!   (`a_torn_page_costs_its_own_rows_and_no_other`,
 //!   `a_torn_inner_page_hides_thousands_of_rows_and_holds_up_none_behind_them`).
+//! - **A replay is never ahead of live traffic**, and stands outside the ledger
+//!   (`a_replay_waits_while_live_traffic_does`, `a_replay_leaves_ledger_and_live_counts_alone`).
 //! - **Order per key**: published in journal order; sequences have no gaps when given and are never
 //!   used again (`order_holds_while_brokers_refuse_for_a_while`,
 //!   `an_identity_outlives_its_row_and_a_sequence_is_never_given_again`).
@@ -119,6 +121,7 @@ pub mod telemetry;
 
 pub mod courier;
 pub mod intake;
+pub mod replay;
 
 pub mod desk;
 

@@ -114,6 +114,7 @@ pub struct GatewayMeters {
     /// 1 while the brokers answer.
     pub kafka_up: Gauge,
     published: HashMap<Family, Counter>,
+    replayed: HashMap<Family, Counter>,
     failures: HashMap<&'static str, Counter>,
 }
 
@@ -121,6 +122,13 @@ impl GatewayMeters {
     /// Counts records that Kafka acknowledged.
     pub fn published(&self, family: Family, count: u64) {
         if let Some(counter) = self.published.get(&family) {
+            counter.increment(count);
+        }
+    }
+
+    /// Counts records of replays that Kafka acknowledged, whatever their topics' prefix.
+    pub fn replayed(&self, family: Family, count: u64) {
+        if let Some(counter) = self.replayed.get(&family) {
             counter.increment(count);
         }
     }
@@ -195,8 +203,11 @@ impl Telemetry {
 fn gateway_meters(lists: &Lists<'_>, topics: &[(Family, String)]) -> GatewayMeters {
     describe();
     metrics::gauge!("hookgate_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
-    let topic = |(family, topic): &(Family, String)| {
-        (*family, zero(metrics::counter!("hookgate_published_total", "topic" => topic.clone())))
+    let by_topic = |name: &'static str| {
+        let series = |(family, topic): &(Family, String)| {
+            (*family, zero(metrics::counter!(name, "topic" => topic.clone())))
+        };
+        topics.iter().map(series).collect()
     };
     let failure = |reason: &&'static str| {
         (*reason, zero(metrics::counter!("hookgate_publish_failures_total", "reason" => *reason)))
@@ -216,7 +227,8 @@ fn gateway_meters(lists: &Lists<'_>, topics: &[(Family, String)]) -> GatewayMete
         disk_free: rest(metrics::gauge!("hookgate_disk_free_bytes")),
         publish_lag: rest(metrics::gauge!("hookgate_publish_lag_seconds")),
         kafka_up: rest(metrics::gauge!("hookgate_kafka_up")),
-        published: topics.iter().map(topic).collect(),
+        published: by_topic("hookgate_published_total"),
+        replayed: by_topic("hookgate_replayed_total"),
         failures: lists.failures.iter().map(failure).collect(),
     }
 }

@@ -37,6 +37,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // 3 flows
     ("intake", FLOORS_0_TO_2),
     ("courier", FLOORS_0_TO_2),
+    ("replay", &[
+        "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify",
+        "normalize", "providers", "scrub", "journal", "publish", "telemetry", "courier",
+    ]),
     // 3½ what operators ask of all of them
     ("desk", FLOORS_0_TO_3),
     // 4 doors
@@ -48,13 +52,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // 5 roof, and the verbs that start from it
     ("app", &[
         "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify",
-        "normalize", "providers", "scrub", "journal", "publish", "audit", "telemetry", "intake", "courier",
-        "desk", "edge", "config",
+        "normalize", "providers", "scrub", "journal", "publish", "audit", "telemetry", "intake",
+        "courier", "replay", "desk", "edge", "config",
     ]),
     ("cli", &[
         "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify",
-        "normalize", "providers", "scrub", "journal", "publish", "audit", "telemetry", "intake", "courier",
-        "desk", "edge", "config", "app",
+        "normalize", "providers", "scrub", "journal", "publish", "audit", "telemetry", "intake",
+        "courier", "replay", "desk", "edge", "config", "app",
     ]),
 ];
 
@@ -68,11 +72,13 @@ const FLOORS_0_TO_2: &[&str] = &[
 const FLOORS_0_TO_3: &[&str] = &[
     "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify", "normalize",
     "providers", "scrub", "journal", "publish", "audit", "telemetry", "intake", "courier",
+    "replay",
 ];
 #[rustfmt::skip]
 const FLOORS_0_TO_3_AND_DESK: &[&str] = &[
     "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify", "normalize",
-    "providers", "scrub", "journal", "publish", "audit", "telemetry", "intake", "courier", "desk",
+    "providers", "scrub", "journal", "publish", "audit", "telemetry", "intake", "courier",
+    "replay", "desk",
 ];
 
 /// What may be named in one place only: (what, where, why).

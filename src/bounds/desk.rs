@@ -109,3 +109,22 @@ pub const AUDIT_TARGET_CHARS_MAX: usize = 256;
 pub const AUDIT_RESULT_CHARS_MAX: usize = 512;
 /// Bytes of an id or a room's name whose pseudonym is asked for.
 pub const PSEUDONYM_ID_BYTES_MAX: usize = 4_096;
+
+// --- Replays ------------------------------------------------------------------------------------
+
+/// Replays that are kept after their end, for whoever looks later.
+pub const REPLAYS_KEPT: u32 = 100;
+/// Replays that run at the same time; others wait for their turn. Each has a client of its own.
+pub const REPLAYS_AT_ONCE: usize = 2;
+/// Replays that have not ended.
+pub const REPLAYS_OPEN: usize = 20;
+/// Events a second of a replay where nothing is asked.
+pub const REPLAY_RATE_DEFAULT: u32 = 500;
+/// Events a second that may be asked for.
+pub const REPLAY_RATE_MAX: u32 = 100_000;
+/// Bytes of a room or a person in a filter; a plan's own may hold several.
+pub const CHOICE_TEXT_BYTES_MAX: usize = 4_096;
+/// How long a plan may count.
+pub const REPLAY_PLAN_WITHIN: Duration = Duration::from_secs(25);
+/// How long what a replay has under way may take when it is cancelled or the gateway stops.
+pub const REPLAY_WIND_UP: Duration = Duration::from_secs(5);

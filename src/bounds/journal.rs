@@ -27,6 +27,8 @@ pub const DISK_PROBE: Duration = Duration::from_secs(1);
 pub const JOURNAL_BUSY: Duration = Duration::from_secs(5);
 /// Rows read from the journal at one time.
 pub const JOURNAL_READ_EVENTS: usize = 1_024;
+/// Rows of which only the columns are read, at one time.
+pub const JOURNAL_HEADS: u32 = 10_000;
 /// Bytes read from the journal at one time.
 pub const JOURNAL_READ_BYTES: usize = 4 * 1024 * 1024;
 /// Connections that read the journal at one time; who comes later waits for one.

@@ -76,3 +76,14 @@ pub const CURSOR_LOOK_AGAIN: Duration = Duration::from_secs(5);
 pub const CURSOR_REASON_CHARS: usize = 200;
 /// Bytes of one segment of the cursor topic: only closed segments are compacted.
 pub const CURSOR_SEGMENT_BYTES: usize = 16 * 1024 * 1024;
+
+/// Events that live traffic may be behind before a replay waits for it.
+pub const REPLAY_BACKLOG_MAX: u64 = 1_000;
+/// Steps in which a second's events of a replay go.
+pub const REPLAY_STEPS_A_SECOND: u32 = 10;
+/// Records of a replay or a held source handed to the client and not yet acknowledged.
+pub const SIDE_IN_FLIGHT_RECORDS: usize = 2_000;
+/// The same in bytes.
+pub const SIDE_IN_FLIGHT_BYTES: usize = 8 * 1024 * 1024;
+/// How often a cursor in Kafka moves over events that are not of its lane.
+pub const CURSOR_PASSES_EVERY: Duration = Duration::from_secs(1);

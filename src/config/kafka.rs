@@ -12,12 +12,13 @@ use super::raw::join;
 use super::read::{Report, Section, article};
 use crate::bounds::{BROKERS_BYTES_MAX, PARTITIONS_MAX, PROPERTIES_MAX, REPLICATION_MAX};
 use crate::event::InstanceName;
-use crate::publish::{self, Creation, Delivery, RESERVED, Settings, SettingsError};
+use crate::publish::{
+    self, Creation, Delivery, RESERVED, Settings, SettingsError, TOPIC_PREFIX, is_topic_prefix,
+};
 use crate::secret::Secret;
 
 const BROKERS: &str = "must be host:port pairs with commas between them and no spaces, such as \
      \"kafka-1:9092,kafka-2:9092\"";
-const PREFIX: &str = "must be 1 to 200 letters, digits, dots, hyphens or underscores";
 const COMPRESSIONS: [&str; 5] = ["none", "gzip", "snappy", "lz4", "zstd"];
 const PARTITIONS_DEFAULT: u32 = 12;
 const REPLICATION_DEFAULT: u32 = 3;
@@ -31,11 +32,8 @@ pub(super) fn kafka(
 ) -> Option<Settings> {
     section.required("brokers", "\"host:port,host:port\"");
     let brokers = brokers(&mut section);
-    let prefix = section.parsed("topic_prefix", PREFIX, |text| {
-        let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-        let fits = (1..=200).contains(&text.len()) && text.chars().all(fine);
-        (fits && !text.starts_with('.')).then_some(text)
-    });
+    let prefix =
+        section.parsed("topic_prefix", TOPIC_PREFIX, |text| is_topic_prefix(text).then_some(text));
     let delivery = match section.choice("delivery", &["at_least_once", "exactly_once"]) {
         Some("exactly_once") => Delivery::ExactlyOnce,
         Some(_) | None => Delivery::AtLeastOnce,
@@ -55,6 +53,7 @@ pub(super) fn kafka(
         compression: compression.unwrap_or("zstd").to_owned(),
         properties,
         instance: instance.cloned().unwrap_or_else(|| InstanceName::new("unknown")),
+        again: None,
     };
     tried(&settings, report, &path);
     (brokers.is_some() && instance.is_some()).then_some(settings)

@@ -13,7 +13,7 @@ use super::pause::{Backoff, Deadline};
 use super::run::Run;
 use crate::bounds;
 use crate::event::{Digest128, Family};
-use crate::journal::{Lane, Marked};
+use crate::journal::Marked;
 use crate::publish::{
     Answer, Answers, Batch, Failure, Found, Inspection, Record, SettingsError, Transactor, Trouble,
 };
@@ -36,6 +36,10 @@ pub(super) struct Exact<'a> {
     share: usize,
     /// Families that the brokers are known to take nothing for.
     blocked: Vec<Family>,
+    /// Where Kafka's cursor is known to stand.
+    pub(super) committed: u64,
+    /// Until then it does not move over events of others alone.
+    pub(super) passes: Option<Deadline>,
     /// Why it waits for a human to decide about the cursor.
     pub(super) mismatch: Option<Mismatch>,
 }
@@ -92,6 +96,8 @@ impl<'a> Exact<'a> {
             wire: None,
             share: bounds::TRANSACTION_RECORDS,
             blocked: Vec::new(),
+            committed: 0,
+            passes: None,
             mismatch: None,
         }
     }
@@ -159,7 +165,8 @@ impl Run<'_> {
     fn open_exact(&mut self) -> Result<(), SettingsError> {
         self.inspect()?;
         let (settings, batch_bytes) = (&self.parts.settings, self.batch_bytes);
-        let (transactor, answers) = Transactor::open(settings, &Lane::Live.name(), batch_bytes)?;
+        let (transactor, answers) =
+            Transactor::open(settings, &self.parts.route.lane.name(), batch_bytes)?;
         if let Some(exact) = &mut self.exact {
             let stage = Stage::Opening;
             exact.wire = Some(Wire { transactor, answers, batch_bytes, stage, mark: None });
@@ -169,6 +176,7 @@ impl Run<'_> {
 
     /// Gives the producer the next batch, if it waits for one. Whether it got one.
     pub(super) fn dispatch(&mut self) -> bool {
+        let allowed = self.allowance();
         let Some(Exact { wire: Some(wire), share, blocked, .. }) = &self.exact else {
             return false;
         };
@@ -178,7 +186,7 @@ impl Run<'_> {
         let mut records = Vec::new();
         let mut slots = Vec::new();
         let mut bytes = 0;
-        while records.len() < *share {
+        while records.len() < allowed.min(*share) {
             let Some((slot, record)) = self.window.next_to_send(None, |_| false) else {
                 break;
             };
@@ -193,8 +201,9 @@ impl Run<'_> {
             slots.push((slot, family));
             records.push((slot, record));
         }
+        self.pace.went(records.len());
         let Some((last, _)) = slots.last().copied() else {
-            return false;
+            return self.pass();
         };
         let Some((sequence, digest)) =
             self.window.event(last).map(|event| (event.sequence, event.digest()))
@@ -240,14 +249,15 @@ impl Run<'_> {
     fn committed(&mut self) {
         self.outlook.stepped();
         let wire = self.exact.as_mut().and_then(|exact| exact.wire.as_mut());
-        if let Some(mark) = wire.and_then(|wire| wire.mark.take()) {
-            self.parts.journal.mark(&Lane::Live, mark);
+        let mark = wire.and_then(|wire| wire.mark.take());
+        if let (Some(mark), Some(exact)) = (mark, &mut self.exact) {
+            exact.committed = mark.sequence;
+            self.parts.journal.mark(&self.parts.route.lane, mark);
         }
         let slots = self.slots_in_hand();
-        let gauges = &self.parts.telemetry.gateway;
         for (slot, family) in &slots {
             self.window.acknowledged(*slot);
-            gauges.published(*family, 1);
+            self.count(*family);
         }
         if slots.is_empty() && !self.is_empty() {
             // Only the cursor: whether events are taken, the next batch tells.

@@ -85,6 +85,7 @@ mod tests {
     use super::*;
     use crate::bounds;
     use crate::event::Kind;
+    use crate::journal::Lane;
 
     fn missing() -> Failure {
         Failure { trouble: Trouble::UnknownTopic, detail: "missing".to_owned() }
@@ -114,7 +115,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_hold_ends_when_the_event_it_failed_on_is_through() {
         let mut holds = Holds::default();
-        let mut window = Window::default();
+        let mut window = Window::of(&Lane::Live);
         holds.hold(Family::Lifecycle, 0, missing());
         window.push(stored(1, Kind::RoomStarted));
         assert!(!holds.forget(&window) && holds.next().is_some());

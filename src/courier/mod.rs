@@ -20,6 +20,7 @@
 //!
 //! It has a thread of its own, because reading the journal and closing a client block.
 
+use std::ops::AddAssign;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -41,11 +42,16 @@ mod holds;
 pub mod judge;
 mod line;
 mod outlook;
+mod pace;
 mod pause;
+mod progress;
+mod route;
 mod run;
 mod setback;
 mod takeover;
 mod window;
+
+pub use route::{Route, Wanted};
 
 /// Reasons of `hookgate_publish_failures_total`.
 pub const FAILURES: &[&str] = &Trouble::REASONS;
@@ -78,6 +84,38 @@ pub struct Status {
     pub cursor: u64,
     /// Events handed to the client and not acknowledged.
     pub in_flight: usize,
+    /// What became of its events since it began, as far as the cursor has moved over them.
+    pub settled: Settled,
+    /// Why it waits for who comes first, if it does.
+    pub waits: Option<&'static str>,
+    /// How it ended, where its route has an end.
+    pub end: Option<End>,
+}
+
+/// What became of events that the cursor has moved over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// The brokers have them.
+    pub published: u64,
+    /// They were given up: too large for Kafka even alone, on a replay.
+    pub passed_over: u64,
+}
+
+impl AddAssign for Settled {
+    fn add_assign(&mut self, more: Self) {
+        self.published += more.published;
+        self.passed_over += more.passed_over;
+    }
+}
+
+/// How a courier ended whose route has an end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It came to it.
+    Through,
+    /// It cannot go on: its cursor in Kafka is not this journal's, or somebody else publishes under
+    /// its name. [`Status::kafka`] says which.
+    Stopped,
 }
 
 impl Status {
@@ -87,6 +125,9 @@ impl Status {
             warnings: Arc::default(),
             cursor,
             in_flight: 0,
+            settled: Settled::default(),
+            waits: None,
+            end: None,
         }
     }
 }
@@ -113,8 +154,20 @@ struct Drain {
 }
 
 impl Courier {
-    /// Starts after the journal's cursor. Waits for nothing.
+    /// Starts live traffic after the journal's cursor. Waits for nothing.
     pub fn start(
+        journal: Journal,
+        settings: Settings,
+        clock: Clock,
+        telemetry: Arc<Telemetry>,
+    ) -> Self {
+        Self::along(Route::live(), journal, settings, clock, telemetry)
+    }
+
+    /// Starts along a route, which may have an end: there the courier stops by itself. Waits for
+    /// nothing.
+    pub fn along(
+        route: Route,
         journal: Journal,
         settings: Settings,
         clock: Clock,
@@ -122,8 +175,9 @@ impl Courier {
     ) -> Self {
         let (orders, taken) = mpsc::channel(1);
         let (status_in, status) = watch::channel(Status::new(0));
-        let parts = run::Parts { journal, settings, clock, telemetry, status: status_in };
-        let thread = thread::Builder::new().name("courier".to_owned());
+        let name = format!("courier {}", route.lane.name());
+        let parts = run::Parts { journal, settings, clock, telemetry, route, status: status_in };
+        let thread = thread::Builder::new().name(name);
         if let Err(error) = thread.spawn(move || run::for_ever(&parts, taken)) {
             tracing::error!(
                 "the courier's thread cannot be started, nothing is published: {error}"
@@ -138,7 +192,8 @@ impl Courier {
     }
 
     /// Publishes what the journal holds until all of it is acknowledged or the deadline has passed,
-    /// moves the cursor and stops. To be called when nothing is appended any more.
+    /// moves the cursor and stops. To be called when nothing is appended any more. A route that has
+    /// an end is not hurried to it: only what is under way is waited for.
     pub async fn drain(self, deadline: Duration) -> Drained {
         let (done, drained) = oneshot::channel();
         let order = Drain { deadline, done };

@@ -10,13 +10,15 @@ use super::exact::{self, Exact, Identity};
 use super::holds::Holds;
 use super::line::{Ending, Line};
 use super::outlook::Outlook;
+use super::pace::Pace;
 use super::pause::{Backoff, Deadline};
+use super::route::Route;
 use super::setback::Setback;
 use super::window::Window;
-use super::{Drain, Drained, Status};
+use super::{Drain, Drained, Settled, Status};
 use crate::bounds;
 use crate::clock::Clock;
-use crate::journal::{Advance, Journal, Lane};
+use crate::journal::{Journal, Stored};
 use crate::publish::{
     Delivery, Failure, Inspection, Inspector, NotTaken, Report, Reports, Settings,
 };
@@ -28,6 +30,7 @@ pub(super) struct Parts {
     pub(super) settings: Settings,
     pub(super) clock: Clock,
     pub(super) telemetry: Arc<Telemetry>,
+    pub(super) route: Route,
     pub(super) status: watch::Sender<Status>,
 }
 
@@ -64,6 +67,9 @@ pub(super) struct Run<'a> {
     pub(super) read: u64,
     pub(super) cursor: u64,
     pub(super) head: watch::Receiver<u64>,
+    /// The courier that comes first.
+    first: Option<watch::Receiver<Status>>,
+    pub(super) pace: Pace,
     pub(super) line: Option<Line>,
     pub(super) inspector: Option<(Inspector, mpsc::Receiver<Inspection>)>,
     /// `batch.size` while records flow together.
@@ -85,6 +91,8 @@ pub(super) struct Run<'a> {
     pub(super) outlook: Outlook,
     /// The ledger counts events up to this one as published already.
     pub(super) counted: u64,
+    /// What became of the route's events since this run began.
+    pub(super) settled: Settled,
     /// What stands for `line` where delivery is exactly once.
     pub(super) exact: Option<Exact<'a>>,
     pub(super) drain: Option<(Deadline, oneshot::Sender<Drained>)>,
@@ -95,8 +103,8 @@ impl<'a> Run<'a> {
     async fn new(parts: &'a Parts, me: &'a mut Identity) -> Self {
         let mut backoff = Backoff::default();
         let cursor = loop {
-            match parts.journal.cursor(&Lane::Live) {
-                Ok(cursor) => break cursor,
+            match parts.journal.cursor(&parts.route.lane) {
+                Ok(cursor) => break cursor.max(parts.route.after),
                 Err(error) => {
                     tracing::error!("the courier does not know where to start: {error}");
                     time::sleep(backoff.next()).await;
@@ -112,17 +120,24 @@ impl<'a> Run<'a> {
         } else {
             tracing::info!(cursor, "the courier starts after the journal's cursor");
         }
-        parts.status.send_modify(|status| *status = Status::new(cursor));
-        if parts.settings.delivery == Delivery::ExactlyOnce {
+        // Another run of the same process counts on.
+        let mut settled = Settled::default();
+        parts.status.send_modify(|status| {
+            settled = status.settled;
+            *status = Status { settled, ..Status::new(cursor) };
+        });
+        if exactly {
             // Until Kafka's own cursor is known, which may be behind.
-            parts.journal.hold_back(&Lane::Live, 0);
+            parts.journal.hold_back(&parts.route.lane, 0);
         }
         Self {
             parts,
-            window: Window::default(),
+            window: Window::of(&parts.route.lane),
             read: cursor,
             cursor,
             head: parts.journal.head(),
+            first: parts.route.behind.clone(),
+            pace: Pace::new(parts.route.rate),
             line: None,
             inspector: None,
             batch_bytes: bounds::BATCH_BYTES_DEFAULT,
@@ -136,6 +151,7 @@ impl<'a> Run<'a> {
             holds: Holds::default(),
             outlook: Outlook::new(),
             counted: cursor,
+            settled,
             exact: exactly.then(|| Exact::new(me)),
             drain: None,
             setback: Setback::new(&parts.clock),
@@ -157,7 +173,7 @@ impl<'a> Run<'a> {
             let more = self.fill();
             self.hear_now(&mut heard);
             self.tell();
-            if self.is_drained() {
+            if self.is_drained() || self.ended_as().is_some() {
                 break;
             }
             if more {
@@ -178,6 +194,7 @@ impl<'a> Run<'a> {
                 },
                 Some(inspection) = next_inspection(found) => self.inspected(&inspection),
                 Ok(()) = self.head.changed() => {}
+                Ok(()) = next_status(self.first.as_mut()) => {}
                 order = orders.recv(), if self.drain.is_none() => match order {
                     Some(Drain { deadline, done }) => {
                         self.drain = Some((Deadline::after(deadline), done));
@@ -193,6 +210,8 @@ impl<'a> Run<'a> {
             exact.close();
         }
         self.tell();
+        let end = self.ended_as();
+        self.parts.status.send_modify(|status| status.end = end);
         if let Some((_, done)) = self.drain.take() {
             let complete = self.is_empty();
             let cursor = self.cursor;
@@ -204,25 +223,33 @@ impl<'a> Run<'a> {
     /// Moves events from the journal into the window and from there to the client. Whether there is
     /// more to do at once.
     fn fill(&mut self) -> bool {
+        if self.is_winding_up() {
+            return false;
+        }
         let read = self.read();
         if self.exact.is_some() {
             // A batch is given once; what comes next is an answer.
             return read || self.dispatch();
         }
         let batching = self.batching();
+        let allowed = self.allowance();
         let Some(line) = &self.line else { return read };
         if self.ending.is_some() || line.batching != batching {
             return false;
         }
         let mut failures = Vec::new();
         let mut sent = 0;
-        while sent < bounds::JOURNAL_READ_EVENTS {
+        let most = allowed.min(bounds::JOURNAL_READ_EVENTS);
+        while sent < most {
             let held = |family| self.holds.is_held(family);
             let Some((slot, record)) = self.window.next_to_send(self.alone_through, held) else {
                 break;
             };
             match line.publisher.send(slot, &record) {
-                Ok(()) => self.window.sent(slot),
+                Ok(()) => {
+                    self.window.sent(slot);
+                    self.pace.went(1);
+                }
                 Err(NotTaken::QueueFull) => return false,
                 Err(NotTaken::Failed(failure)) => {
                     failures.push((slot, failure));
@@ -242,16 +269,21 @@ impl<'a> Run<'a> {
     /// Reads once if there is something to read and room for it. Whether there was.
     fn read(&mut self) -> bool {
         let head = *self.head.borrow_and_update();
+        let end = self.parts.route.reaches(head);
         let early = self.unreadable.is_some_and(|(until, _)| !until.is_past());
-        if self.read >= head || !self.window.has_room() || early {
+        if self.read >= end || !self.window.has_room() || early {
             return false;
         }
         match self.parts.journal.read_after(self.read) {
             Ok(events) => {
                 self.unreadable = None;
-                // Nothing below the head: what stood there was erased.
-                self.read = events.last().map_or(head, |last| last.sequence);
-                events.into_iter().for_each(|event| self.window.push(event));
+                let last = events.last().map(|last| last.sequence);
+                // Nothing up to the end: what stood there was erased.
+                self.read = last.map_or(end, |last| last.min(end));
+                let belongs = |event: &Stored| event.sequence <= end;
+                let events = events.into_iter().take_while(belongs);
+                let wanted = events.filter(|event| (self.parts.route.wanted)(event));
+                wanted.for_each(|event| self.window.push(event));
                 true
             }
             // The journal says it.
@@ -276,55 +308,11 @@ impl<'a> Run<'a> {
         self.settle_all(heard);
     }
 
-    /// Moves the cursor, and says how things are.
-    fn tell(&mut self) {
-        self.release(|_| false);
-        if self.holds.forget(&self.window) {
-            // Others of the family may have failed after the one that is through now.
-            self.window.rewind();
-            self.outlook.hold(self.holds.reasons());
-        }
-        if self.stuck.is_some_and(|slot| self.window.is_settled(slot)) {
-            self.stuck = None;
-            self.backoff = Backoff::default();
-            self.outlook.resumed();
-        }
-        if let Some(prefix) = self.window.advance(self.counted) {
-            self.cursor = prefix.through;
-            self.parts.journal.advance(Advance {
-                lane: Lane::Live,
-                through: prefix.through,
-                published: prefix.published,
-            });
-        }
-        let gauges = &self.parts.telemetry.gateway;
-        let age = self.window.oldest().map(|oldest| self.parts.clock.now().since(oldest));
-        gauges.lag(age.unwrap_or_default());
-        let (cursor, in_flight) = (self.cursor, self.window.outstanding());
-        self.parts.status.send_if_modified(|status| {
-            let changed = self.outlook.tell(status);
-            let moved = (status.cursor, status.in_flight) != (cursor, in_flight);
-            (status.cursor, status.in_flight) = (cursor, in_flight);
-            changed || moved
-        });
-        gauges.kafka_up.set(f64::from(u8::from(self.outlook.takes_any())));
-    }
-
-    fn is_drained(&self) -> bool {
-        let over = |(deadline, _): &(Deadline, _)| deadline.is_past() || self.is_empty();
-        let in_vain = self.exact.as_ref().is_some_and(Exact::is_stopped);
-        self.drain.as_ref().is_some_and(|drain| over(drain) || in_vain)
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.window.len() == 0 && self.read >= *self.head.borrow()
-    }
-
     fn next_deadline(&self) -> Option<Deadline> {
         let latest = self.ending.as_ref().map(|ending| ending.latest);
         let drain = self.drain.as_ref().map(|(deadline, _)| *deadline);
         let unreadable = self.unreadable.map(|(until, _)| until);
-        let all = [self.pause, self.holds.next(), latest, drain, unreadable];
+        let all = [self.pause, self.holds.next(), latest, drain, unreadable, self.paced()];
         all.into_iter().flatten().reduce(|first, other| first.earlier(Some(other)))
     }
 }
@@ -360,6 +348,15 @@ async fn next_word(reports: Option<&mut Reports>, heard: &mut Vec<Report>) -> Wo
 async fn next_exact(exact: Option<&mut Exact<'_>>) -> exact::Word {
     match exact {
         Some(exact) => exact.next_word().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn next_status(
+    first: Option<&mut watch::Receiver<Status>>,
+) -> Result<(), watch::error::RecvError> {
+    match first {
+        Some(first) => first.changed().await,
         None => std::future::pending().await,
     }
 }

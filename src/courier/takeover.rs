@@ -14,7 +14,6 @@ use super::pause::Deadline;
 use super::run::Run;
 use super::window::Window;
 use crate::bounds;
-use crate::journal::Lane;
 use crate::publish::{Failure, Found, Trouble};
 
 impl Run<'_> {
@@ -46,6 +45,7 @@ impl Run<'_> {
         if exact.mismatch.take().is_some() {
             self.outlook.resumed();
         }
+        exact.committed = through;
         exact.me.began_at.get_or_insert(found.map(|found| found.offset));
         let mark = found.and_then(|found| found.mark.as_ref());
         if let Some(reason) = mark.and_then(|mark| mark.reason.as_deref()) {
@@ -53,10 +53,10 @@ impl Run<'_> {
             let before = self.counted;
             tracing::warn!(before, after = through, ?reason, "an operator has moved the cursor");
         }
-        self.parts.journal.hold_back(&Lane::Live, through);
+        self.parts.journal.hold_back(&self.parts.route.lane, through);
         if through < self.cursor {
             tracing::warn!(after = through, "events are published again, as an operator decided");
-            self.window = Window::default();
+            self.window = Window::of(&self.parts.route.lane);
             self.holds = Holds::default();
             (self.read, self.cursor) = (through, through);
         } else {
@@ -78,7 +78,9 @@ impl Run<'_> {
             return None;
         }
         let journal = &self.parts.journal;
-        let judged = journal.cursor(&Lane::Live).and_then(|cursor| {
+        let route = &self.parts.route;
+        let judged = journal.cursor(&route.lane).and_then(|cursor| {
+            let cursor = cursor.max(route.after);
             self.counted = cursor;
             judge::judge(found, &self.ours(cursor), |at| journal.digest(at))
         });
@@ -135,11 +137,11 @@ impl Run<'_> {
         let journal = &self.parts.journal;
         Ours {
             instance: journal.instance().to_string(),
-            lane: Lane::Live.name(),
+            lane: self.parts.route.lane.name(),
             epoch: journal.epoch().to_string(),
             head: *journal.head().borrow(),
             cursor,
-            marked: journal.marked(&Lane::Live).is_some(),
+            marked: journal.marked(&self.parts.route.lane).is_some(),
         }
     }
 }

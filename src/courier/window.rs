@@ -10,11 +10,10 @@ use bytes::Bytes;
 use crate::bounds;
 use crate::clock::Timestamp;
 use crate::event::{Family, SourceName};
-use crate::journal::Stored;
+use crate::journal::{Lane, Stored};
 use crate::publish::Record;
 
 /// See the header.
-#[derive(Default)]
 pub(super) struct Window {
     /// The number of the front slot.
     base: usize,
@@ -23,6 +22,8 @@ pub(super) struct Window {
     next: usize,
     outstanding: usize,
     bytes: usize,
+    /// Room for so many records and bytes.
+    room: (usize, usize),
     /// Events up to this sequence are known to be published, also those not read yet.
     published: u64,
 }
@@ -31,6 +32,8 @@ struct Slot {
     event: Stored,
     /// What is sent in the event's place, once it proved too large.
     oversized: Option<Bytes>,
+    /// It is done with because it was given up, not because the brokers have it.
+    passed: bool,
     state: State,
 }
 
@@ -48,6 +51,8 @@ pub(super) struct Prefix {
     pub(super) through: u64,
     /// How many events of each source it adds.
     pub(super) published: Vec<(SourceName, u64)>,
+    /// How many events of it were given up.
+    pub(super) passed: u64,
 }
 
 impl Slot {
@@ -83,14 +88,26 @@ impl Slot {
 }
 
 impl Window {
+    /// An empty one for a lane: live traffic has the most room.
+    pub(super) fn of(lane: &Lane) -> Self {
+        let room = match lane {
+            Lane::Live => (bounds::IN_FLIGHT_RECORDS, bounds::IN_FLIGHT_BYTES),
+            Lane::Source(_) | Lane::Replay(_) => {
+                (bounds::SIDE_IN_FLIGHT_RECORDS, bounds::SIDE_IN_FLIGHT_BYTES)
+            }
+        };
+        let slots = VecDeque::new();
+        Self { base: 0, slots, next: 0, outstanding: 0, bytes: 0, room, published: 0 }
+    }
+
     /// Whether another event may be taken in.
     pub(super) fn has_room(&self) -> bool {
-        self.slots.len() < bounds::IN_FLIGHT_RECORDS && self.bytes < bounds::IN_FLIGHT_BYTES
+        self.slots.len() < self.room.0 && self.bytes < self.room.1
     }
 
     /// Takes the next event of the journal in.
     pub(super) fn push(&mut self, event: Stored) {
-        let mut slot = Slot { event, oversized: None, state: State::Waiting };
+        let mut slot = Slot { event, oversized: None, passed: false, state: State::Waiting };
         if slot.event.sequence <= self.published {
             slot.acknowledge();
         }
@@ -185,6 +202,16 @@ impl Window {
         }
     }
 
+    /// Gives up an event that waits: it is done with, and not published.
+    pub(super) fn pass_over(&mut self, slot: usize) {
+        let Some(found) = self.slot(slot) else { return };
+        if found.state == State::Waiting {
+            found.passed = true;
+            let bytes = found.acknowledge();
+            self.bytes -= bytes;
+        }
+    }
+
     /// Starts sending from the front again: what waits is found again.
     pub(super) fn rewind(&mut self) {
         self.next = self.base;
@@ -195,25 +222,32 @@ impl Window {
         self.next = self.next.min(slot);
     }
 
-    /// Takes the acknowledged prefix out. Events up to `counted` add nothing: they are counted.
-    pub(super) fn advance(&mut self, counted: u64) -> Option<Prefix> {
-        let mut through = None;
+    /// Takes the acknowledged prefix out, as far as `through`. Events up to `counted` add nothing:
+    /// they are counted.
+    pub(super) fn advance(&mut self, counted: u64, through: u64) -> Option<Prefix> {
+        let mut last = None;
+        let mut passed = 0;
         let mut published = BTreeMap::<SourceName, u64>::new();
-        while let Some(front) = self.slots.front() {
-            if front.state != State::Acknowledged {
-                break;
-            }
-            if let Some(front) = self.slots.pop_front() {
-                through = Some(front.event.sequence);
-                if front.event.sequence > counted {
-                    *published.entry(front.event.source).or_default() += 1;
+        let done =
+            |slot: &mut Slot| slot.state == State::Acknowledged && slot.event.sequence <= through;
+        while let Some(front) = self.slots.pop_front_if(done) {
+            last = Some(front.event.sequence);
+            if front.event.sequence > counted {
+                match front.passed {
+                    true => passed += 1,
+                    false => *published.entry(front.event.source).or_default() += 1,
                 }
-                self.base += 1;
             }
+            self.base += 1;
         }
-        let through = through?;
         let published = published.into_iter().collect();
-        Some(Prefix { through, published })
+        Some(Prefix { through: last?, published, passed })
+    }
+
+    /// The last event of the acknowledged prefix; `None` where there is none.
+    pub(super) fn settled_through(&self) -> Option<u64> {
+        let done = |slot: &&Slot| slot.state == State::Acknowledged;
+        self.slots.iter().take_while(done).last().map(|slot| slot.event.sequence)
     }
 
     /// The number of the front slot.
@@ -285,7 +319,7 @@ pub(super) mod tests {
     }
 
     fn window(sequences: impl IntoIterator<Item = u64>) -> Window {
-        let mut window = Window::default();
+        let mut window = Window::of(&Lane::Live);
         for sequence in sequences {
             window.push(stored(sequence, Kind::RoomStarted));
         }
@@ -309,11 +343,11 @@ pub(super) mod tests {
             window.acknowledged(slot);
         }
         let published = [("even", 1), ("odd", 1)].map(|(name, n)| (SourceName::new(name), n));
-        let prefix = window.advance(0).unwrap();
+        let prefix = window.advance(0, u64::MAX).unwrap();
         assert_eq!((prefix.through, prefix.published), (6, published.to_vec()));
-        assert_eq!(window.advance(0), None);
+        assert_eq!(window.advance(0, u64::MAX), None);
         window.acknowledged(2);
-        assert_eq!(window.advance(0).unwrap().through, 10);
+        assert_eq!(window.advance(0, u64::MAX).unwrap().through, 10);
         assert_eq!((window.len(), window.outstanding(), window.bytes), (0, 0, 0));
     }
 
@@ -331,7 +365,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_held_family_is_passed_over_and_found_again() {
-        let mut window = Window::default();
+        let mut window = Window::of(&Lane::Live);
         for (sequence, kind) in [(1, Kind::RoomStarted), (2, Kind::TrackPublished)] {
             window.push(stored(sequence, kind));
         }
@@ -367,7 +401,7 @@ pub(super) mod tests {
         assert!(window.has_suspects(0, |_| false) && !window.has_suspects(0, |_| true));
         window.acknowledged(0);
         assert!(!window.has_suspects(0, |_| false) && window.has_suspects(1, |_| false));
-        window.advance(0);
+        window.advance(0, u64::MAX);
         assert!(!window.has_suspects(0, |_| false));
         assert!(window.is_settled(0) && !window.is_settled(1) && !window.is_settled(9));
         assert_eq!(send_all(&mut window), [2, 3]);
@@ -382,12 +416,27 @@ pub(super) mod tests {
         window.push(stored(4, Kind::RoomStarted));
         window.push(stored(5, Kind::RoomStarted));
         let published = vec![(SourceName::new("even"), 1), (SourceName::new("odd"), 1)];
-        assert_eq!(window.advance(2), Some(Prefix { through: 4, published }));
+        assert_eq!(window.advance(2, u64::MAX), Some(Prefix { through: 4, published, passed: 0 }));
         assert_eq!(window.outstanding(), 0);
         window.rewind();
         assert_eq!(send_all(&mut window), [5]);
         window.published_through(5);
-        assert_eq!((window.advance(5).unwrap().published, window.bytes), (Vec::new(), 0));
+        assert_eq!((window.advance(5, u64::MAX).unwrap().published, window.bytes), (Vec::new(), 0));
+    }
+
+    #[test]
+    fn what_is_given_up_is_counted_apart_and_the_prefix_goes_no_further_than_it_may() {
+        let mut window = window(1..=3);
+        send_all(&mut window);
+        window.waits_again(1);
+        window.pass_over(1);
+        (window.acknowledged(0), window.acknowledged(2));
+        assert_eq!(window.settled_through(), Some(3));
+        assert_eq!(window.advance(0, 1).unwrap().through, 1);
+        let published = vec![(SourceName::new("odd"), 1)];
+        let rest = Prefix { through: 3, published, passed: 1 };
+        assert_eq!(window.advance(0, u64::MAX), Some(rest));
+        assert_eq!((window.len(), window.outstanding(), window.bytes), (0, 0, 0));
     }
 
     #[test]
@@ -397,7 +446,7 @@ pub(super) mod tests {
         window.acknowledged(0);
         window.acknowledged(0);
         window.waits_again(0);
-        window.advance(0);
+        window.advance(0, u64::MAX);
         window.acknowledged(0);
         assert_eq!((window.outstanding(), window.len()), (0, 0));
     }

@@ -22,9 +22,11 @@ use crate::clock::Clock;
 use crate::event::Family;
 use crate::intake::Sources;
 use crate::journal::Journal;
+use crate::replay::Replays;
 
 mod audit;
 mod capture;
+mod choice;
 mod events;
 mod filter;
 mod forget;
@@ -66,6 +68,8 @@ pub struct Parts {
     pub topics: [(Family, String); Family::ALL.len()],
     /// Who changed what.
     pub audit: Audit,
+    /// What is published again; `None` where nothing is published at all.
+    pub replays: Option<Replays>,
     /// The time.
     pub clock: Clock,
     /// What changes how the gateway runs.

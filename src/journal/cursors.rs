@@ -10,12 +10,12 @@ use rusqlite::{Connection, params};
 
 use super::read::Damaged;
 use super::writer::Order;
-use super::{Advance, Journal, Lane};
+use super::{Advance, Journal, Lane, replays};
 use crate::bounds;
-use crate::event::{Digest128, InstanceName, SourceName};
+use crate::event::{Digest128, InstanceName, ReplayId, SourceName};
 
-/// Where a lane's cursor that is kept in Kafka was committed last. Where there is one, there must be
-/// one in Kafka, too.
+/// Where a lane's cursor that is kept in Kafka was committed last. Where there is one, there must
+/// be one in Kafka, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Marked {
     /// Every event up to and including this sequence was published.
@@ -46,6 +46,12 @@ impl Journal {
         }
     }
 
+    /// Whether an event of a source is kept back from what live traffic has passed: the source has
+    /// a lane of its own that has not come to it.
+    pub fn is_held(&self, source: &SourceName, sequence: u64) -> bool {
+        self.inner.shared.cursors().is_held(source, sequence)
+    }
+
     /// The lanes that have a cursor, on disk or not, with it.
     pub fn lanes(&self) -> Vec<(Lane, u64)> {
         self.inner.shared.cursors().lanes()
@@ -71,6 +77,8 @@ pub(super) struct Moves {
     marked: HashMap<Lane, Marked>,
     /// Lanes that have ended.
     ended: HashSet<Lane>,
+    /// Events of replays that were published, and given up, since the last commit.
+    replayed: HashMap<ReplayId, (u64, u64)>,
     /// Events published since the last commit, by source.
     pub(super) published: HashMap<SourceName, u64>,
     /// Events lost to damage that a cursor has passed since the last commit, by source.
@@ -131,6 +139,13 @@ impl Cursors {
         first
     }
 
+    /// See [`Journal::is_held`].
+    fn is_held(&self, source: &SourceName, sequence: u64) -> bool {
+        let own = || self.through.get(&Lane::Source(source.clone()));
+        // Most journals have no such lane, and those that have have few.
+        self.through.len() > 1 && own().is_some_and(|through| *through < sequence)
+    }
+
     /// Every lane with its cursor.
     pub(super) fn lanes(&self) -> Vec<(Lane, u64)> {
         self.through.iter().map(|(lane, through)| (lane.clone(), *through)).collect()
@@ -158,13 +173,24 @@ impl Cursors {
             self.pass_damage(to.through);
         }
         self.waiting.ended.remove(&to.lane);
-        if to.lane.is_in_ledger() {
-            for (source, count) in to.published {
-                *self.waiting.published.entry(source).or_default() += count;
+        match &to.lane {
+            Lane::Live | Lane::Source(_) => {
+                for (source, count) in to.published {
+                    *self.waiting.published.entry(source).or_default() += count;
+                }
+            }
+            Lane::Replay(id) => {
+                let count = to.published.iter().map(|(_, count)| count).sum::<u64>();
+                self.waiting.replayed.entry(id.clone()).or_default().0 += count;
             }
         }
         self.waiting.lanes.insert(to.lane, to.through);
         Ok(first)
+    }
+
+    /// Counts events that a replay gave up, with its next advance.
+    pub(super) fn pass_over(&mut self, id: &ReplayId, count: u64) {
+        self.waiting.replayed.entry(id.clone()).or_default().1 += count;
     }
 
     /// Accounts for damaged events that live traffic has come past.
@@ -244,6 +270,10 @@ impl Cursors {
         for (source, count) in moves.published {
             *self.waiting.published.entry(source).or_default() += count;
         }
+        for (id, (published, passed)) in moves.replayed {
+            let waiting = self.waiting.replayed.entry(id).or_default();
+            (waiting.0, waiting.1) = (waiting.0 + published, waiting.1 + passed);
+        }
         for (source, count) in moves.lost {
             *self.waiting.lost.entry(source).or_default() += count;
         }
@@ -256,7 +286,8 @@ impl Moves {
         self.lanes.is_empty() && self.marked.is_empty() && self.ended.is_empty()
     }
 
-    /// Writes the cursors, and what Kafka has of them. The counts are the ledger's.
+    /// Writes the cursors, what Kafka has of them, and the totals of replays. The other counts are
+    /// the ledger's.
     pub(super) fn write(&self, connection: &Connection, of: &InstanceName) -> rusqlite::Result<()> {
         for lane in &self.ended {
             connection
@@ -272,6 +303,9 @@ impl Moves {
         )?;
         for (lane, through) in &self.lanes {
             statement.execute(params![of.as_str(), lane.name(), through.cast_signed()])?;
+        }
+        for (id, (published, passed_over)) in &self.replayed {
+            replays::count(connection, id, *published, *passed_over)?;
         }
         for (lane, mark) in &self.marked {
             let mut note = mark.sequence.to_le_bytes().to_vec();
@@ -352,7 +386,6 @@ pub(super) fn read(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::ReplayId;
 
     fn to(through: u64, count: u64) -> Advance {
         Advance { lane: Lane::Live, through, published: vec![(SourceName::new("a"), count)] }

@@ -13,6 +13,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 
 use super::fault::Code;
 use super::open::Obstacle;
+use super::replays;
 use crate::bounds;
 use crate::clock::Timestamp;
 use crate::event::InstanceName;
@@ -50,7 +51,7 @@ const TABLES: &str = "
 ";
 
 /// What was added to the tables since version 1: each statement may be run on what has it already.
-const ADDED: &str = "";
+const ADDED: &[&str] = &[replays::TABLE];
 
 /// Opens a connection that may write: the writer's, and the checkpointer's.
 pub(super) fn open_writing(database: &Path) -> rusqlite::Result<Connection> {
@@ -140,7 +141,7 @@ pub(super) fn create(
 ) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
     transaction.execute_batch(TABLES)?;
-    transaction.execute_batch(ADDED)?;
+    ADDED.iter().try_for_each(|added| transaction.execute_batch(added))?;
     transaction.pragma_update(None, "application_id", APPLICATION)?;
     let meta = |name: &str, value: &dyn rusqlite::ToSql| {
         transaction.execute("INSERT INTO meta(name, value) VALUES (?1, ?2)", params![name, value])
@@ -161,7 +162,7 @@ pub(super) fn upgrade(connection: &mut Connection) -> rusqlite::Result<()> {
         return Ok(());
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    transaction.execute_batch(ADDED)?;
+    ADDED.iter().try_for_each(|added| transaction.execute_batch(added))?;
     transaction.execute("UPDATE meta SET value = ?1 WHERE name = 'schema'", [VERSION])?;
     transaction.commit()
 }

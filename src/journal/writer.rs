@@ -24,6 +24,7 @@ use super::fault::{Code, Fault};
 use super::identities::Identities;
 use super::ledger::{self, Credits};
 use super::patrol::Patrol;
+use super::replays::Note;
 use super::retention::Sweeper;
 use super::schema::{self, Row};
 use super::shared::{Alarm, Shared};
@@ -35,11 +36,14 @@ use crate::event::InstanceName;
 use crate::scrub::Clean;
 
 mod ending;
+mod noting;
 
 /// What the writer is asked for.
 pub(super) enum Order {
     /// An event, and where its answer goes.
     Append(Clean, oneshot::Sender<Answer>),
+    /// Something to be noted of a replay.
+    Note(Note),
     /// A cursor waits.
     Nudge,
     /// Finish and end.
@@ -75,6 +79,7 @@ struct Batch {
     events: Vec<Clean>,
     replies: Vec<oneshot::Sender<Answer>>,
     bytes: usize,
+    notes: Vec<Note>,
     closing: bool,
 }
 
@@ -92,6 +97,7 @@ impl Writer {
                 Err(RecvTimeoutError::Disconnected) => batch.closing = true,
             }
             let closing = batch.closing;
+            let notes = std::mem::take(&mut batch.notes);
             match self.shared.health() {
                 Health::Ok if batch.events.is_empty() && !self.shared.cursors().are_waiting() => {
                     self.tend();
@@ -101,6 +107,7 @@ impl Writer {
                 Health::DiskFull => refuse(batch, AppendError::DiskFull),
                 Health::Poisoned => refuse(batch, AppendError::Poisoned),
             }
+            notes.into_iter().for_each(|note| self.note(note));
             if self.shared.is_poisoned() {
                 return self.abandon(closing);
             }
@@ -131,6 +138,7 @@ impl Writer {
                     batch.events.push(event);
                     batch.replies.push(reply);
                 }
+                Order::Note(note) => batch.notes.push(note),
                 Order::Nudge => {}
                 Order::Close => batch.closing = true,
             }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::event::{Family, InstanceName};
+use crate::event::{Family, InstanceName, ReplayId};
 use crate::secret::Secret;
 
 mod kafka;
@@ -48,6 +48,27 @@ pub struct Settings {
     pub properties: Vec<(String, Secret)>,
     /// This gateway, for the `hookgate-instance` header and the client id.
     pub instance: InstanceName,
+    /// What marks the records where they are a replay's.
+    pub again: Option<Again>,
+}
+
+/// A replay's records: the same events, marked, maybe to other topics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Again {
+    /// Its name, for the `hookgate-replay-id` header.
+    pub id: ReplayId,
+    /// The first part of the topics' names. Cursors stay where they are.
+    pub topic_prefix: String,
+}
+
+/// What the first part of a topic's name must be, for messages.
+pub const TOPIC_PREFIX: &str =
+    "must be 1 to 200 letters, digits, dots, hyphens or underscores, and no dot first";
+
+/// Whether a text can be the first part of a topic's name.
+pub fn is_topic_prefix(text: &str) -> bool {
+    let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    (1..=200).contains(&text.len()) && text.chars().all(fine) && !text.starts_with('.')
 }
 
 /// How often an event stands on Kafka.
@@ -71,7 +92,8 @@ pub struct Creation {
 impl Settings {
     /// The topic of a family.
     pub fn topic(&self, family: Family) -> String {
-        format!("{}.{}", self.topic_prefix, family.as_str())
+        let again = self.again.as_ref().map(|again| &again.topic_prefix);
+        format!("{}.{}", again.unwrap_or(&self.topic_prefix), family.as_str())
     }
 
     /// The topic of the cursors: compacted, one partition.

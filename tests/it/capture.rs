@@ -64,8 +64,9 @@ impl Room {
         let sources = Arc::new(Sources::new(sources.into()));
         let topics = Family::ALL.map(|family| (family, family.as_str().to_owned()));
         let audit = Audit::open(folder.path(), clock.clone());
-        let running = Arc::new(Still);
-        let desk = Desk::new(desk::Parts { journal, sources, topics, audit, clock, running });
+        let (running, replays) = (Arc::new(Still), None);
+        let desk = desk::Parts { journal, sources, topics, audit, replays, clock, running };
+        let desk = Desk::new(desk);
         Self { desk, _folder: folder }
     }
 }

@@ -277,6 +277,7 @@ pub(crate) fn settings(brokers: &str) -> Settings {
         compression: "zstd".to_owned(),
         properties: Vec::new(),
         instance: InstanceName::new("gate-1"),
+        again: None,
     }
 }
 

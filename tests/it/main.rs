@@ -24,6 +24,7 @@ mod gateway;
 mod logged;
 mod process;
 mod reload;
+mod replay;
 mod restart;
 mod startup;
 mod verify;

@@ -252,8 +252,8 @@ mod tests {
         let sources = Arc::new(Sources::new(Vec::new()));
         let topics = Family::ALL.map(|family| (family, family.as_str().to_owned()));
         let audit = Audit::open(folder.path(), clock.clone());
-        let (running, clock_of) = (Arc::new(Still), clock.clone());
-        let desk = desk::Parts { journal, sources, topics, audit, clock: clock_of, running };
+        let (running, time, replays) = (Arc::new(Still), clock.clone(), None);
+        let desk = desk::Parts { journal, sources, topics, audit, replays, clock: time, running };
         let desk = Desk::new(desk);
         let settings = AdminSettings {
             listen: at,

@@ -48,6 +48,7 @@ impl Writer {
                 Ok(Order::Append(_, reply)) => {
                     let _ = reply.send(Err(AppendError::Poisoned));
                 }
+                Ok(Order::Note(note)) => drop(note.reply.send(Err(AppendError::Poisoned))),
                 Ok(Order::Nudge) => {}
                 Ok(Order::Close) | Err(_) => closing = true,
             }

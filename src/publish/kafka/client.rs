@@ -280,7 +280,8 @@ pub(super) fn log(level: RDKafkaLogLevel, facility: &str, line: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::InstanceName;
+    use crate::event::{Family, InstanceName, ReplayId};
+    use crate::publish::Again;
     use crate::secret::Secret;
 
     fn settings(properties: &[(&str, &str)]) -> Settings {
@@ -295,6 +296,7 @@ mod tests {
             compression: "zstd".to_owned(),
             properties: properties.iter().map(property).collect(),
             instance: InstanceName::new("test"),
+            again: None,
         }
     }
 
@@ -357,6 +359,16 @@ mod tests {
             ]
         );
         assert_eq!(check(&settings(&[])), []);
+    }
+
+    #[test]
+    fn a_replay_goes_to_its_own_topics_and_its_cursor_stays_where_cursors_are() {
+        let mut settings = settings(&[]);
+        let topic_prefix = "again".to_owned();
+        settings.again = Some(Again { id: ReplayId::fresh(), topic_prefix });
+        assert_eq!(settings.topic(Family::Recording), "again.recording");
+        assert_eq!(settings.cursor_topic(), "video.hookgate-cursor");
+        assert_eq!(settings.transactional_id("replay:x"), "video.hookgate.test.replay:x");
     }
 
     #[test]

@@ -83,9 +83,13 @@ impl Publisher {
 /// The headers that every record has.
 pub(super) fn headers(settings: &Settings) -> OwnedHeaders {
     let text = |key, value| Header { key, value: Some(value) };
-    OwnedHeaders::new_with_capacity(3)
+    let headers = OwnedHeaders::new_with_capacity(4)
         .insert(text("content-type", "application/cloudevents+json"))
-        .insert(text("hookgate-instance", settings.instance.as_str()))
+        .insert(text("hookgate-instance", settings.instance.as_str()));
+    match &settings.again {
+        Some(again) => headers.insert(text("hookgate-replay-id", again.id.as_str())),
+        None => headers,
+    }
 }
 
 /// Takes the client's callbacks, on its own thread.
