@@ -32,8 +32,9 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::courier::Courier;
 use crate::desk::{self, Desk};
-use crate::edge::{Admin, AdminSettings, Behind, Edge, Inherited, Limits};
+use crate::edge::{Admin, AdminSettings, Behind, Edge, Inherited, Limits, Tokens};
 use crate::event::Family;
+use crate::hold::{self, Keeper};
 use crate::intake::{Intake, Sources};
 use crate::journal::{self, Health, Journal, LedgerRow};
 use crate::replay::{self, Replays};
@@ -90,6 +91,9 @@ pub enum StartError {
     /// What the journal holds cannot be read.
     #[error(transparent)]
     Unreadable(#[from] journal::ReadError),
+    /// A source cannot be put on hold, as its mode says.
+    #[error("a source with mode = \"hold\" cannot be put on hold: {0}; make room on the disk")]
+    Hold(#[from] journal::AppendError),
     /// A port cannot be opened.
     #[error(
         "{key} = \"{listen}\" cannot be opened: {error}; stop what listens there, or write another \
@@ -139,6 +143,7 @@ pub struct App {
     admin: Admin,
     courier: Option<Courier>,
     replays: Option<Replays>,
+    keeper: Option<Arc<Keeper>>,
     journal: Journal,
     panel: Arc<Panel>,
     /// Ends when it is dropped.
@@ -169,6 +174,11 @@ impl App {
             || Courier::start(journal.clone(), kafka.clone(), clock.clone(), telemetry.clone());
         let courier = publish.then(start);
         let status = courier.as_ref().map(Courier::status);
+        let held = status.clone().map(|live| {
+            let (journal, settings) = (journal.clone(), kafka.clone());
+            let (clock, telemetry) = (clock.clone(), telemetry.clone());
+            hold::Parts { journal, settings, clock, telemetry, live }
+        });
         let replays = match &status {
             Some(live) => {
                 let (journal, clock, live) = (journal.clone(), clock.clone(), live.clone());
@@ -179,6 +189,9 @@ impl App {
             None => None,
         };
         let sources = Arc::new(Sources::new(assembly::listed(&routed)));
+        assembly::hold(&journal, &sources.now()).await?;
+        let keeper = held.map(|parts| Keeper::start(parts, assembly::wishes(&sources.now())));
+        let keeper = keeper.map(Arc::new);
         let panel = Panel::new(journal.clone(), status, telemetry.clone(), sources.clone());
         let panel = Arc::new(panel);
         panel.restore(&sources.now()).await?;
@@ -222,6 +235,8 @@ impl App {
             keyring,
             sources,
             panel: seen,
+            journal: journal.clone(),
+            keeper: keeper.clone(),
         });
         let threads = tokio::runtime::Handle::current().metrics().num_workers();
         Ceiling::new(&limits, edge.body_bytes_ceiling(), server.body_max, threads).say();
@@ -237,6 +252,7 @@ impl App {
             admin,
             courier,
             replays,
+            keeper,
             journal,
             panel,
             upkeep,
@@ -255,6 +271,11 @@ impl App {
     /// Where the operator looks.
     pub fn admin(&self) -> SocketAddr {
         self.admin.address()
+    }
+
+    /// From now on these tokens open the admin API; `None`: none does. Nobody's connection ends.
+    pub fn replace_tokens(&self, tokens: Option<Tokens>) {
+        self.admin.keyring().replace(tokens);
     }
 
     /// The journal, for who wants to look into it.
@@ -352,13 +373,19 @@ impl App {
                 replays.stop(left).await;
             }
         };
+        let keep = async {
+            if let Some(keeper) = self.keeper.take() {
+                keeper.stop(left).await;
+            }
+        };
         let publish = async {
             match self.courier.take() {
                 Some(courier) => courier.drain(left).await.complete,
                 None => false,
             }
         };
-        let (published_all, ()) = tokio::join!(publish, rest);
+        let (published_all, (), ()) = tokio::join!(publish, rest, keep);
+        let published_all = published_all && self.journal.holds().borrow().is_empty();
         let left = end.saturating_sub(self.clock.steady());
         self.close(published_all, left.saturating_add(STOP_SLACK)).await
     }

@@ -38,6 +38,12 @@ name!(
     /// A source as the configuration names it: one sender with its own route and secrets.
     SourceName
 );
+impl SourceName {
+    /// The source of our own events, those that tell what was forgotten: a name that no
+    /// configuration can give. Its totals stand beside the ledger.
+    pub const OURS: &str = "/hookgate";
+}
+
 name!(
     /// A tenant as the configuration names it: whose events these are.
     TenantName
@@ -273,12 +279,18 @@ kinds! {
         StreamStarted = "stream.started", StreamUpdated = "stream.updated",
         StreamEnded = "stream.ended", StreamFailed = "stream.failed",
         IngressStarted = "ingress.started", IngressEnded = "ingress.ended",
-        AgentStarted = "agent.started", AgentEnded = "agent.ended", AgentPending = "agent.pending";
+        AgentStarted = "agent.started", AgentEnded = "agent.ended", AgentPending = "agent.pending",
+        ParticipantErased = "participant.erased", RoomErased = "room.erased";
     Quarantine:
         Quarantined = "quarantined";
 }
 
 impl Kind {
+    /// Whether it is one of our own, which no provider sends.
+    pub const fn is_ours(self) -> bool {
+        matches!(self, Self::ParticipantErased | Self::RoomErased)
+    }
+
     /// Reads what [`Kind::as_str`] writes.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.as_str() == text)

@@ -10,8 +10,9 @@ use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::edge::{self, Limits, Routed};
 use crate::event::{Family, SourceName};
+use crate::hold::{self, Wishes};
 use crate::intake::{Admission, Source, Terms};
-use crate::journal::Journal;
+use crate::journal::{AppendError, Journal};
 use crate::scrub::{Boundary, Keys, RULES};
 use crate::telemetry::{Lists, SourceLabels, Telemetry};
 use crate::verify::{Refusal, Scheme};
@@ -59,6 +60,17 @@ pub(super) fn routed(
 /// The sources alone.
 pub(super) fn listed(routed: &[Routed]) -> Vec<Arc<Source>> {
     routed.iter().map(|routed| routed.source.clone()).collect()
+}
+
+/// What the configuration wishes of each source.
+pub(super) fn wishes(sources: &[Arc<Source>]) -> Wishes {
+    sources.iter().map(|source| (source.name.clone(), source.mode)).collect()
+}
+
+/// Puts those on hold that are to be. Before a delivery of theirs is taken.
+pub(super) async fn hold(journal: &Journal, sources: &[Arc<Source>]) -> Result<(), AppendError> {
+    let due = hold::due(&wishes(sources), &journal.holds().borrow());
+    if due.is_empty() { Ok(()) } else { journal.hold(due).await }
 }
 
 /// What the public door is told.

@@ -21,7 +21,10 @@ use crate::clock::Clock;
 use crate::config::{Config, Face, Mistakes, Server};
 use crate::desk::{Draining, InForce, Refusal, Reloaded, Running};
 use crate::edge::{Keyring, Signpost};
+use crate::event::SourceName;
+use crate::hold::Keeper;
 use crate::intake::{Source, Sources};
+use crate::journal::Journal;
 use crate::scrub::Keys;
 use crate::secret::Secret;
 use crate::telemetry::Telemetry;
@@ -64,6 +67,8 @@ pub(super) struct Tackle {
     pub(super) keyring: Keyring,
     pub(super) sources: Arc<Sources>,
     pub(super) panel: Arc<Panel>,
+    pub(super) journal: Journal,
+    pub(super) keeper: Option<Arc<Keeper>>,
 }
 
 /// What holds now.
@@ -180,11 +185,26 @@ impl Running for Helm {
     }
 
     fn in_force(&self) -> InForce {
-        self.force().told.clone()
+        let mut told = self.force().told.clone();
+        told.warnings.extend(self.tackle.get().into_iter().flat_map(Tackle::orphans));
+        told
     }
 }
 
 impl Tackle {
+    /// Sources that are on hold and have left the configuration.
+    fn orphans(&self) -> Vec<String> {
+        let (now, holds) = (self.sources.now(), self.journal.holds().borrow().clone());
+        let left = |source: &SourceName| !now.iter().any(|known| known.name == *source);
+        let text = |source: &SourceName| {
+            format!(
+                "source.{source}: has left the configuration on hold: its held events stay held \
+                 until it is back with mode = \"live\""
+            )
+        };
+        holds.each().filter(|(source, _)| left(source)).map(|(source, _)| text(source)).collect()
+    }
+
     /// Brings a checked configuration into force.
     async fn apply(&self, config: Config) -> Result<(), Refusal> {
         let before = self.sources.now();
@@ -199,9 +219,15 @@ impl Tackle {
             // They count from zero, as a source does that was never here.
             tracing::warn!(%error, "when the last events of new sources came cannot be read");
         }
+        // The one step that can fail, and the first that changes anything.
+        let held = assembly::hold(&self.journal, &sources).await;
+        held.map_err(|error| Refusal::Unavailable(format!("nothing was changed: {error}")))?;
         self.signpost.replace(routed, config.server.trusted_proxies);
         self.keyring.replace(config.admin.tokens);
         self.sources.replace(sources.clone());
+        if let Some(keeper) = &self.keeper {
+            keeper.wish(assembly::wishes(&sources));
+        }
         assembly::show_only(&self.telemetry, &sources);
         Ok(())
     }

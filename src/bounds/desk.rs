@@ -109,6 +109,8 @@ pub const AUDIT_TARGET_CHARS_MAX: usize = 256;
 pub const AUDIT_RESULT_CHARS_MAX: usize = 512;
 /// Bytes of an id or a room's name whose pseudonym is asked for.
 pub const PSEUDONYM_ID_BYTES_MAX: usize = 4_096;
+/// Ids that one event about an erasure lists: some 33 KB.
+pub const ERASURE_EVENT_IDS: usize = 1_000;
 
 // --- Replays ------------------------------------------------------------------------------------
 

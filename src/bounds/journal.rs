@@ -114,3 +114,12 @@ pub const RETENTION_LOOK: Duration = Duration::from_secs(1);
 pub const RETENTION_SPARE_PAGES: u64 = 4_096;
 /// How often the log says what retention did.
 pub const RETENTION_SUMMARY: Duration = Duration::from_secs(10 * 60);
+
+// --- Erasing ------------------------------------------------------------------------------------
+
+/// Rows that become tombstones in one transaction; deliveries wait for it.
+pub const ERASURE_STEP_ROWS: usize = 256;
+/// How often the log is tried to be emptied of what was erased, after it could not be at once.
+pub const SCOUR_EVERY: Duration = Duration::from_secs(5);
+/// How long it is waited for others to let go of the log; deliveries wait as long.
+pub const SCOUR_PATIENCE: Duration = Duration::from_millis(100);

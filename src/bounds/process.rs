@@ -72,6 +72,27 @@ pub const SEND_ANSWER: Duration = Duration::from_secs(30);
 /// Bytes of an answer that `send` reads.
 pub const SEND_ANSWER_BYTES_MAX: usize = 64 * 1024;
 
+// --- Asking the admin API -----------------------------------------------------------------------
+
+/// How long a verb waits for a connection to the admin API.
+pub const ASK_CONNECT: Duration = Duration::from_secs(5);
+/// How long a verb waits for an answer of the admin API; for a stream, for its head.
+pub const ASK_ANSWER: Duration = Duration::from_secs(60);
+/// Bytes of an answer of the admin API that a verb reads; of a stream, bytes of one line.
+pub const ASK_ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Bytes of a file or of standard input that hold a name or an id.
+pub const ASK_NAME_BYTES_MAX: usize = 4 * 1024;
+/// Bytes of a replay's plan as a file.
+pub const ASK_PLAN_BYTES_MAX: usize = 64 * 1024;
+/// How often `status --watch` looks again.
+pub const WATCH_EVERY: Duration = Duration::from_secs(2);
+/// How often the progress of a replay is looked at.
+pub const REPLAY_LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How long a verb that follows waits for a gateway that went away, before it gives up.
+pub const FOLLOW_PATIENCE: Duration = Duration::from_secs(300);
+/// How long it waits between two tries.
+pub const FOLLOW_AGAIN: Duration = Duration::from_secs(1);
+
 // --- Dev ----------------------------------------------------------------------------------------
 
 /// Records that `dev` has received and not yet shown.

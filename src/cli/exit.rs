@@ -21,6 +21,8 @@ pub enum Failure {
     ConfigurationShown(String),
     /// Anything else: 1.
     Other(anyhow::Error),
+    /// The same, where nothing is to be said: 1.
+    Silent,
 }
 
 impl Failure {
@@ -31,7 +33,7 @@ impl Failure {
             Self::Usage(_) => 2,
             Self::Unreachable(_) => 69,
             Self::Configuration(..) | Self::ConfigurationShown(_) => 78,
-            Self::Other(_) => 1,
+            Self::Other(_) | Self::Silent => 1,
         }
     }
 
@@ -47,6 +49,7 @@ impl Failure {
             Self::Unreachable(error) | Self::Other(error) => {
                 writeln!(err, "hookgate: {}", told(error))
             }
+            Self::Silent => Ok(()),
             Self::Configuration(path, mistakes) => {
                 let count = mistakes.each().len();
                 let plural = if count == 1 { "" } else { "s" };

@@ -14,18 +14,34 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::clock::Clock;
 use crate::config::{self, Config, Environment};
+use crate::desk::Reason;
 use crate::providers::Providers;
 
+pub mod audit;
+pub mod capture;
 pub mod check_config;
+mod client;
+pub mod completions;
 pub mod dev;
+pub mod events;
 mod exit;
 pub mod fixture;
+pub mod forget;
+pub mod given;
 pub mod journal;
 pub mod keygen;
 pub mod logs;
+pub mod man;
+pub mod meant;
+pub mod pseudonym;
+pub mod quarantine;
+pub mod replay;
 pub mod schema;
 pub mod send;
 pub mod serve;
+mod sheet;
+pub mod status;
+mod words;
 
 pub use exit::Failure;
 
@@ -53,11 +69,13 @@ pub struct Global {
     /// How logs are written to standard error
     #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
     pub log_format: logs::Format,
-    /// Where the admin API is (not yet)
-    #[arg(long, global = true, value_name = "URL")]
-    pub admin: Option<String>,
-    /// The admin API's token (not yet)
-    #[arg(long, global = true, value_name = "FILE")]
+    /// Where the admin API of a running gateway is
+    #[arg(long, global = true, value_name = "URL", env = "HOOKGATE_ADMIN")]
+    #[arg(default_value = "http://127.0.0.1:9080", hide_env_values = true)]
+    pub admin: String,
+    /// The file that holds your token of the admin API
+    #[arg(long, global = true, value_name = "FILE", env = "HOOKGATE_TOKEN_FILE")]
+    #[arg(hide_env_values = true)]
     pub token_file: Option<PathBuf>,
 }
 
@@ -76,34 +94,34 @@ pub enum Verb {
     Send(send::Send),
     /// Prints the JSON Schema of each event family
     Schema(schema::Schema),
-    /// Looks into the journal (not yet)
-    Events(Later),
-    /// What could not pass, by reason (not yet)
-    Quarantine(Later),
-    /// Publishes a range again (not yet)
-    Replay(Later),
-    /// Health, dependencies, backlog, ledger (not yet)
-    Status(Later),
-    /// Erases a participant or a room (not yet)
-    Forget(Later),
-    /// Writes the next deliveries of a source as fixtures (not yet)
-    Capture(Later),
+    /// Looks into the journal of a running gateway
+    Events(events::Events),
+    /// What could not pass, by reason
+    Quarantine(quarantine::Quarantine),
+    /// Publishes a part of the journal again
+    Replay(replay::Replay),
+    /// Health, dependencies, backlog, ledger on one screen
+    Status(status::Status),
+    /// Erases a participant or a room
+    Forget(forget::Forget),
+    /// Writes the next deliveries of a source as fixtures, nobody in them
+    Capture(capture::Capture),
     /// Copies the journal (not yet)
     Backup(Later),
     /// Brings a copy of the journal back (not yet)
     Restore(Later),
     /// Looks into the journal's file
     Journal(journal::Journal),
-    /// Who changed what (not yet)
-    Audit(Later),
+    /// Who changed what
+    Audit(audit::Audit),
     /// The PII boundary, readable and proven (not yet)
     Policy(Later),
-    /// The pseudonym of a provider's id (not yet)
-    Pseudonym(Later),
-    /// Completions for the shell (not yet)
-    Completions(Later),
-    /// The manual page (not yet)
-    Man(Later),
+    /// The pseudonym of a provider's id
+    Pseudonym(pseudonym::Pseudonym),
+    /// Completions for the shell
+    Completions(completions::Completions),
+    /// The manual pages
+    Man(man::Man),
 }
 
 impl Verb {
@@ -127,9 +145,6 @@ pub struct Later {
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
     let arguments = Arguments::try_parse_from(arguments)?;
     let global = &arguments.global;
-    if global.admin.is_some() || global.token_file.is_some() {
-        return Err(later("--admin and --token-file"));
-    }
     logs::start(global.log_format, arguments.verb.loudness())?;
     match arguments.verb {
         Verb::Serve(args) => serve::run(&args),
@@ -138,20 +153,20 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
         Verb::Keygen => keygen::run(),
         Verb::Send(args) => send::run(&args),
         Verb::Schema(args) => schema::run(&args),
-        Verb::Events(_) => Err(later("events")),
-        Verb::Quarantine(_) => Err(later("quarantine")),
-        Verb::Replay(_) => Err(later("replay")),
-        Verb::Status(_) => Err(later("status")),
-        Verb::Forget(_) => Err(later("forget")),
-        Verb::Capture(_) => Err(later("capture")),
+        Verb::Events(args) => events::run(&args, global),
+        Verb::Quarantine(args) => quarantine::run(&args, global),
+        Verb::Replay(args) => replay::run(&args, global),
+        Verb::Status(args) => status::run(&args, global),
+        Verb::Forget(args) => forget::run(&args, global),
+        Verb::Capture(args) => capture::run(&args, global),
         Verb::Backup(_) => Err(later("backup")),
         Verb::Restore(_) => Err(later("restore")),
         Verb::Journal(args) => journal::run(&args),
-        Verb::Audit(_) => Err(later("audit")),
+        Verb::Audit(args) => audit::run(&args, global),
         Verb::Policy(_) => Err(later("policy")),
-        Verb::Pseudonym(_) => Err(later("pseudonym")),
-        Verb::Completions(_) => Err(later("completions")),
-        Verb::Man(_) => Err(later("man")),
+        Verb::Pseudonym(args) => pseudonym::run(&args, global),
+        Verb::Completions(args) => completions::run(&args),
+        Verb::Man(args) => man::run(&args),
     }
 }
 
@@ -176,14 +191,43 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
 }
 
-/// Writes a result to standard output.
+/// Does what is asked over the network. The gateway is one and the questions few: one thread does.
+fn asked<T>(asking: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(anyhow::Error::from)?.block_on(asking)
+}
+
+/// Why a change is made, if that may be kept.
+fn reason(text: &str) -> Result<Reason, Failure> {
+    Reason::try_from(text.to_owned()).map_err(|rule| Failure::Usage(format!("--reason: {rule}")))
+}
+
+/// Whether somebody still reads what is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reader {
+    There,
+    Gone,
+}
+
+/// Writes a result to standard output; a reader that is gone is no failure.
 fn print(text: &str) -> anyhow::Result<()> {
+    show(text).map(|_| ())
+}
+
+/// The same for results that go on: whether to go on with them.
+fn show(text: &str) -> anyhow::Result<Reader> {
     let mut out = anstream::stdout().lock();
-    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    match written {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        Err(_) | Ok(()) => Ok(()),
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Ok(Reader::There),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
+        Err(error) => Err(error.into()),
     }
+}
+
+/// Says on standard error what is no result: what to do next, or that there is nothing.
+fn hint(text: &str) {
+    // Where standard error is gone, nobody misses it.
+    let _ = writeln!(anstream::stderr().lock(), "{text}");
 }
 
 #[cfg(test)]

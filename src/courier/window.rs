@@ -92,7 +92,7 @@ impl Window {
     pub(super) fn of(lane: &Lane) -> Self {
         let room = match lane {
             Lane::Live => (bounds::IN_FLIGHT_RECORDS, bounds::IN_FLIGHT_BYTES),
-            Lane::Source(_) | Lane::Replay(_) => {
+            Lane::Source { .. } | Lane::Replay(_) => {
                 (bounds::SIDE_IN_FLIGHT_RECORDS, bounds::SIDE_IN_FLIGHT_BYTES)
             }
         };

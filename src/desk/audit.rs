@@ -19,8 +19,9 @@ use crate::clock::Timestamp;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuditFilter {
-    /// Records of one page, at most [`crate::bounds::AUDIT_PAGE_MAX`].
+    /// Records of one page.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = AUDIT_PAGE_MAX))]
     pub limit: Option<usize>,
     /// Where the page begins: `next_cursor` of the one before.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -151,5 +152,89 @@ impl From<Record> for AuditRecord {
         let Record { number, time, by, action, target, reason, begun, result, previous, hash } =
             record;
         Self { number, time, by, action, target, reason, begun, result, previous, hash }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::audit::Audit;
+    use crate::clock::Clock;
+    use crate::desk::{Parts, Role};
+    use crate::event::{Family, InstanceName};
+    use crate::intake::Sources;
+    use crate::journal::{self, Journal};
+
+    fn desk(folder: &std::path::Path) -> Desk {
+        let clock = Clock::system();
+        let settings = journal::Settings {
+            dir: folder.join("journal"),
+            instance: InstanceName::new("gate-test"),
+            retention: journal::Retention::default(),
+            on_commit: Arc::new(|_| {}),
+        };
+        let journal = Journal::open(settings, clock.clone()).unwrap();
+        let audit = Audit::open(&folder.join("journal"), clock.clone());
+        let topics = Family::ALL.map(|family| (family, family.as_str().to_owned()));
+        let sources = Arc::new(Sources::new(Vec::new()));
+        let (replays, running) = (None, Arc::new(crate::desk::Still));
+        Desk::new(Parts { journal, sources, topics, audit, replays, clock, running })
+    }
+
+    async fn change(desk: &Desk, ends: Result<u8, Refusal>) -> Result<u8, Refusal> {
+        let by = Actor { name: "olga".to_owned(), role: Role::Operator };
+        let reason = Reason::try_from("ticket 7".to_owned()).unwrap();
+        desk.audited(&by, "try", Some("source a"), &reason, async { ends }).await
+    }
+
+    #[tokio::test]
+    async fn a_change_leaves_a_record_of_its_beginning_and_of_its_end_however_it_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let desk = desk(folder.path());
+        assert_eq!(change(&desk, Ok(7)).await, Ok(7));
+        let refusal = Refusal::Conflict("it has been done".to_owned());
+        assert_eq!(change(&desk, Err(refusal.clone())).await, Err(refusal));
+        let first = AuditFilter { limit: Some(3), cursor: None };
+        let page = desk.audit(first).await.unwrap();
+        let shown: Vec<_> = page.records.iter().map(|r| (r.begun, r.result.as_str())).collect();
+        let ends = [(Some(3), "refused: it has been done"), (None, "begun"), (Some(1), "done")];
+        assert_eq!(shown, ends);
+        let record = &page.records[0];
+        assert_eq!((&*record.by, &*record.action, &*record.reason), ("olga", "try", "ticket 7"));
+        assert_eq!(record.target.as_deref(), Some("source a"));
+        let rest = AuditFilter { limit: None, cursor: page.next_cursor };
+        let page = desk.audit(rest).await.unwrap();
+        assert_eq!((page.records.len(), page.next_cursor), (1, None));
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_recorded_is_not_done() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("journal").join(crate::audit::FILE)).unwrap();
+        let desk = desk(folder.path());
+        let by = Actor { name: "olga".to_owned(), role: Role::Operator };
+        let reason = Reason::try_from("ticket 7".to_owned()).unwrap();
+        let never = async { panic!("it was done") };
+        let refused: Result<(), _> = desk.audited(&by, "try", None, &reason, never).await;
+        assert!(matches!(refused, Err(Refusal::Unavailable(_))), "{refused:?}");
+    }
+
+    #[tokio::test]
+    async fn a_limit_or_a_cursor_that_is_none_is_refused_by_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let desk = desk(folder.path());
+        for limit in [0, AUDIT_PAGE_MAX + 1] {
+            let filter = AuditFilter { limit: Some(limit), cursor: None };
+            let refused = desk.audit(filter).await.unwrap_err();
+            assert!(matches!(refused, Refusal::Invalid { field: "limit", .. }));
+        }
+        for cursor in ["canary", "7"] {
+            let filter = AuditFilter { limit: None, cursor: Some(cursor.to_owned()) };
+            let refused = desk.audit(filter).await.unwrap_err();
+            assert!(matches!(refused, Refusal::Invalid { field: "cursor", .. }));
+            assert!(!refused.to_string().contains("canary"));
+        }
     }
 }

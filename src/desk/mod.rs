@@ -44,7 +44,7 @@ pub use forget::{ForgetAsk, ForgetStatus, Forgotten};
 pub use quarantine::{QuarantinePage, ReleaseAsk, Released};
 pub use reason::{Reason, ReasonError};
 pub use replays::{Place, Plan, ReplayAnswer, ReplayAsk, ReplayPage, ReplayReport, ReplayState};
-pub use running::{ChangeAsk, Draining, InForce, Reloaded, Running};
+pub use running::{ChangeAsk, Draining, InForce, Reloaded, Running, Still};
 pub use status::{
     CheckStatus, JournalStatus, KafkaStatus, LedgerStatus, SearchStatus, SecretStatus,
     SourceStatus, StatusReport,

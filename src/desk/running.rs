@@ -61,6 +61,24 @@ pub struct InForce {
     pub warnings: Vec<String>,
 }
 
+/// Nothing that can be changed: for a desk without a gateway around it.
+#[derive(Clone, Copy, Debug)]
+pub struct Still;
+
+impl Running for Still {
+    fn drain(&self) -> Draining {
+        Draining { grace_seconds: 0.0, deadline_seconds: 0.0 }
+    }
+
+    fn reload(self: Arc<Self>) -> Pin<Box<dyn Future<Output = Result<Reloaded, Refusal>> + Send>> {
+        Box::pin(async { Err(Refusal::Conflict("there is nothing to read again".to_owned())) })
+    }
+
+    fn in_force(&self) -> InForce {
+        InForce::default()
+    }
+}
+
 impl Desk {
     /// Stops the gateway as a signal would.
     pub async fn drain(&self, by: &Actor, ask: ChangeAsk) -> Result<Draining, Refusal> {

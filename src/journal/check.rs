@@ -229,7 +229,8 @@ fn rows(
         let mut ids = Vec::with_capacity(bounds::JOURNAL_READ_EVENTS);
         let scanned = read::scan(connection, through, head, |met| {
             let sequence = match met {
-                Met::Whole(stored) => {
+                // A tombstone keeps its identity.
+                Met::Whole(stored) | Met::Erased(stored) => {
                     ids.push((stored.sequence, stored.id.0.0));
                     stored.sequence
                 }

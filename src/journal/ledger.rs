@@ -2,7 +2,8 @@
 //!
 //! accepted + quarantined = published + pending + held + erased_unpublished. Each change rides in
 //! the transaction of the rows or cursors it speaks of, so the sum cannot be caught half-done;
-//! retention removes rows, never totals. A caller that publishes what was never taken makes the
+//! retention removes rows, never totals. Our own events, which tell what was forgotten, have totals
+//! of the same form under a name that no source can have. A caller that publishes what was never taken makes the
 //! sum wrong and thereby visible: nothing is clamped on the way to the disk.
 
 use std::collections::HashMap;
@@ -22,6 +23,7 @@ struct Credit {
     source: i64,
     accepted: i64,
     quarantined: i64,
+    held: i64,
     last_received: i64,
 }
 
@@ -33,12 +35,14 @@ impl Credits {
         source: &SourceName,
         kind: Kind,
         received: Timestamp,
+        is_held: bool,
     ) -> rusqlite::Result<i64> {
         if !self.0.contains_key(source) {
             let credit = Credit {
                 source: number(connection, source)?,
                 accepted: 0,
                 quarantined: 0,
+                held: 0,
                 last_received: i64::MIN,
             };
             self.0.insert(source.clone(), credit);
@@ -51,6 +55,7 @@ impl Credits {
         } else {
             credit.accepted += 1;
         }
+        credit.held += i64::from(is_held);
         credit.last_received = credit.last_received.max(received.millis());
         Ok(credit.source)
     }
@@ -59,7 +64,8 @@ impl Credits {
     pub(super) fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
         let mut statement = connection.prepare_cached(
             "UPDATE source SET accepted = accepted + ?2, quarantined = quarantined + ?3,
-                 pending = pending + ?2 + ?3, last_received = max(ifnull(last_received, ?4), ?4)
+                 pending = pending + ?2 + ?3 - ?5, held = held + ?5,
+                 last_received = max(ifnull(last_received, ?4), ?4)
              WHERE number = ?1",
         )?;
         for credit in self.0.values() {
@@ -67,7 +73,8 @@ impl Credits {
                 credit.source,
                 credit.accepted,
                 credit.quarantined,
-                credit.last_received
+                credit.last_received,
+                credit.held
             ])?;
         }
         Ok(())
@@ -114,14 +121,69 @@ pub(super) fn lose(
     Ok(())
 }
 
-/// All totals, in one read transaction, in the order of their names.
-pub(super) fn read(connection: &Connection) -> rusqlite::Result<Vec<LedgerRow>> {
+/// Moves held events to published.
+pub(super) fn release(
+    connection: &Connection,
+    counts: &HashMap<SourceName, u64>,
+) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(
+        "UPDATE source SET published = published + ?2, held = held - ?2 WHERE name = ?1",
+    )?;
+    for (source, count) in counts {
+        statement.execute(params![source.as_str(), count.cast_signed()])?;
+    }
+    Ok(())
+}
+
+/// Moves held events that were lost or erased from held to erased.
+pub(super) fn lose_held(
+    connection: &Connection,
+    counts: &HashMap<SourceName, u64>,
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(
+        "UPDATE source SET erased_unpublished = erased_unpublished + ?2, held = held - ?2
+         WHERE name = ?1",
+    )?;
+    for (source, count) in counts {
+        statement.execute(params![source.as_str(), count.cast_signed()])?;
+    }
+    Ok(())
+}
+
+/// Moves what came after a sequence from pending to held.
+pub(super) fn hold_after(
+    connection: &Connection,
+    source: &SourceName,
+    sequence: u64,
+) -> rusqlite::Result<()> {
+    connection.execute(
+        "UPDATE source SET held = held + moved, pending = pending - moved
+         FROM (SELECT count(*) AS moved FROM event
+               WHERE sequence > ?2 AND source = (SELECT number FROM source WHERE name = ?1))
+         WHERE name = ?1",
+        params![source.as_str(), sequence.cast_signed()],
+    )?;
+    Ok(())
+}
+
+/// All totals, in one read transaction, in the order of their names. Our own events are not among
+/// them.
+pub(super) fn read(connection: &Connection) -> rusqlite::Result<Vec<LedgerRow>> {
+    totals(connection, "name <> ?1")
+}
+
+/// The totals of our own events; `None` before the first.
+pub(super) fn of_ours(connection: &Connection) -> rusqlite::Result<Option<LedgerRow>> {
+    Ok(totals(connection, "name = ?1")?.pop())
+}
+
+fn totals(connection: &Connection, which: &str) -> rusqlite::Result<Vec<LedgerRow>> {
+    let mut statement = connection.prepare_cached(&format!(
         "SELECT name, accepted, quarantined, published, pending, held, erased_unpublished,
              last_received
-         FROM source ORDER BY name",
-    )?;
-    let rows = statement.query_map([], |row| {
+         FROM source WHERE {which} ORDER BY name"
+    ))?;
+    let rows = statement.query_map([SourceName::OURS], |row| {
         let total = |column: usize| {
             // Below zero only by a defect of a caller; the sum then shows it.
             row.get::<_, i64>(column).map(|total| u64::try_from(total).unwrap_or(0))

@@ -11,6 +11,8 @@
 //!   [`crate::bounds::DISK_PROBE`] and recovers by itself.
 //! - Published events go by age and by bytes, in small steps between commits, and their space is
 //!   given back (`retention.rs`); what is not published stays.
+//! - What is erased leaves a tombstone (sequence, digest, identity), is read as nothing by all who
+//!   read, and counts in the ledger as what became of it (`erase.rs`).
 //! - The ledger's totals change in the transactions of the rows and cursors they speak of.
 //! - After an unclean end every row's checksum is looked at beside the traffic (`patrol.rs`).
 //! - A damaged row is never handed out and holds up none behind it: it is an error in the log with
@@ -43,9 +45,11 @@ mod checkpoint;
 mod cursors;
 mod digests;
 mod disk;
+mod erase;
 mod fault;
 mod glance;
 mod heads;
+mod holds;
 mod identities;
 mod lane;
 mod ledger;
@@ -65,11 +69,14 @@ mod writer;
 
 pub use check::{Finding, Part, Progress, check};
 pub use cursors::Marked;
+pub use erase::Entombed;
 pub use fault::Code;
 pub use glance::Glance;
 pub use heads::Head;
+pub use holds::{Hold, Holds};
 pub use lane::Lane;
 pub use open::{Obstacle, OpenError};
+pub use read::Slice;
 pub use replays::{Ending, How, Replay};
 pub use terms::{LedgerRow, Retention, Settings};
 
@@ -268,6 +275,9 @@ impl Journal {
     /// Events after a sequence, in order, at most [`crate::bounds::JOURNAL_READ_EVENTS`] and
     /// [`crate::bounds::JOURNAL_READ_BYTES`] (but always one if there is one). Blocks.
     ///
+    /// For the courier alone: what is erased is passed over, and counts as erased before it was
+    /// published when the cursor passes it. Others look with [`Self::slice`].
+    ///
     /// Damaged ones are not among them: each is said to be lost, once, and counts as erased before
     /// it was published when the cursor passes it. An error is what has to be waited out: a disk
     /// that cannot be read, or more than [`crate::bounds::JOURNAL_DAMAGED_RUN`] damaged rows in a
@@ -284,6 +294,7 @@ impl Journal {
         shared.set_readable(sequence, found.as_ref().err().copied().filter(|e| !passes(e)));
         let found = found?;
         shared.damaged(found.damaged);
+        shared.erased(&found.erased);
         Ok(found.rows)
     }
 
@@ -303,7 +314,7 @@ impl Journal {
         let met = self.inner.readers.with(|connection| read::single(connection, sequence))?;
         Ok(met.and_then(|met| match met {
             Met::Whole(event) => Some(event),
-            Met::Damaged(_) | Met::Newer(_) => None,
+            Met::Erased(_) | Met::Damaged(_) | Met::Newer(_) => None,
         }))
     }
 
@@ -338,7 +349,9 @@ impl Journal {
         for (lane, through) in self.inner.shared.cursors().lanes() {
             match lane {
                 Lane::Live => at.live = through,
-                Lane::Source(source) => drop(at.held.insert(source.as_str().to_owned(), through)),
+                Lane::Source { source, .. } => {
+                    at.held.insert(source.as_str().to_owned(), through);
+                }
                 Lane::Replay(_) => {}
             }
         }

@@ -104,9 +104,9 @@ fn slice(
     read::scan(connection, after, head, |met| {
         seen += 1;
         let (sequence, enough) = match met {
-            Met::Whole(Stored { sequence, .. }) | Met::Newer(sequence) => {
-                (sequence, seen >= bounds::JOURNAL_READ_EVENTS)
-            }
+            Met::Whole(Stored { sequence, .. })
+            | Met::Erased(Stored { sequence, .. })
+            | Met::Newer(sequence) => (sequence, seen >= bounds::JOURNAL_READ_EVENTS),
             Met::Damaged(row) => {
                 let sequence = row.last;
                 row.note(&mut damaged);

@@ -119,6 +119,19 @@ pub(super) struct Found {
     pub(super) rows: Vec<Stored>,
     /// Rows among and before them that are lost.
     pub(super) damaged: Vec<Damaged>,
+    /// Rows among and before them whose content was erased.
+    pub(super) erased: Vec<Damaged>,
+}
+
+/// A stretch of the journal, as who looks for something sees it.
+#[derive(Debug, Default)]
+pub struct Slice {
+    /// Its whole rows, in order.
+    pub rows: Vec<Stored>,
+    /// Rows that are damaged, or were written by a newer version.
+    pub illegible: u64,
+    /// The stretch ends with this sequence.
+    pub through: u64,
 }
 
 /// Rows in a row that are not what was written, of one source.
@@ -158,6 +171,8 @@ impl Damaged {
 /// One row, as it is met.
 pub(super) enum Met {
     Whole(Stored),
+    /// A tombstone: key and value were erased, the rest stands.
+    Erased(Stored),
     Damaged(Damaged),
     /// Whole, but of a kind that this version does not know.
     Newer(u64),
@@ -168,7 +183,7 @@ pub(super) enum Met {
 /// [`bounds::JOURNAL_DAMAGED_RUN`] rows in a row behind which no whole one comes up to the head.
 pub(super) fn after(connection: &Connection, sequence: u64, head: u64) -> Result<Found, ReadError> {
     let mut page = Page::default();
-    let mut damaged = Vec::new();
+    let (mut damaged, mut erased) = (Vec::new(), Vec::new());
     let mut why = None;
     let mut run = 0;
     let ended = scan(connection, sequence, head, |met| match met {
@@ -180,6 +195,11 @@ pub(super) fn after(connection: &Connection, sequence: u64, head: u64) -> Result
         Met::Whole(_) => {
             run = 0;
             ControlFlow::Break(())
+        }
+        Met::Erased(stored) => {
+            Damaged::row(stored.sequence, Some(stored.source)).note(&mut erased);
+            run = 0;
+            ControlFlow::Continue(())
         }
         Met::Damaged(row) => {
             row.note(&mut damaged);
@@ -201,10 +221,47 @@ pub(super) fn after(connection: &Connection, sequence: u64, head: u64) -> Result
         Some(_) => {
             let last = rows.last().map_or(0, |row| row.sequence);
             damaged.retain(|row| row.last < last);
-            Ok(Found { rows, damaged })
+            Ok(Found { rows, damaged, erased })
         }
-        None => Ok(Found { rows, damaged }),
+        None => Ok(Found { rows, damaged, erased }),
     }
+}
+
+/// Whole rows after a sequence and up to another, for who looks for something: at most a page.
+pub(super) fn slice(
+    connection: &Connection,
+    sequence: u64,
+    through: u64,
+) -> Result<Slice, ReadError> {
+    let mut page = Page::default();
+    let mut slice = Slice { through, ..Slice::default() };
+    let mut last = sequence;
+    scan(connection, sequence, through, |met| {
+        let seen = match met {
+            Met::Whole(stored) if page.fits(stored.bytes()) => {
+                let sequence = stored.sequence;
+                page.push(stored);
+                sequence
+            }
+            Met::Whole(_) => {
+                slice.through = last;
+                return ControlFlow::Break(());
+            }
+            Met::Erased(stored) => stored.sequence,
+            Met::Damaged(row) => {
+                slice.illegible += row.count();
+                row.last
+            }
+            Met::Newer(sequence) => {
+                slice.illegible += 1;
+                sequence
+            }
+        };
+        last = seen;
+        ControlFlow::Continue(())
+    })?;
+    slice.rows = page.into_rows();
+    Ok(slice)
 }
 
 /// Meets every row after a sequence, in order, until the visitor has enough or the head is reached.
@@ -276,7 +333,7 @@ pub(super) fn single(connection: &Connection, sequence: u64) -> Result<Option<Me
     rows.next()?.map(decode).transpose()
 }
 
-/// One row and its source's name, if it is there and whole.
+/// One row and its source's name, if it is there, whole and not erased.
 pub(super) fn row<T>(
     connection: &Connection,
     sequence: u64,
@@ -285,7 +342,8 @@ pub(super) fn row<T>(
     let mut statement = connection.prepare_cached(&format!("{COLUMNS} WHERE e.sequence = ?1"))?;
     let mut rows = statement.query([sequence.cast_signed()])?;
     let Some(found) = rows.next()? else { return Ok(None) };
-    let whole = fields(found, sequence).filter(|(row, crc, _)| schema::checksum(row) == *crc);
+    let whole = fields(found, sequence)
+        .filter(|(row, crc, _)| schema::checksum(row) == *crc && !row.is_tombstone());
     Ok(whole.map(|(row, _, source)| read(&row, source)))
 }
 
@@ -302,7 +360,8 @@ fn decode(row: &rusqlite::Row<'_>) -> Result<Met, ReadError> {
     let Some(kind) = Kind::parse(fields.kind) else {
         return Ok(Met::Newer(sequence));
     };
-    Ok(Met::Whole(Stored {
+    let is_tombstone = fields.is_tombstone();
+    let stored = Stored {
         sequence,
         id: EventId(Digest128(fields.id)),
         source: SourceName::new(name),
@@ -310,7 +369,8 @@ fn decode(row: &rusqlite::Row<'_>) -> Result<Met, ReadError> {
         received: Timestamp::from_millis(fields.received),
         key: Bytes::copy_from_slice(fields.key),
         value: Bytes::copy_from_slice(fields.value),
-    }))
+    };
+    Ok(if is_tombstone { Met::Erased(stored) } else { Met::Whole(stored) })
 }
 
 /// The columns, if each is of its type.

@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 
 use super::fault::Code;
 use super::open::Obstacle;
-use super::replays;
+use super::{holds, replays};
 use crate::bounds;
 use crate::clock::Timestamp;
 use crate::event::InstanceName;
@@ -51,7 +51,7 @@ const TABLES: &str = "
 ";
 
 /// What was added to the tables since version 1: each statement may be run on what has it already.
-const ADDED: &[&str] = &[replays::TABLE];
+const ADDED: &[&str] = &[replays::TABLE, holds::TABLE];
 
 /// Opens a connection that may write: the writer's, and the checkpointer's.
 pub(super) fn open_writing(database: &Path) -> rusqlite::Result<Connection> {
@@ -242,6 +242,22 @@ pub(super) fn set_closed(connection: &Connection, whole: bool) -> rusqlite::Resu
     Ok(())
 }
 
+/// Whether content was erased that may still stand in the log.
+pub(super) fn is_unscoured(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("SELECT EXISTS(SELECT 1 FROM meta WHERE name = 'unscoured')", [], |row| {
+        row.get(0)
+    })
+}
+
+/// Notes that, or that it is gone from there.
+pub(super) fn set_unscoured(connection: &Connection, is: bool) -> rusqlite::Result<()> {
+    let statement = match is {
+        true => "INSERT OR REPLACE INTO meta(name, value) VALUES ('unscoured', 1)",
+        false => "DELETE FROM meta WHERE name = 'unscoured'",
+    };
+    connection.prepare_cached(statement)?.execute([]).map(|_| ())
+}
+
 pub(super) fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, name, |row| row.get(0))
 }
@@ -272,6 +288,11 @@ pub(super) struct Row<'a> {
 }
 
 impl Row<'_> {
+    /// Whether its content was erased. No event is without key and value.
+    pub(super) fn is_tombstone(&self) -> bool {
+        self.key.is_empty() && self.value.is_empty()
+    }
+
     /// Writes it, with its checksum.
     pub(super) fn insert(&self, connection: &Connection) -> rusqlite::Result<()> {
         connection

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::cursors::Cursors;
 use super::fault::Code;
+use super::holds::Holds;
 use super::read::Damaged;
 use super::tail::Tail;
 use super::{AppendError, Health, ReadError};
@@ -23,9 +24,15 @@ pub(super) struct Shared {
     pub(super) head: watch::Sender<u64>,
     health: watch::Sender<Health>,
     closed: AtomicBool,
+    /// The sources on hold, as they are on disk.
+    pub(super) holds: watch::Sender<Arc<Holds>>,
     cursors: Mutex<Cursors>,
     tail: Mutex<Tail>,
     damage: Mutex<Damage>,
+    /// Erased rows that the courier has come across.
+    erased: Mutex<Damage>,
+    /// Erased content may still stand in the log.
+    unscoured: AtomicBool,
     /// Whether every row that an unclean end left behind has been looked at.
     pub(super) looked_through: watch::Sender<bool>,
     sweeping: AtomicBool,
@@ -83,9 +90,12 @@ impl Shared {
             head: watch::Sender::new(head),
             health: watch::Sender::new(Health::Ok),
             closed: AtomicBool::new(false),
+            holds: watch::Sender::default(),
             cursors: Mutex::new(cursors),
             tail: Mutex::new(tail),
             damage: Mutex::default(),
+            erased: Mutex::default(),
+            unscoured: AtomicBool::new(false),
             looked_through: watch::Sender::new(false),
             sweeping: AtomicBool::new(true),
             unreadable: Mutex::default(),
@@ -174,12 +184,40 @@ impl Shared {
             );
         }
         let mut cursors = self.cursors();
-        new.into_iter().for_each(|damaged| cursors.lose(damaged));
+        new.into_iter().for_each(|damaged| self.lose(&mut cursors, damaged));
+    }
+
+    fn lose(&self, cursors: &mut Cursors, lost: Damaged) {
+        let held = |source: &SourceName| self.holds.borrow().keep(source, lost.first);
+        let is_held = lost.source.as_ref().is_some_and(held);
+        cursors.lose(lost, is_held);
     }
 
     /// How many rows were found damaged since the start.
     pub(super) fn damage(&self) -> u64 {
         lock(&self.damage).count
+    }
+
+    /// Notes erased rows that the courier will not publish: once its cursor has passed them they
+    /// count as erased. Those it had in hand before are not met here, and count as published.
+    pub(super) fn erased(&self, met: &[Damaged]) {
+        let mut new: Vec<Damaged> = Vec::new();
+        {
+            let mut known = lock(&self.erased);
+            met.iter().for_each(|met| new.extend(known.learn(met)));
+        }
+        let mut cursors = self.cursors();
+        new.into_iter().for_each(|erased| self.lose(&mut cursors, erased));
+    }
+
+    /// Whether erased content may still stand in the log.
+    pub(super) fn set_unscoured(&self, is: bool) {
+        self.unscoured.store(is, Ordering::Release);
+    }
+
+    /// What was said last.
+    pub(super) fn is_unscoured(&self) -> bool {
+        self.unscoured.load(Ordering::Acquire)
     }
 
     /// Whether retention can do its work, or has stopped at a damaged page.

@@ -20,7 +20,9 @@ use tokio::sync::oneshot;
 
 use super::checkpoint::{self, Checkpointer};
 use super::cursors::Moves;
+use super::erase::Erasing;
 use super::fault::{Code, Fault};
+use super::holds::Holds;
 use super::identities::Identities;
 use super::ledger::{self, Credits};
 use super::patrol::Patrol;
@@ -36,7 +38,10 @@ use crate::event::InstanceName;
 use crate::scrub::Clean;
 
 mod ending;
+mod erasing;
 mod noting;
+
+pub(super) use erasing::Scouring;
 
 /// What the writer is asked for.
 pub(super) enum Order {
@@ -44,6 +49,8 @@ pub(super) enum Order {
     Append(Clean, oneshot::Sender<Answer>),
     /// Something to be noted of a replay.
     Note(Note),
+    /// Rows to be erased.
+    Erase(Erasing),
     /// A cursor waits.
     Nudge,
     /// Finish and end.
@@ -69,6 +76,8 @@ pub(super) struct Writer {
     pub(super) log_pages: Arc<AtomicU32>,
     pub(super) checkpointer: Checkpointer,
     pub(super) sweeper: Sweeper,
+    /// When the log is emptied of what was erased, if there is something.
+    pub(super) scouring: Scouring,
     pub(super) patrol: Option<Patrol>,
     pub(super) lock: File,
 }
@@ -80,6 +89,7 @@ struct Batch {
     replies: Vec<oneshot::Sender<Answer>>,
     bytes: usize,
     notes: Vec<Note>,
+    erasing: Option<Erasing>,
     closing: bool,
 }
 
@@ -98,6 +108,7 @@ impl Writer {
             }
             let closing = batch.closing;
             let notes = std::mem::take(&mut batch.notes);
+            let erasing = batch.erasing.take();
             match self.shared.health() {
                 Health::Ok if batch.events.is_empty() && !self.shared.cursors().are_waiting() => {
                     self.tend();
@@ -108,6 +119,7 @@ impl Writer {
                 Health::Poisoned => refuse(batch, AppendError::Poisoned),
             }
             notes.into_iter().for_each(|note| self.note(note));
+            erasing.into_iter().for_each(|erasing| self.erase(erasing));
             if self.shared.is_poisoned() {
                 return self.abandon(closing);
             }
@@ -124,7 +136,9 @@ impl Writer {
             Health::Ok | Health::Poisoned if self.shared.cursors().are_waiting() => {
                 self.tuning.cursor_within
             }
-            Health::Ok | Health::Poisoned => self.sweeper.due_in(),
+            Health::Ok | Health::Poisoned => {
+                self.sweeper.due_in().min(self.scouring.due_in(&self.clock))
+            }
         }
     }
 
@@ -139,10 +153,12 @@ impl Writer {
                     batch.replies.push(reply);
                 }
                 Order::Note(note) => batch.notes.push(note),
+                Order::Erase(erasing) => batch.erasing = Some(erasing),
                 Order::Nudge => {}
                 Order::Close => batch.closing = true,
             }
-            let full = batch.events.len() >= self.tuning.batch_events
+            let full = batch.erasing.is_some()
+                || batch.events.len() >= self.tuning.batch_events
                 || batch.bytes >= self.tuning.batch_bytes;
             next = if full { None } else { self.orders.try_recv().ok() };
         }
@@ -170,41 +186,19 @@ impl Writer {
     fn write(&mut self, events: &[Clean], moves: &Moves) -> rusqlite::Result<Vec<Journaled>> {
         self.tuning.disk.before(&self.connection)?;
         self.identities.begin_transaction();
+        let holds = self.shared.holds.borrow().clone();
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let before = schema::meta::<i64>(&transaction, "head")?.cast_unsigned();
-        let mut head = before;
-        let mut credits = Credits::default();
-        let mut answers = Vec::with_capacity(events.len());
-        for event in events {
-            if !self.identities.insert(&transaction, &event.id().0.0)? {
-                answers.push(Journaled::Duplicate);
-                continue;
-            }
-            head += 1;
-            let received = event.received();
-            let row = Row {
-                sequence: head,
-                id: event.id().0.0,
-                source: credits.add(&transaction, event.source(), event.kind(), received)?,
-                kind: event.kind().as_str(),
-                received: received.millis(),
-                key: event.key(),
-                value: event.value(),
-            };
-            row.insert(&transaction)?;
-            answers.push(Journaled::Fresh { sequence: head });
-        }
-        if head == before && moves.is_empty() {
+        let answers = insert(&mut self.identities, &transaction, events, &holds)?;
+        let fresh = |answer: &Journaled| matches!(answer, Journaled::Fresh { .. });
+        if moves.is_empty() && !answers.iter().any(fresh) {
             return Ok(answers);
-        }
-        if head != before {
-            credits.write(&transaction)?;
-            schema::set_head(&transaction, head)?;
         }
         moves.write(&transaction, &self.instance)?;
         ledger::publish(&transaction, &moves.published)?;
         ledger::lose(&transaction, &moves.lost)?;
+        ledger::release(&transaction, &moves.released)?;
+        ledger::lose_held(&transaction, &moves.lost_held)?;
         self.identities.settle(&transaction, self.tuning.settled, self.clock.now())?;
         self.tuning.disk.commit(transaction)?;
         self.identities.committed();
@@ -214,12 +208,22 @@ impl Writer {
     /// Lets everybody know what is on disk now.
     fn publish(&mut self, batch: Batch, answers: Vec<Journaled>, took: Duration) {
         let count = batch.events.len();
+        let head = self.show(&batch.events, &answers);
+        self.answer(batch.replies, answers);
+        if head.is_some() {
+            let events = count;
+            (self.on_commit)(Commit { events, took });
+        }
+    }
+
+    /// Lets readers see what is new; the head, if it moved.
+    fn show(&self, events: &[Clean], answers: &[Journaled]) -> Option<u64> {
         let mut head = None;
         {
             let mut tail = self.shared.tail();
-            for (event, answer) in batch.events.into_iter().zip(&answers) {
+            for (event, answer) in events.iter().zip(answers) {
                 if let Journaled::Fresh { sequence } = *answer {
-                    tail.push(stored(sequence, &event));
+                    tail.push(stored(sequence, event));
                     head = Some(sequence);
                 }
             }
@@ -227,11 +231,7 @@ impl Writer {
         if let Some(head) = head {
             self.shared.head.send_replace(head);
         }
-        self.answer(batch.replies, answers);
-        if head.is_some() {
-            let events = count;
-            (self.on_commit)(Commit { events, took });
-        }
+        head
     }
 
     /// Answers all who waited. Waking each of them from here, outside of their runtime, would cost
@@ -259,6 +259,7 @@ impl Writer {
             self.fail(&error, "beginning a generation of identities failed");
         }
         self.sweep();
+        self.scour_when_due();
         if self.log_pages.load(Ordering::Relaxed) > self.tuning.log_pages
             && let Err(error) = checkpoint::passive(&self.connection)
         {
@@ -346,6 +347,44 @@ impl Writer {
             self.fail(&error, "watching the log failed");
         }
     }
+}
+
+/// Writes the rows of events that are new, their identities, the ledger's totals and the head.
+fn insert(
+    identities: &mut Identities,
+    transaction: &Connection,
+    events: &[Clean],
+    holds: &Holds,
+) -> rusqlite::Result<Vec<Journaled>> {
+    let before = schema::meta::<i64>(transaction, "head")?.cast_unsigned();
+    let mut head = before;
+    let mut credits = Credits::default();
+    let mut answers = Vec::with_capacity(events.len());
+    for event in events {
+        if !identities.insert(transaction, &event.id().0.0)? {
+            answers.push(Journaled::Duplicate);
+            continue;
+        }
+        head += 1;
+        let (source, received) = (event.source(), event.received());
+        let is_held = holds.keep(source, head);
+        let row = Row {
+            sequence: head,
+            id: event.id().0.0,
+            source: credits.add(transaction, source, event.kind(), received, is_held)?,
+            kind: event.kind().as_str(),
+            received: received.millis(),
+            key: event.key(),
+            value: event.value(),
+        };
+        row.insert(transaction)?;
+        answers.push(Journaled::Fresh { sequence: head });
+    }
+    if head != before {
+        credits.write(transaction)?;
+        schema::set_head(transaction, head)?;
+    }
+    Ok(answers)
 }
 
 fn refuse(batch: Batch, why: AppendError) {

@@ -10,8 +10,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
 use super::sections::{
-    Agent, Call, File, Ingress, Participant, Processing, ProviderEvent, Recording, Room, Sections,
-    Stream, Track, Transcript,
+    Agent, Call, Erasure, File, Ingress, Participant, Processing, ProviderEvent, Recording, Room,
+    Sections, Stream, Track, Transcript,
 };
 use crate::clock::Timestamp;
 use crate::event::{Digest128, Family, QuarantineReason};
@@ -98,6 +98,10 @@ pub struct LifecycleData<'a> {
     /// The agent's job.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent: Option<Agent<'a>>,
+    /// What was forgotten: in `participant.erased` and `room.erased` alone, which the gateway
+    /// itself says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub erasure: Option<Erasure<'a>>,
     /// The event as the provider sent it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider_event: Option<ProviderEvent<'a>>,
@@ -182,6 +186,7 @@ impl<'a> Data<'a> {
                 stream: from.stream,
                 ingress: from.ingress,
                 agent: from.agent,
+                erasure: None,
                 provider_event: from.provider_event,
                 removed: paths,
                 removed_more: more,

@@ -14,6 +14,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::{Keys, Settings};
+use crate::clock::Timestamp;
 use crate::event::{Digest128, EventId, Kind};
 use crate::normalize::{Normalized, Part, Personal};
 
@@ -27,6 +28,7 @@ pub(super) struct Names {
     room_key: Fields,
     room: Fields,
     person: Fields,
+    erasure: Fields,
 }
 
 impl Names {
@@ -44,6 +46,7 @@ impl Names {
             room_key: for_use(identity, b"room").with(tenant).with(provider),
             room: for_use(&*pseudonym, b"room").with(tenant).with(provider),
             person: for_use(&*pseudonym, b"person").with(tenant).with(provider),
+            erasure: for_use(identity, b"erasure"),
         }
     }
 
@@ -81,6 +84,14 @@ impl Names {
     /// The id of a body that could not be read.
     pub(super) fn unreadable(&self, body: &[u8]) -> EventId {
         EventId(self.unreadable.clone().with(body).digest())
+    }
+
+    /// The id of our own event about one erasure: each is told apart by its time, since the same
+    /// person may be forgotten twice.
+    pub(super) fn erasure(&self, tenant: &str, of: &str, at: Timestamp, part: u64) -> EventId {
+        let fields = self.erasure.clone().with(tenant.as_bytes()).with(of.as_bytes());
+        let fields = fields.with(&at.millis().to_be_bytes()).with(&part.to_be_bytes());
+        EventId(fields.digest())
     }
 
     /// What stands in a record key for a room whose name may not leave. Does not change when

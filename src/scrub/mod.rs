@@ -30,6 +30,7 @@ use crate::secret::Secret;
 
 pub mod data;
 mod encode;
+mod erasure;
 mod identity;
 mod judge;
 mod schema;
@@ -38,6 +39,7 @@ mod shape;
 mod table;
 
 pub use encode::oversized;
+pub use erasure::{Erased, Told};
 pub use schema::schema;
 
 const RULE_UNLISTED: &str = "unlisted";

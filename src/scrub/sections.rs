@@ -324,6 +324,22 @@ section! {
     }
 }
 
+section! {
+    /// What was forgotten, and which events here told of it. Only the gateway itself says this.
+    Erasure<'a> {
+        /// The person's pseudonym, or the room as it could be seen.
+        r#ref: &'a str,
+        /// Further names of the same person or room in those events.
+        other_refs: Vec<&'a str>,
+        /// The events whose content is gone from the gateway. Some may never have been published.
+        event_ids: Vec<String>,
+        /// Which part of the list this is, from 1.
+        part: u64,
+        /// How many parts the list has.
+        parts: u64,
+    }
+}
+
 /// All parts of one event, before its family takes those that it knows.
 #[derive(Default)]
 pub(super) struct Sections<'a> {

@@ -52,6 +52,8 @@ const STREAM: Kinds = Kinds(1 << 7);
 const INGRESS: Kinds = Kinds(1 << 8);
 const AGENT: Kinds = Kinds(1 << 9);
 const UNKNOWN: Kinds = Kinds(1 << 10);
+/// What we say ourselves: nothing that a provider sent leaves with it.
+const OURS: Kinds = Kinds(0);
 
 const FILES: Kinds = RECORDING.and(TRANSCRIPT).and(PROCESSING);
 const PEOPLE: Kinds = PRESENCE.and(TRACK).and(CALL);
@@ -103,6 +105,7 @@ impl Kinds {
             }
             Kind::IngressStarted | Kind::IngressEnded => INGRESS,
             Kind::AgentStarted | Kind::AgentEnded | Kind::AgentPending => AGENT,
+            Kind::ParticipantErased | Kind::RoomErased => OURS,
             Kind::Quarantined => UNKNOWN,
         }
     }

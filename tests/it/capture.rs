@@ -5,7 +5,6 @@
 
 #![cfg(test)]
 
-use std::pin::Pin;
 use std::sync::Arc;
 
 use hookgate::audit::Audit;
@@ -24,25 +23,6 @@ use regex::Regex;
 
 const DAILY_SECRET: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const LIVEKIT_SECRET: &str = "fixture-secret-of-at-least-32-characters";
-
-/// Cannot be changed.
-struct Still;
-
-impl desk::Running for Still {
-    fn drain(&self) -> desk::Draining {
-        desk::Draining { grace_seconds: 0.0, deadline_seconds: 0.0 }
-    }
-
-    fn reload(
-        self: Arc<Self>,
-    ) -> Pin<Box<dyn Future<Output = Result<desk::Reloaded, Refusal>> + Send>> {
-        Box::pin(async { Err(Refusal::Defect) })
-    }
-
-    fn in_force(&self) -> desk::InForce {
-        desk::InForce::default()
-    }
-}
 
 /// A desk with two sources.
 struct Room {
@@ -64,7 +44,7 @@ impl Room {
         let sources = Arc::new(Sources::new(sources.into()));
         let topics = Family::ALL.map(|family| (family, family.as_str().to_owned()));
         let audit = Audit::open(folder.path(), clock.clone());
-        let (running, replays) = (Arc::new(Still), None);
+        let (running, replays) = (Arc::new(desk::Still), None);
         let desk = desk::Parts { journal, sources, topics, audit, replays, clock, running };
         let desk = Desk::new(desk);
         Self { desk, _folder: folder }

@@ -163,8 +163,7 @@ fn the_defaults_are_printed_as_they_are_documented() {
 
 #[test]
 fn a_verb_of_a_later_version_says_so_and_repeats_nothing() {
-    let verbs = "events quarantine replay status forget capture backup restore audit policy \
-         pseudonym completions man";
+    let verbs = "backup restore policy";
     for verb in verbs.split_whitespace() {
         for args in [&[verb][..], &[verb, "list", "--room", "zoe.canary", "--json"]] {
             let output = run(args);
@@ -174,15 +173,9 @@ fn a_verb_of_a_later_version_says_so_and_repeats_nothing() {
             assert!(!text.contains("canary") && out(&output).is_empty(), "{text}");
         }
     }
-    for args in [
-        &["--admin", "http://127.0.0.1:1", "keygen"][..],
-        &["keygen", "--token-file", "t"],
-        &["schema", "--asyncapi"],
-    ] {
-        let output = run(args);
-        assert_eq!(code(&output), 2, "{args:?}");
-        assert!(err(&output).contains("not yet"), "{}", err(&output));
-    }
+    let output = run(&["schema", "--asyncapi"]);
+    assert_eq!(code(&output), 2);
+    assert!(err(&output).contains("not yet"), "{}", err(&output));
 }
 
 #[test]

@@ -10,6 +10,7 @@
 
 mod admin;
 mod app;
+mod asking;
 mod canary;
 mod capture;
 mod cli;

@@ -3,6 +3,7 @@
 //! A question is dropped when its client goes or its time is over. A change is a task of its own:
 //! once begun it finishes, whoever waits for it.
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use http::header::{ALLOW, AUTHORIZATION};
@@ -19,9 +20,10 @@ use crate::desk::{Actor, Desk, Refusal, Role};
 use super::super::lobby::Guest;
 use super::super::request::leave_unread;
 use super::asked;
+use super::call::{Place, Reply, Wanted};
 use super::problem::{Kind, Problem};
 use super::reply::{Answer, text};
-use super::routes::{Place, Reply, Route, Takes, Wanted, routes};
+use super::routes::{Route, Takes, routes};
 use super::tokens::{Doorkeeper, Tokens, Turned};
 
 /// The admin API.
@@ -127,18 +129,20 @@ impl Api {
         body: Incoming,
         guest: &Guest,
     ) -> Result<Wanted, Problem> {
-        let body = if matches!(route.takes, Takes::Query) {
-            bytes::Bytes::new()
-        } else {
-            asked::body(body).await.map_err(|problem| {
-                guest.line().leave_unread();
-                problem.closing(true)
-            })?
+        let whole = asked::body(body).await.map_err(|problem| {
+            guest.line().leave_unread();
+            problem.closing(true)
+        })?;
+        let body = match route.takes {
+            Takes::Body => Some(whole),
+            Takes::Either => Some(whole).filter(|whole| !whole.is_empty()),
+            Takes::Query => None,
         };
         let query = asked::pairs(parts.uri.query().unwrap_or_default());
         let last = parts.headers.get("last-event-id").map(|id| id.as_bytes().to_vec());
         let (desk, streams) = (self.desk.clone(), self.streams.clone());
-        Ok(Wanted { desk, actor, place, query, last, body, streams })
+        let resumes = route.resumes;
+        Ok(Wanted { desk, actor, place, query, last, body, resumes, streams })
     }
 
     async fn call(&self, route: Arc<Route>, wanted: Wanted) -> Result<Answer, Problem> {
@@ -147,8 +151,11 @@ impl Api {
             let change = tokio::spawn(async move { (route.call)(wanted).await });
             match timeout(ADMIN_CHANGE, change).await {
                 Ok(Ok(reply)) => reply,
-                // Where it panicked is in the log.
-                Ok(Err(_panicked)) => Err(Problem::defect()),
+                // It goes on where it is counted.
+                Ok(Err(ended)) => match ended.try_into_panic() {
+                    Ok(panicked) => resume_unwind(panicked),
+                    Err(_cancelled) => Err(Problem::defect()),
+                },
                 Err(_elapsed) => {
                     tracing::warn!(call = name, "a change takes longer than its client is kept");
                     Err(Problem::new(

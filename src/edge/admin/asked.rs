@@ -6,13 +6,13 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use schemars::{JsonSchema, schema_for};
 use serde::Deserializer;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -97,14 +97,9 @@ pub(super) fn from_query<A: DeserializeOwned>(
 
 /// Reads a body of JSON.
 pub(super) fn from_body<A: DeserializeOwned>(body: &[u8], fields: &Fields) -> Result<A, Problem> {
-    let mut json = serde_json::Deserializer::from_slice(body);
-    if let Err(error) = serde::de::IgnoredAny::deserialize_from(&mut json) {
+    if let Err(error) = serde_json::from_slice::<IgnoredAny>(body) {
         let (line, column) = (error.line(), error.column());
         let detail = format!("the body is not JSON: see its line {line}, column {column}");
-        return Err(Problem::new(Kind::Malformed, detail));
-    }
-    if json.end().is_err() {
-        let detail = "the body is more than one JSON object; write one";
         return Err(Problem::new(Kind::Malformed, detail));
     }
     read(&mut serde_json::Deserializer::from_slice(body), fields, "body")
@@ -144,17 +139,6 @@ fn read<'de, A: DeserializeOwned, D: Deserializer<'de>>(
     })
 }
 
-/// Something that deserializes itself from a deserializer that is used again.
-trait DeserializeFrom: Sized {
-    fn deserialize_from<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error>;
-}
-
-impl DeserializeFrom for serde::de::IgnoredAny {
-    fn deserialize_from<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        serde::Deserialize::deserialize(from)
-    }
-}
-
 /// Whether a body is JSON by its head.
 pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let mut kinds = headers.get_all(CONTENT_TYPE).iter();
@@ -173,13 +157,103 @@ pub(super) async fn body(body: Incoming) -> Result<Bytes, Problem> {
         Ok(Ok(whole)) => Ok(whole.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_cut_off)) => Err(Problem::new(Kind::Malformed, "the body is cut off")),
-        Err(_elapsed) => Err(Problem::new(Kind::SlowBody, "the body must come within 10 s")),
+        Err(_elapsed) => {
+            let detail = format!("the body must come within {} s", ADMIN_BODY_READ.as_secs());
+            Err(Problem::new(Kind::SlowBody, detail))
+        }
     }
 }
 
 /// A body over its bytes.
 pub(super) fn too_large() -> Problem {
-    let (status, ..) = Kind::TooLarge.parts();
-    debug_assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
     Problem::new(Kind::TooLarge, format!("a body has at most {ADMIN_BODY_BYTES_MAX} bytes here"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::desk::{Filter, ForgetAsk, ReplayAsk};
+
+    fn query<A: DeserializeOwned + JsonSchema>(query: &str) -> Result<A, (String, Option<String>)> {
+        from_query(&pairs(query), &Fields::of::<A>()).map_err(told)
+    }
+
+    fn json<A: DeserializeOwned + JsonSchema>(body: &str) -> Result<A, (String, Option<String>)> {
+        from_body(body.as_bytes(), &Fields::of::<A>()).map_err(told)
+    }
+
+    fn told(problem: Problem) -> (String, Option<String>) {
+        let details = problem.details();
+        assert!(!details.detail.contains("canary"), "{details:?}");
+        assert!(details.field.as_ref().is_none_or(|field| !field.contains("canary")));
+        assert_eq!(details.status, 400);
+        (details.detail, details.field)
+    }
+
+    #[test]
+    fn a_query_is_decoded_and_its_numbers_and_words_are_read() {
+        let read: Filter =
+            query("room=consult-0a%201b&limit=7&state=held&since=2h&kind=recording.*").unwrap();
+        assert_eq!(read.room.as_deref(), Some("consult-0a 1b"));
+        assert_eq!((read.limit, read.since.as_deref()), (Some(7), Some("2h")));
+        assert_eq!(read.state, Some(crate::desk::EventState::Held));
+        assert_eq!(query::<Filter>(""), Ok(Filter::default()));
+    }
+
+    #[test]
+    fn a_query_that_is_not_understood_is_refused_by_field_and_never_by_value() {
+        let cases = [
+            ("canary=1", "query"),
+            ("limit=1&limit=2", "limit"),
+            ("limit=canary", "limit"),
+            ("state=canary", "state"),
+            ("room=", "room"),
+            ("limit=-1", "limit"),
+        ];
+        for (written, field) in cases {
+            let (detail, about) = query::<Filter>(written).unwrap_err();
+            assert_eq!(about.as_deref(), Some(field), "{written}: {detail}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_not_understood_is_refused_by_field_and_never_by_value() {
+        let cases = [
+            (r#"{"reason":"why"}"#, Some("tenant"), "tenant is missing"),
+            (r#"{"tenant":1,"reason":"why"}"#, Some("tenant"), "as the OpenAPI document says"),
+            (r#"{"tenant":"t","reason":"canary@x.org"}"#, Some("reason"), "e-mail address"),
+            (r#"{"tenant":"t","reason":" "}"#, Some("reason"), "say why"),
+            (r#"{"tenant":"t","reason":"w","canary":1}"#, Some("body"), "known here: participant"),
+            (r#"{"tenant":"t","reason":"w"} canary"#, None, "not JSON: see its line 1, column 29"),
+            ("canary", None, "not JSON"),
+            ("", None, "not JSON"),
+            ("[]", Some("body"), "as the OpenAPI document says"),
+        ];
+        for (body, field, says) in cases {
+            let (detail, about) = json::<ForgetAsk>(body).unwrap_err();
+            assert_eq!(about.as_deref(), field, "{body}: {detail}");
+            assert!(detail.contains(says), "{body}: {detail}");
+        }
+        let nested = json::<ReplayAsk>(r#"{"filter":{"state":"canary"}}"#).unwrap_err();
+        assert_eq!(nested.1.as_deref(), Some("filter.state"));
+        let nested = json::<ReplayAsk>(r#"{"filter":{"canary":"canary"}}"#).unwrap_err();
+        assert_eq!(nested.1.as_deref(), Some("body"));
+    }
+
+    #[test]
+    fn a_body_is_json_by_exactly_one_plain_content_type() {
+        let headers = |lines: &[(&'static str, &'static str)]| -> HeaderMap {
+            let lines = lines.iter().map(|(name, value)| {
+                (name.parse::<http::HeaderName>().unwrap(), value.parse().unwrap())
+            });
+            lines.collect()
+        };
+        let kind = "content-type";
+        assert!(is_json(&headers(&[(kind, "application/json")])));
+        assert!(is_json(&headers(&[(kind, "Application/JSON; charset=utf-8")])));
+        assert!(!is_json(&headers(&[])));
+        assert!(!is_json(&headers(&[(kind, "text/plain")])));
+        let encoded = [(kind, "application/json"), ("content-encoding", "gzip")];
+        assert!(!is_json(&headers(&encoded)));
+    }
 }

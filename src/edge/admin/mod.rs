@@ -34,6 +34,8 @@ use super::socket::{Over, Socket};
 mod api;
 mod asked;
 mod board;
+mod call;
+mod openapi;
 mod problem;
 mod reply;
 mod routes;
@@ -195,7 +197,6 @@ mod tests {
     use super::*;
     use crate::audit::Audit;
     use crate::desk;
-    use crate::desk::{Draining, InForce, Refusal, Reloaded, Running};
     use crate::event::{Family, InstanceName};
     use crate::intake::Sources;
     use crate::journal::{self, Journal};
@@ -217,25 +218,6 @@ mod tests {
         }
     }
 
-    /// Cannot be changed.
-    struct Still;
-
-    impl Running for Still {
-        fn drain(&self) -> Draining {
-            Draining { grace_seconds: 0.0, deadline_seconds: 0.0 }
-        }
-
-        fn reload(
-            self: Arc<Self>,
-        ) -> Pin<Box<dyn Future<Output = Result<Reloaded, Refusal>> + Send>> {
-            Box::pin(async { Err(Refusal::Defect) })
-        }
-
-        fn in_force(&self) -> InForce {
-            InForce::default()
-        }
-    }
-
     #[tokio::test]
     async fn a_panic_is_one_500_that_is_counted_and_the_connection_goes_on() {
         let board = Arc::new(Broken(AtomicU64::new(0)));
@@ -252,7 +234,7 @@ mod tests {
         let sources = Arc::new(Sources::new(Vec::new()));
         let topics = Family::ALL.map(|family| (family, family.as_str().to_owned()));
         let audit = Audit::open(folder.path(), clock.clone());
-        let (running, time, replays) = (Arc::new(Still), clock.clone(), None);
+        let (running, time, replays) = (Arc::new(desk::Still), clock.clone(), None);
         let desk = desk::Parts { journal, sources, topics, audit, replays, clock: time, running };
         let desk = Desk::new(desk);
         let settings = AdminSettings {

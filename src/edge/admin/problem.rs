@@ -243,3 +243,48 @@ impl From<Refusal> for Problem {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_problem_has_a_name_of_its_own() {
+        let names: std::collections::BTreeSet<_> =
+            Kind::ALL.iter().map(|kind| kind.parts().1).collect();
+        assert_eq!(names.len(), Kind::ALL.len());
+    }
+
+    #[test]
+    fn what_the_desk_refuses_has_its_status_and_its_field() {
+        let text = || "text".to_owned();
+        let refusals = [
+            (Refusal::Invalid { field: "limit", rule: "must be less".to_owned() }, 400),
+            (Refusal::NotFound(text()), 404),
+            (Refusal::Conflict(text()), 409),
+            (Refusal::Defect, 500),
+            (Refusal::NotYet("x"), 501),
+            (Refusal::Unavailable(text()), 503),
+            (Refusal::TooSlow, 504),
+        ];
+        for (refusal, status) in refusals {
+            let said = refusal.to_string();
+            let problem = Problem::from(refusal);
+            let details = problem.details();
+            assert_eq!((details.status, details.detail), (status, said));
+            assert_eq!(details.field.as_deref(), (status == 400).then_some("limit"));
+            let answer = problem.answer();
+            assert_eq!(answer.status().as_u16(), status);
+            assert_eq!(answer.headers().contains_key(RETRY_AFTER), status == 503);
+        }
+    }
+
+    #[test]
+    fn a_wait_is_rounded_up_to_whole_seconds() {
+        let after = |millis| {
+            let problem = Problem::new(Kind::RateLimited, "x").after(Duration::from_millis(millis));
+            problem.answer().headers().get(RETRY_AFTER).unwrap().to_str().unwrap().to_owned()
+        };
+        assert_eq!([0, 1, 1_000, 1_001].map(after), ["1", "1", "1", "2"]);
+    }
+}

@@ -226,3 +226,118 @@ fn bucket(per_second: u32, burst: u32, clock: &Clock) -> Bucket {
     let number = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
     Bucket::new(number(per_second), number(burst), clock.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+
+    fn line(name: &str, role: &str, token: &str) -> String {
+        let hex = bytes::Bytes::copy_from_slice(&Sha256::digest(token));
+        format!("{name}:{role}:{hex:x}\n")
+    }
+
+    fn mistakes(text: &str) -> Vec<String> {
+        Tokens::parse(text).unwrap_err().iter().map(ToString::to_string).collect()
+    }
+
+    fn two() -> Tokens {
+        let text = format!(
+            "# who may ask\n\n  {}{}",
+            line("olga", "operator", "one"),
+            line("vera", "viewer", "two")
+        );
+        Tokens::parse(&text).unwrap()
+    }
+
+    #[test]
+    fn every_mistake_of_a_token_file_is_named_by_its_line_and_none_is_quoted() {
+        let good = line("a", "viewer", "one");
+        let hash = good.trim_end().rsplit(':').next().unwrap().to_owned();
+        let text = format!(
+            "{good}canary\ncanary name:viewer:{hash}\nb:canary:{hash}\nc:viewer:canary\n\
+             a:viewer:{}\nd:operator:{hash}\ne:viewer:{}\nsignal:viewer:{hash}\n\
+             f:viewer:{hash}:canary\n",
+            "0".repeat(64),
+            hash.to_ascii_uppercase(),
+        );
+        let told = mistakes(&text);
+        let starts = [
+            "line 2 must be name:role:sha256-hex",
+            "line 3 must begin with a name",
+            "line 4 must have the role",
+            "line 5 must end with the SHA-256",
+            "line 6 has the name of a line before it",
+            "line 7 has the token of a line before it",
+            "line 8 must end with the SHA-256",
+            "line 9 has a name that the audit log keeps",
+            "line 10 must be name:role:sha256-hex",
+        ];
+        assert_eq!(told.len(), starts.len(), "{told:#?}");
+        for (told, start) in told.iter().zip(starts) {
+            assert!(told.starts_with(start), "{told}");
+            assert!(!told.contains("canary") && !told.contains(&hash), "{told}");
+        }
+        assert_eq!(mistakes("# nobody\n").len(), 1);
+    }
+
+    #[test]
+    fn there_are_no_more_tokens_than_a_few() {
+        let text = |many: usize| {
+            (0..many).map(|n| line(&format!("n{n}"), "viewer", &n.to_string())).collect::<String>()
+        };
+        assert!(Tokens::parse(&text(TOKENS_MAX)).is_ok());
+        assert_eq!(mistakes(&text(TOKENS_MAX + 9)), ["line 65 is one token too many: at most 64"]);
+    }
+
+    #[test]
+    fn a_token_is_known_by_its_hash_and_nothing_else_is() {
+        let doorkeeper = Doorkeeper::new(Some(two()), Clock::system());
+        let actor = doorkeeper.admit(Some(b"two")).unwrap();
+        assert_eq!((actor.name.as_str(), actor.role), ("vera", Role::Viewer));
+        assert_eq!(doorkeeper.admit(Some(b"one")).unwrap().role, Role::Operator);
+        for wrong in [&b""[..], b"three", b"one ", &Sha256::digest("one")] {
+            assert_eq!(doorkeeper.admit(Some(wrong)), Err(Turned::Unknown));
+        }
+        assert_eq!(doorkeeper.admit(None), Err(Turned::Unknown));
+        assert!(!format!("{:?}", two()).contains("digest"));
+    }
+
+    #[test]
+    fn tokens_are_replaced_as_a_whole() {
+        let doorkeeper = Doorkeeper::new(None, Clock::system());
+        assert_eq!(doorkeeper.admit(Some(b"one")), Err(Turned::Unconfigured));
+        doorkeeper.replace(Some(two()));
+        assert!(doorkeeper.admit(Some(b"one")).is_ok());
+        doorkeeper.replace(Tokens::parse(&line("olga", "operator", "new")).ok());
+        assert_eq!(doorkeeper.admit(Some(b"one")), Err(Turned::Unknown));
+        assert!(doorkeeper.admit(Some(b"new")).is_ok());
+        doorkeeper.replace(None);
+        assert_eq!(doorkeeper.admit(Some(b"new")), Err(Turned::Unconfigured));
+    }
+
+    #[test]
+    fn who_guesses_waits_and_who_knows_does_not() {
+        let clock = Clock::manual(Timestamp::from_millis(0));
+        let doorkeeper = Doorkeeper::new(Some(two()), clock.clone());
+        for _ in 0..TOKEN_FAILURES_BURST {
+            assert_eq!(doorkeeper.admit(Some(b"guess")), Err(Turned::Unknown));
+        }
+        let wait = Duration::from_secs(1) / TOKEN_FAILURES_PER_SECOND;
+        assert_eq!(doorkeeper.admit(Some(b"guess")), Err(Turned::Guessing(wait)));
+        assert!(doorkeeper.admit(Some(b"one")).is_ok());
+        clock.advance(wait);
+        assert_eq!(doorkeeper.admit(Some(b"guess")), Err(Turned::Unknown));
+    }
+
+    #[test]
+    fn a_token_in_a_hurry_holds_up_no_other() {
+        let clock = Clock::manual(Timestamp::from_millis(0));
+        let doorkeeper = Doorkeeper::new(Some(two()), clock);
+        for _ in 0..TOKEN_CALLS_BURST {
+            assert!(doorkeeper.admit(Some(b"one")).is_ok());
+        }
+        assert!(matches!(doorkeeper.admit(Some(b"one")), Err(Turned::TooFast(_))));
+        assert!(doorkeeper.admit(Some(b"two")).is_ok());
+    }
+}

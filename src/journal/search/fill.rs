@@ -23,6 +23,7 @@ pub(super) struct Entry {
     class: Class,
     received: Timestamp,
     words: Words,
+    erased: bool,
 }
 
 /// What few values share.
@@ -45,7 +46,12 @@ impl Entry {
             reason: words.reason,
         };
         let Stored { sequence, received, .. } = *event;
-        Self { sequence, id: event.id.0, class, received, words }
+        Self { sequence, id: event.id.0, class, received, words, erased: false }
+    }
+
+    /// Of an event whose content is gone.
+    pub(super) fn erased(event: &Stored) -> Self {
+        Self { erased: true, ..Self::of(event) }
     }
 }
 
@@ -104,7 +110,10 @@ impl Filler {
         let last = entries.last().map(|entry| (entry.sequence, entry.id));
         for entry in entries {
             let class = self.class(connection, &entry.class)?;
-            let erased = is_marked(connection, ERASED, entry.sequence)?;
+            if entry.erased {
+                mark(connection, ERASED, entry.sequence.cast_signed())?;
+            }
+            let erased = entry.erased || is_marked(connection, ERASED, entry.sequence)?;
             if !erased {
                 *counts.entry(class).or_default() += 1;
             }

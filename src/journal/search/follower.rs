@@ -229,6 +229,10 @@ impl Follower {
                         entries.push(Entry::of(&event));
                         event.sequence
                     }
+                    Met::Erased(event) => {
+                        entries.push(Entry::erased(&event));
+                        event.sequence
+                    }
                     Met::Damaged(row) => row.last,
                     Met::Newer(sequence) => sequence,
                 };

@@ -18,6 +18,7 @@ mod cursor;
 mod cut;
 mod damage;
 mod digest;
+mod erasing;
 mod faults;
 mod identity;
 mod opening;

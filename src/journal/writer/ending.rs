@@ -12,12 +12,14 @@ impl Writer {
             if let Ok(order) = self.orders.try_recv() {
                 self.gather(order, &mut batch);
             }
-            let last = batch.events.is_empty();
+            let erasing = batch.erasing.take();
+            let last = batch.events.is_empty() && erasing.is_none();
             match self.shared.health() {
                 Health::Ok => self.take(batch),
                 Health::DiskFull => refuse(batch, AppendError::DiskFull),
                 Health::Poisoned => refuse(batch, AppendError::Poisoned),
             }
+            erasing.into_iter().for_each(|erasing| self.erase(erasing));
             if last {
                 break;
             }
@@ -49,6 +51,7 @@ impl Writer {
                     let _ = reply.send(Err(AppendError::Poisoned));
                 }
                 Ok(Order::Note(note)) => drop(note.reply.send(Err(AppendError::Poisoned))),
+                Ok(Order::Erase(erasing)) => erasing.refuse(AppendError::Poisoned),
                 Ok(Order::Nudge) => {}
                 Ok(Order::Close) | Err(_) => closing = true,
             }
