@@ -69,8 +69,6 @@ pub(super) struct Run<'a> {
     pub(super) head: watch::Receiver<u64>,
     /// The sources on hold.
     pub(super) on_hold: watch::Receiver<Arc<OnHold>>,
-    /// The next event is not to be read before those held before it are out.
-    pub(super) barred: bool,
     /// The courier that comes first.
     first: Option<watch::Receiver<Status>>,
     pub(super) pace: Pace,
@@ -141,7 +139,6 @@ impl<'a> Run<'a> {
             cursor,
             head: parts.journal.head(),
             on_hold: parts.journal.holds(),
-            barred: false,
             first: parts.route.behind.clone(),
             pace: Pace::new(parts.route.rate),
             line: None,
@@ -301,8 +298,13 @@ impl<'a> Run<'a> {
         // Looked at after reading: whatever is appended under a hold is appended after it.
         let on_hold = self.on_hold.borrow_and_update().clone();
         let Parts { route, .. } = self.parts;
-        let bars = |event: &&Stored| {
-            route.lane == Lane::Live && on_hold.bar(&event.source, event.sequence)
+        // A held lane waits there as well: the end of its hold may be taken back.
+        let bars = |event: &&Stored| match &route.lane {
+            Lane::Live => on_hold.bar(&event.source, event.sequence),
+            Lane::Source { source, .. } => {
+                event.source == *source && on_hold.bar(source, event.sequence)
+            }
+            Lane::Replay(_) => false,
         };
         let bar = events.iter().find(bars).map(|event| event.sequence);
         let end = bar.map_or(end, |bar| end.min(bar - 1));
@@ -321,7 +323,6 @@ impl<'a> Run<'a> {
                 self.window.push(event);
             }
         }
-        self.barred = bar == Some(read + 1);
         std::mem::replace(&mut self.read, read) != read
     }
 

@@ -105,7 +105,7 @@ impl Plan {
         self.folder.path()
     }
 
-    fn in_folder(text: &str, folder: tempfile::TempDir) -> Self {
+    pub(crate) fn in_folder(text: &str, folder: tempfile::TempDir) -> Self {
         let text = text.replace("DIR", folder.path().join("journal").to_str().unwrap());
         let env = environment();
         let now = Clock::system().now();
@@ -237,6 +237,12 @@ pub(crate) fn event(route: &str, id: &str) -> String {
         ),
         _ => format!(r#"{{"said":"opened","id":"{id}","room":"consult-0a1b2c3d"}}"#),
     }
+}
+
+/// A request signed at a time.
+pub(crate) fn signed(route: &str, body: &str, now: Timestamp) -> Vec<u8> {
+    let head = head(route, body, now);
+    format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
 /// A head signed at a time, without length and end.

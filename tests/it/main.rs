@@ -23,6 +23,7 @@ mod edge;
 mod fixtures;
 mod gateway;
 mod logged;
+mod modes;
 mod process;
 mod reload;
 mod replay;

@@ -29,12 +29,23 @@ impl Notebook {
         let mut plan = Plan::new();
         let (text, env) = Plan::text(plan.folder());
         let notebook = Self { text: Arc::new(Mutex::new(text)), env: Arc::new(Mutex::new(env)) };
-        let read = notebook.clone();
+        notebook.reread(&mut plan);
+        (plan, notebook)
+    }
+
+    /// A plan of what stands here now, in a folder that was used before.
+    pub(crate) fn plan_in(&self, folder: tempfile::TempDir) -> Plan {
+        let mut plan = Plan::in_folder(&self.text.lock().unwrap(), folder);
+        self.reread(&mut plan);
+        plan
+    }
+
+    fn reread(&self, plan: &mut Plan) {
+        let read = self.clone();
         plan.parts.reread = Some(Reread::new(move || {
             let (text, env) = (read.text.lock().unwrap(), read.env.lock().unwrap());
             config::parse(&text, Path::new("."), &env, &providers(), Clock::system().now())
         }));
-        (plan, notebook)
     }
 
     pub(crate) async fn start() -> (Gate, Self) {
