@@ -21,8 +21,8 @@ use crate::clock::Clock;
 use crate::config::{Config, Face, Mistakes, Server};
 use crate::desk::{Draining, InForce, Refusal, Reloaded, Running};
 use crate::edge::{Keyring, Signpost};
-use crate::event::SourceName;
-use crate::hold::Keeper;
+use crate::event::{Mode, SourceName};
+use crate::hold::{Keeper, Wishes};
 use crate::intake::{Source, Sources};
 use crate::journal::Journal;
 use crate::scrub::Keys;
@@ -192,6 +192,12 @@ impl Running for Helm {
 }
 
 impl Tackle {
+    fn wish(&self, wishes: Wishes) {
+        if let Some(keeper) = &self.keeper {
+            keeper.wish(wishes);
+        }
+    }
+
     /// Sources that are on hold and have left the configuration.
     fn orphans(&self) -> Vec<String> {
         let (now, holds) = (self.sources.now(), self.journal.holds().borrow().clone());
@@ -219,15 +225,21 @@ impl Tackle {
             // They count from zero, as a source does that was never here.
             tracing::warn!(%error, "when the last events of new sources came cannot be read");
         }
+        // Wished before they are held, or their keeper would let them out at once.
+        let (old, new) = (assembly::wishes(&before), assembly::wishes(&sources));
+        let held = new.iter().filter(|(_, mode)| **mode == Mode::Hold);
+        let mut first = old.clone();
+        first.extend(held.map(|(source, mode)| (source.clone(), *mode)));
+        self.wish(first);
         // The one step that can fail, and the first that changes anything.
-        let held = assembly::hold(&self.journal, &sources).await;
-        held.map_err(|error| Refusal::Unavailable(format!("nothing was changed: {error}")))?;
+        if let Err(error) = assembly::hold(&self.journal, &sources).await {
+            self.wish(old);
+            return Err(Refusal::Unavailable(format!("nothing was changed: {error}")));
+        }
         self.signpost.replace(routed, config.server.trusted_proxies);
         self.keyring.replace(config.admin.tokens);
         self.sources.replace(sources.clone());
-        if let Some(keeper) = &self.keeper {
-            keeper.wish(assembly::wishes(&sources));
-        }
+        self.wish(new);
         assembly::show_only(&self.telemetry, &sources);
         Ok(())
     }
