@@ -1,4 +1,5 @@
-//! Notes of replays and holds: seldom, small, each in a transaction of its own behind the batch in hand.
+//! Notes of replays and holds: seldom, small, each in a transaction of its own behind the batch in
+//! hand.
 
 use std::sync::Arc;
 
