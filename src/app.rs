@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{sleep, timeout};
 
@@ -32,8 +32,9 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::courier::Courier;
 use crate::desk::{self, Desk};
-use crate::edge::{self, Admin, Behind, Edge, Inherited, Limits, Tokens};
+use crate::edge::{Admin, Behind, Edge, Inherited, Limits, Tokens};
 use crate::event::Family;
+use crate::hold::Keeper;
 use crate::intake::{Intake, Sources};
 use crate::journal::{self, Health, Journal, LedgerRow};
 use crate::replay::Replays;
@@ -42,10 +43,18 @@ use crate::throttle::Peers;
 mod assembly;
 mod board;
 mod descriptors;
+mod helm;
 mod memory;
+mod signals;
 
+pub use helm::Reread;
+pub use signals::Signals;
+
+use assembly::Out;
 use board::{Panel, Stopping};
+use helm::{Helm, Tackle};
 use memory::Ceiling;
+use signals::Asked;
 
 /// What may stand for the real thing.
 #[derive(Debug)]
@@ -58,6 +67,8 @@ pub struct Parts {
     pub publish: bool,
     /// Sockets that listen already.
     pub sockets: Inherited,
+    /// How the configuration is read again; `None`: it is not.
+    pub reread: Option<Reread>,
 }
 
 impl Default for Parts {
@@ -67,6 +78,7 @@ impl Default for Parts {
             limits: Limits::default(),
             publish: true,
             sockets: Inherited::default(),
+            reread: None,
         }
     }
 }
@@ -80,6 +92,9 @@ pub enum StartError {
     /// What the journal holds cannot be read.
     #[error(transparent)]
     Unreadable(#[from] journal::ReadError),
+    /// A source cannot be put on hold, as its mode says.
+    #[error("a source with mode = \"hold\" cannot be put on hold: {0}; make room on the disk")]
+    Hold(#[from] journal::AppendError),
     /// A port cannot be opened.
     #[error(
         "{key} = \"{listen}\" cannot be opened: {error}; stop what listens there, or write another \
@@ -129,76 +144,87 @@ pub struct App {
     admin: Admin,
     courier: Option<Courier>,
     replays: Option<Replays>,
+    keeper: Option<Arc<Keeper>>,
     journal: Journal,
     panel: Arc<Panel>,
     /// Ends when it is dropped.
     upkeep: JoinSet<()>,
     clock: Clock,
-    grace: Duration,
-    deadline: Duration,
+    desk: Desk,
+    helm: Arc<Helm>,
     last_words: Duration,
 }
 
 impl App {
     /// Starts a gateway. When this returns, deliveries are taken.
     pub async fn start(config: Config, parts: Parts) -> Result<Self, StartError> {
+        let helm = Arc::new(Helm::new(&config));
         let Config { server, admin, journal: place, kafka, keys, sources, warnings, .. } = config;
         for warning in &warnings {
             tracing::warn!(%warning, "the configuration allows what should be known");
         }
-        let Parts { clock, limits, publish, sockets } = parts;
+        let Parts { clock, limits, publish, sockets, reread } = parts;
         let limits = descriptors::provide(limits);
         let telemetry = Arc::new(assembly::telemetry(&kafka)?);
-        let sources = assembly::routed(sources, &keys, &telemetry, &clock);
+        let routed = assembly::routed(sources, &keys, &telemetry, &clock, &[]);
         let (delivery, retention) = (kafka.delivery, place.retention);
         let (settings, ages) = assembly::journal_settings(place, &server, telemetry.clone());
         let (journal, audit) = assembly::open(settings, ages, clock.clone()).await?;
         let topics = Family::ALL.map(|family| (family, kafka.topic(family)));
-        let (courier, replays) = match publish {
-            true => assembly::publishing(&journal, kafka, &clock, &telemetry).await?,
-            false => (None, None),
+        let sources = Arc::new(Sources::new(assembly::listed(&routed)));
+        let Out { courier, replays, keeper } = match publish {
+            true => assembly::publishing(&journal, kafka, &clock, &telemetry, &sources).await?,
+            false => Out::default(),
         };
         let status = courier.as_ref().map(Courier::status);
-        let listed = sources.iter().map(|routed| routed.source.clone()).collect();
-        let listed = Arc::new(Sources::new(listed));
-        let panel = Panel::new(journal.clone(), status, telemetry.clone(), listed.clone(), &clock);
+        let panel = Panel::new(journal.clone(), status, telemetry.clone(), sources.clone(), &clock);
         let panel = Arc::new(panel);
-        panel.restore().await?;
+        panel.restore(&sources.now()).await?;
         let instruments = panel.instruments((delivery, retention), &warnings, clock.now());
-        let at = admin.listen;
         let desk = Desk::new(desk::Parts {
             journal: journal.clone(),
-            sources: listed,
+            sources: sources.clone(),
             topics,
             audit,
             instruments,
             replays: replays.clone(),
             clock: clock.clone(),
+            running: helm.clone(),
         });
+        let at = admin.listen;
         let settings = assembly::admin_settings(admin, sockets.admin, &limits, &clock);
-        let admin =
-            Admin::start(settings, panel.clone(), desk).map_err(port("admin.listen", at))?;
+        let admin = Admin::start(settings, panel.clone(), desk.clone())
+            .map_err(port("admin.listen", at))?;
         let peers = Arc::new(Peers::new(clock.clone()));
         let behind = Behind {
             intake: Arc::new(Intake::new(journal.clone(), clock.clone())),
-            sources,
+            sources: routed,
             peers: peers.clone(),
-            telemetry,
+            telemetry: telemetry.clone(),
             clock: clock.clone(),
         };
-        let settings = edge::Settings {
-            listen: server.listen,
-            passed: sockets.public,
-            body_max: server.body_max,
-            trusted_proxies: server.trusted_proxies,
-            limits: limits.clone(),
-        };
-        let edge = Edge::start(settings, behind).map_err(port("server.listen", server.listen))?;
+        let last_words = limits.last_words;
+        let edge = Edge::start(assembly::door(&server, sockets.public, &limits), behind)
+            .map_err(port("server.listen", server.listen))?;
+        let (signpost, keyring) = (edge.signpost(), admin.keyring());
+        let (seen, time) = (panel.clone(), clock.clone());
+        helm.rig(Tackle {
+            reread,
+            keys,
+            clock: time,
+            telemetry,
+            signpost,
+            keyring,
+            sources,
+            panel: seen,
+            journal: journal.clone(),
+            keeper: keeper.clone(),
+        });
         let threads = tokio::runtime::Handle::current().metrics().num_workers();
         Ceiling::new(&limits, edge.body_bytes_ceiling(), server.body_max, threads).say();
         tracing::info!(
             instance = %server.instance, public = %edge.address(), admin = %admin.address(),
-            socket_passed = edge.is_inherited(),
+            socket_passed = edge.is_inherited(), fingerprint = %helm.fingerprint(),
             "deliveries are taken",
         );
         let mut upkeep = JoinSet::new();
@@ -208,13 +234,14 @@ impl App {
             admin,
             courier,
             replays,
+            keeper,
             journal,
             panel,
             upkeep,
             clock,
-            grace: server.drain_grace,
-            deadline: server.drain_deadline,
-            last_words: limits.last_words,
+            desk,
+            helm,
+            last_words,
         })
     }
 
@@ -230,7 +257,7 @@ impl App {
 
     /// From now on these tokens open the admin API; `None`: none does. Nobody's connection ends.
     pub fn replace_tokens(&self, tokens: Option<Tokens>) {
-        self.admin.replace_tokens(tokens);
+        self.admin.keyring().replace(tokens);
     }
 
     /// The journal, for who wants to look into it.
@@ -238,20 +265,50 @@ impl App {
         &self.journal
     }
 
-    /// Runs until SIGTERM, SIGINT or the end of trust in the disk, then stops. A second signal ends
-    /// the grace.
+    /// What operators may ask and do.
+    pub fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
+    /// Runs until SIGTERM, SIGINT, an operator's word or the end of trust in the disk, then stops.
+    /// A second signal ends the grace; a hangup has the configuration read again.
     pub async fn run_until_signal(self) -> Result<Stopped, StartError> {
         let mut signals = Signals::new()?;
-        let mut health = self.journal.health();
+        let (stop, stops) = mpsc::channel(1);
+        let desk = self.desk.clone();
+        let mut hearing = JoinSet::new();
+        hearing.spawn(async move {
+            loop {
+                match signals.next().await {
+                    // When one waits to be heard already, another says nothing new.
+                    Asked::Stop => drop(stop.try_send(())),
+                    Asked::Reload => drop(tokio::spawn(signals::reload(desk.clone()))),
+                }
+            }
+        });
         tracing::info!("running until a signal comes");
-        tell_supervisor(NotifyState::Ready);
+        tell_supervisor(&[NotifyState::Ready]);
+        Ok(self.run(stops).await)
+    }
+
+    /// Runs until the first word of these, an operator's, or the end of trust in the disk, then
+    /// stops. The second word ends the grace.
+    pub async fn run(self, mut stops: mpsc::Receiver<()>) -> Stopped {
+        let mut health = self.journal.health();
+        let helm = self.helm.clone();
         tokio::select! {
-            () = signals.next() => tracing::info!("a signal asks the gateway to stop"),
+            _ = stops.recv() => tracing::info!("a signal asks the gateway to stop"),
+            () = helm.asked_to_stop() => tracing::info!("an operator asks the gateway to stop"),
             _ = health.wait_for(|health| *health == Health::Poisoned) => {
                 tracing::error!("the journal trusts its disk no more: stopping; look at the disk");
             }
         }
-        Ok(self.stop(async move { signals.next().await }).await)
+        let hurry = async move {
+            if stops.recv().await.is_none() {
+                std::future::pending().await
+            }
+        };
+        self.stop(hurry).await
     }
 
     /// Stops as a signal would.
@@ -261,13 +318,14 @@ impl App {
 
     /// The same; the grace ends early when `hurry` does.
     pub async fn stop(mut self, hurry: impl Future<Output = ()>) -> Stopped {
-        let mut end = self.clock.steady().saturating_add(self.deadline);
-        let mut deadline = Box::pin(sleep(self.deadline));
+        let helm::Stopping { grace, deadline } = self.helm.stopping();
+        let mut end = self.clock.steady().saturating_add(deadline);
+        let mut deadline = Box::pin(sleep(deadline));
         self.panel.stopping(Stopping::Grace);
-        tell_supervisor(NotifyState::Stopping);
-        tracing::info!(grace_seconds = self.grace.as_secs_f64(), "not ready; still taking");
+        tell_supervisor(&[NotifyState::Stopping]);
+        tracing::info!(grace_seconds = grace.as_secs_f64(), "not ready; still taking");
         tokio::select! {
-            () = sleep(self.grace) => {}
+            () = sleep(grace) => {}
             () = hurry => tracing::info!("a second signal ends the grace"),
             () = &mut deadline => {}
         }
@@ -297,13 +355,19 @@ impl App {
                 replays.stop(left).await;
             }
         };
+        let keep = async {
+            if let Some(keeper) = self.keeper.take() {
+                keeper.stop(left).await;
+            }
+        };
         let publish = async {
             match self.courier.take() {
                 Some(courier) => courier.drain(left).await.complete,
                 None => false,
             }
         };
-        let (published_all, ()) = tokio::join!(publish, rest);
+        let (published_all, (), ()) = tokio::join!(publish, rest, keep);
+        let published_all = published_all && self.journal.holds().borrow().is_empty();
         let left = end.saturating_sub(self.clock.steady());
         self.close(published_all, left.saturating_add(STOP_SLACK)).await
     }
@@ -353,55 +417,9 @@ pub fn silence_panics() {
     }));
 }
 
-/// What a terminal or a supervisor ends a process with: SIGINT, SIGTERM, SIGHUP. Once they are
-/// listened for, none ends the process by itself.
-pub struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
-}
-
-impl Signals {
-    /// Begins to listen. Needs a runtime.
-    ///
-    /// # Errors
-    /// Where the system does not let a process listen.
-    pub fn new() -> Result<Self, StartError> {
-        let listen = |kind| signal(kind).map_err(|error| StartError::Defect(error.to_string()));
-        Ok(Self {
-            terminate: listen(SignalKind::terminate())?,
-            interrupt: listen(SignalKind::interrupt())?,
-            hangup: listen(SignalKind::hangup())?,
-        })
-    }
-
-    /// The next signal that asks a server to stop. A hangup does not: by custom it asks one to read
-    /// its configuration again.
-    pub async fn next(&mut self) {
-        loop {
-            tokio::select! {
-                _ = self.terminate.recv() => return,
-                _ = self.interrupt.recv() => return,
-                _ = self.hangup.recv() => tracing::warn!(
-                    "reload is not built yet; restart to change the configuration"
-                ),
-            }
-        }
-    }
-
-    /// The next signal of any kind: for what lives and ends with its terminal.
-    pub async fn any(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-            _ = self.hangup.recv() => {}
-        }
-    }
-}
-
 /// Tells a supervisor that waits for it (`NOTIFY_SOCKET`, sd_notify(3)) how far this process is.
-fn tell_supervisor(state: NotifyState<'_>) {
-    if let Err(error) = sd_notify::notify(&[state]) {
+fn tell_supervisor(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
         tracing::warn!(%error, "the supervisor cannot be told how far this process is");
     }
 }

@@ -145,6 +145,37 @@ impl fmt::Display for EventId {
     }
 }
 
+/// What becomes of a source's authentic deliveries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Kept and published.
+    #[default]
+    Live,
+    /// Kept; published once the source is live again.
+    Hold,
+    /// Verified and counted, neither kept nor published: for mirrored traffic.
+    Shadow,
+}
+
+impl Mode {
+    /// All modes.
+    pub const ALL: [Self; 3] = [Self::Live, Self::Hold, Self::Shadow];
+
+    /// The mode as the configuration writes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Hold => "hold",
+            Self::Shadow => "shadow",
+        }
+    }
+
+    /// Reads what [`Mode::as_str`] writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.as_str() == text)
+    }
+}
+
 /// The name of one replay: random, short, printable. Prints as `rp_` and 12 letters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReplayId(Arc<str>);

@@ -6,15 +6,16 @@
 //!
 //! Each delivery is logged once, with its ending.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use crate::bounds::{OVER_RATE_IN_FLIGHT_MAX, OVER_RATE_WAIT};
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::delivery::{Body, Head, Peer, RequestId};
-use crate::event::SourceName;
+use crate::event::{Mode, SourceName};
 use crate::journal::{AppendError, Journal, Journaled};
 use crate::normalize::{Unreadable, normalize};
 use crate::outcome::Outcome;
@@ -40,13 +41,39 @@ pub struct Source {
     pub name: SourceName,
     /// What it counts.
     pub meters: SourceMeters,
+    /// How fast it may come.
+    pub admission: Arc<Admission>,
+    /// What becomes of what it sends.
+    pub mode: Mode,
     verifier: Verifier,
     provider: Provider,
     boundary: Boundary,
-    rate: SourceRate,
-    over_rate: Semaphore,
     captures: bool,
     tap: Tap,
+}
+
+/// What a source is built from, besides how it is counted.
+pub struct Terms {
+    /// Its name.
+    pub name: SourceName,
+    /// How its provider speaks.
+    pub provider: Provider,
+    /// How its provider signs, with its secrets.
+    pub scheme: Box<dyn Scheme>,
+    /// What may leave from it.
+    pub boundary: Boundary,
+    /// How fast it may come.
+    pub admission: Arc<Admission>,
+    /// What becomes of what it sends.
+    pub mode: Mode,
+}
+
+/// How fast one source may come. Outlives the source in a reload that leaves its rate as it was, so
+/// that reloading is no way around it.
+pub struct Admission {
+    terms: Rate,
+    rate: SourceRate,
+    over_rate: Semaphore,
 }
 
 /// What one delivery is told apart by in the log.
@@ -67,28 +94,39 @@ pub struct Intake {
     log: Log,
 }
 
-impl Source {
-    /// A source of these parts.
-    pub fn new(
-        name: SourceName,
-        provider: Provider,
-        scheme: Box<dyn Scheme>,
-        boundary: Boundary,
-        rate: Rate,
-        meters: SourceMeters,
-        clock: Clock,
-    ) -> Self {
-        Self {
-            name,
-            meters,
-            verifier: Verifier::new(scheme),
-            provider,
-            boundary,
-            rate: SourceRate::new(rate.per_second, rate.burst, clock),
-            over_rate: Semaphore::new(OVER_RATE_IN_FLIGHT_MAX),
-            captures: false,
-            tap: Tap::default(),
+impl Admission {
+    /// With the whole burst at hand.
+    pub fn new(terms: Rate, clock: Clock) -> Self {
+        let rate = SourceRate::new(terms.per_second, terms.burst, clock);
+        Self { terms, rate, over_rate: Semaphore::new(OVER_RATE_IN_FLIGHT_MAX) }
+    }
+
+    /// The rate it keeps.
+    pub fn terms(&self) -> Rate {
+        self.terms
+    }
+
+    /// Whether one more authentic delivery may come now; where refusals would silence the sender,
+    /// one over the rate is taken as well, as long as there is room.
+    async fn admit(&self, refusals_silence: bool) -> Result<Option<SemaphorePermit<'_>>, Outcome> {
+        match self.rate.admit() {
+            Ok(()) => Ok(None),
+            Err(_) if !refusals_silence => Err(Outcome::RateLimited),
+            Err(_) => match timeout(OVER_RATE_WAIT, self.over_rate.acquire()).await {
+                Ok(Ok(place)) => Ok(Some(place)),
+                Ok(Err(_)) | Err(_) => Err(Outcome::Overloaded),
+            },
         }
+    }
+}
+
+impl Source {
+    /// A source on these terms.
+    pub fn new(terms: Terms, meters: SourceMeters) -> Self {
+        let Terms { name, provider, scheme, boundary, admission, mode } = terms;
+        let verifier = Verifier::new(scheme);
+        let (captures, tap) = (false, Tap::default());
+        Self { name, meters, admission, mode, verifier, provider, boundary, captures, tap }
     }
 
     /// The same; whether its deliveries may be captured as test cases.
@@ -114,19 +152,6 @@ impl Source {
     /// How its provider signs and takes refusals.
     pub fn scheme(&self) -> &dyn Scheme {
         self.verifier.scheme()
-    }
-
-    /// Whether one more authentic delivery may come now; where refusals would silence the sender,
-    /// one over the rate is taken as well, as long as there is room.
-    async fn admit(&self) -> Result<Option<SemaphorePermit<'_>>, Outcome> {
-        match self.rate.admit() {
-            Ok(()) => Ok(None),
-            Err(_) if !self.scheme().manners().refusals_silence => Err(Outcome::RateLimited),
-            Err(_) => match timeout(OVER_RATE_WAIT, self.over_rate.acquire()).await {
-                Ok(Ok(place)) => Ok(Some(place)),
-                Ok(Err(_)) | Err(_) => Err(Outcome::Overloaded),
-            },
-        }
     }
 }
 
@@ -160,18 +185,24 @@ impl Intake {
             Err(refusal) => return self.refuse(source, refusal, caller),
         };
         self.signed(source, verified.signer());
-        let _room = match source.admit().await {
+        let silence = source.scheme().manners().refusals_silence;
+        let _room = match source.admission.admit(silence).await {
             Ok(room) => room,
             Err(outcome) => return self.end(source, outcome, None, caller),
         };
         let normalized = normalize(&verified, source.provider.name, source.provider.dialect);
         let unreadable = normalized.unreadable();
         let clean = source.boundary.scrub(normalized);
-        let outcome = self.keep(source, clean, unreadable, caller).await;
-        if matches!(outcome, Outcome::Accepted(_) | Outcome::Quarantined(_)) {
-            source.tap.offer(verified);
+        match source.mode {
+            Mode::Live | Mode::Hold => {
+                let outcome = self.keep(source, clean, unreadable, caller).await;
+                if matches!(outcome, Outcome::Accepted(_) | Outcome::Quarantined(_)) {
+                    source.tap.offer(verified);
+                }
+                outcome
+            }
+            Mode::Shadow => self.shadow(source, &clean, unreadable, caller),
         }
-        outcome
     }
 
     /// Says that a delivery was turned away before it came here.
@@ -220,10 +251,7 @@ impl Intake {
         let removed = clean.removed().to_vec();
         let (outcome, sequence) = match self.journal.append(clean).await {
             Ok(Journaled::Fresh { sequence }) => {
-                source.meters.last_event.set(received.seconds());
-                for (rule, count) in removed {
-                    source.meters.removed(rule, count);
-                }
+                counted(source, received, &removed);
                 let quarantined = reason.map(|_| Outcome::Quarantined(id));
                 (quarantined.unwrap_or(Outcome::Accepted(id)), Some(sequence))
             }
@@ -241,6 +269,22 @@ impl Intake {
         outcome
     }
 
+    /// Counts what would have been kept, and lets it go.
+    fn shadow(
+        &self,
+        source: &Source,
+        clean: &Clean,
+        unreadable: Option<Unreadable>,
+        caller: &Caller,
+    ) -> Outcome {
+        counted(source, clean.received(), clean.removed());
+        let outcome = Outcome::Shadowed(clean.id());
+        let (kind, reason) = (clean.kind(), clean.reason());
+        let taken = Taken { kind, reason, unreadable, sequence: None };
+        self.log.taken(&source.name, &outcome, &taken, caller);
+        outcome
+    }
+
     /// Ends a delivery short of the journal.
     fn end(
         &self,
@@ -251,6 +295,14 @@ impl Intake {
     ) -> Outcome {
         self.log.turned_away(Some(&source.name), &outcome, reason, caller);
         outcome
+    }
+}
+
+/// Counts an event that is new to us, or would be.
+fn counted(source: &Source, received: Timestamp, removed: &[(&'static str, u64)]) {
+    source.meters.last_event.set(received.seconds());
+    for (rule, count) in removed {
+        source.meters.removed(rule, *count);
     }
 }
 

@@ -31,7 +31,8 @@
 //! - **2 machines**, each owns one piece of the outside: [`journal`] (SQLite is named only here),
 //!   [`publish`] (rdkafka only in its `kafka`), [`audit`] (who changed what), [`telemetry`].
 //! - **3 flows**, compose: [`intake`] (the path of one delivery), [`courier`] (journal to Kafka, in
-//!   order, for ever), [`replay`] (a chosen part of it again, on request).
+//!   order, for ever), [`hold`] (sources kept back, and their way out), [`replay`] (a chosen part
+//!   of it again, on request).
 //! - **3½ desk**: [`desk`], what operators may ask and do, over all of the above and without a word
 //!   of HTTP.
 //! - **4 doors**: [`edge`] (HTTP and nothing but HTTP), [`config`] (from text to settings that
@@ -123,6 +124,7 @@ pub mod publish;
 pub mod telemetry;
 
 pub mod courier;
+pub mod hold;
 pub mod intake;
 pub mod replay;
 

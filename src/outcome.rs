@@ -16,6 +16,9 @@ pub enum Outcome {
     Ping,
     /// Authentic, on disk as far as it may be kept, but not understood or not allowed to pass.
     Quarantined(EventId),
+    /// Authentic, of a source in shadow: understood and counted, not kept. The one success that is
+    /// not on disk.
+    Shadowed(EventId),
     /// Not HTTP as it should be, or the body was cut off.
     BadRequest,
     /// Missing, malformed, wrong or expired signature; the reason goes to the log alone.
@@ -58,8 +61,8 @@ pub enum Level {
 }
 
 impl Outcome {
-    /// Every label, for metrics that exist at 0 from the start. `shadowed` joins with that mode.
-    pub const LABELS: [&'static str; 18] = [
+    /// Every label, for metrics that exist at 0 from the start.
+    pub const LABELS: [&'static str; 19] = [
         "accepted",
         "duplicate",
         "ping",
@@ -78,6 +81,7 @@ impl Outcome {
         "draining",
         "journal_unavailable",
         "awaiting_secret",
+        "shadowed",
     ];
 
     /// The place of this ending in [`Outcome::LABELS`].
@@ -101,6 +105,7 @@ impl Outcome {
             Self::Draining => 15,
             Self::JournalUnavailable => 16,
             Self::AwaitingSecret => 17,
+            Self::Shadowed(_) => 18,
         }
     }
 
@@ -112,7 +117,7 @@ impl Outcome {
     /// How loudly it is logged.
     pub const fn level(&self) -> Level {
         match self {
-            Self::Accepted(_) | Self::Duplicate(_) | Self::Ping => Level::Info,
+            Self::Accepted(_) | Self::Duplicate(_) | Self::Ping | Self::Shadowed(_) => Level::Info,
             Self::Quarantined(_)
             | Self::BadRequest
             | Self::BadSignature
@@ -142,6 +147,7 @@ impl Outcome {
             | Self::Duplicate(_)
             | Self::Ping
             | Self::Quarantined(_)
+            | Self::Shadowed(_)
             | Self::BadRequest
             | Self::BadSignature
             | Self::UnknownSource
@@ -157,7 +163,10 @@ impl Outcome {
     /// The event this ending is about, where one is known.
     pub const fn event_id(&self) -> Option<EventId> {
         match self {
-            Self::Accepted(id) | Self::Duplicate(id) | Self::Quarantined(id) => Some(*id),
+            Self::Accepted(id)
+            | Self::Duplicate(id)
+            | Self::Quarantined(id)
+            | Self::Shadowed(id) => Some(*id),
             Self::Ping
             | Self::BadRequest
             | Self::BadSignature

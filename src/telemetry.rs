@@ -6,6 +6,7 @@
 //! apart.
 
 use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram, with_local_recorder};
@@ -16,10 +17,12 @@ use metrics_exporter_prometheus::{
 use crate::event::{Family, SourceName};
 use crate::outcome::Outcome;
 
+mod in_force;
 mod readable;
 
 pub use readable::Dial;
 
+use in_force::InForce;
 use readable::{Count, Numbers};
 
 /// The label of deliveries to no configured source.
@@ -103,6 +106,7 @@ pub struct Telemetry {
     recorder: PrometheusRecorder,
     handle: PrometheusHandle,
     numbers: Numbers,
+    in_force: Mutex<Option<InForce>>,
     /// What the gateway as a whole counts.
     pub gateway: GatewayMeters,
 }
@@ -185,19 +189,32 @@ impl Telemetry {
         let handle = recorder.handle();
         let numbers = Numbers::default();
         let gateway = with_local_recorder(&recorder, || gateway_meters(lists, topics, &numbers));
-        Ok(Self { recorder, handle, numbers, gateway })
+        Ok(Self { recorder, handle, numbers, in_force: Mutex::default(), gateway })
     }
 
-    /// The series of one source, all at 0.
+    /// The series of one source: at 0, or where they stand if they are there already.
     pub fn source(&self, labels: &SourceLabels<'_>, lists: &Lists<'_>) -> SourceMeters {
         with_local_recorder(&self.recorder, || {
             source_meters(labels.source.as_str(), &labels.secrets, lists, &self.numbers)
         })
     }
 
+    /// From now on series of these sources alone are shown.
+    pub fn only(&self, sources: &[SourceLabels<'_>]) {
+        *self.in_force() = Some(InForce::of(sources));
+    }
+
     /// Everything, in Prometheus' text format.
     pub fn render(&self) -> String {
-        self.handle.render()
+        let text = self.handle.render();
+        match &*self.in_force() {
+            Some(in_force) => in_force.of_text(&text),
+            None => text,
+        }
+    }
+
+    fn in_force(&self) -> MutexGuard<'_, Option<InForce>> {
+        self.in_force.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets histograms forget their buffers; to be called every few seconds.
@@ -308,7 +325,8 @@ fn zero(counter: Counter) -> Counter {
 }
 
 fn rest(gauge: Gauge) -> Gauge {
-    gauge.set(0.0);
+    // Adding nothing leaves one that is there already as it is.
+    gauge.increment(0.0);
     gauge
 }
 
@@ -371,6 +389,34 @@ mod tests {
         ] {
             assert!(text.contains(series), "{series} is not in:\n{text}");
         }
+    }
+
+    #[test]
+    fn series_of_what_has_left_are_not_shown_and_go_on_when_it_comes_back() {
+        let (telemetry, meters) = telemetry();
+        meters.ended(&Outcome::BadSignature);
+        meters.secret_used(0, 5.0);
+        let lists = Lists { refusals: &["missing"], rules: &["unlisted"], failures: &["fatal"] };
+        let (a, b) = (SourceName::new("a"), SourceName::new("b"));
+        let labels = |source, secret: &str, ends| SourceLabels {
+            source,
+            secrets: vec![(secret.to_owned(), ends)],
+        };
+        telemetry.source(&labels(&b, "K", None), &lists);
+        telemetry.only(&[labels(&b, "K", None)]);
+        let text = telemetry.render();
+        assert!(!text.contains("source=\"a\""), "{text}");
+        assert!(text.contains("# TYPE hookgate_deliveries_total") && text.contains("\"unknown\""));
+        telemetry.source(&labels(&a, "odd\"name", Some(3.0)), &lists);
+        telemetry.only(&[labels(&a, "odd\"name", Some(3.0))]);
+        let text = telemetry.render();
+        assert!(text.contains(r#"{source="a",outcome="bad_signature"} 1"#), "{text}");
+        assert!(text.contains(r#"expiry_timestamp_seconds{source="a",secret="odd\"name"} 3"#));
+        assert!(!text.contains("KEY") && !text.contains("source=\"b\""), "{text}");
+        telemetry.only(&[labels(&a, "KEY", None)]);
+        let text = telemetry.render();
+        assert!(text.contains(r#"last_used_timestamp_seconds{source="a",secret="KEY"} 5"#));
+        assert!(!text.contains("hookgate_secret_expiry_timestamp_seconds{"), "{text}");
     }
 
     #[test]

@@ -37,6 +37,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // 3 flows
     ("intake", FLOORS_0_TO_2),
     ("courier", FLOORS_0_TO_2),
+    ("hold", &[
+        "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify",
+        "normalize", "providers", "scrub", "journal", "publish", "telemetry", "courier",
+    ]),
     ("replay", &[
         "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify",
         "normalize", "providers", "scrub", "journal", "publish", "telemetry", "courier",
@@ -53,12 +57,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("app", &[
         "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify",
         "normalize", "providers", "scrub", "journal", "publish", "audit", "telemetry", "intake",
-        "courier", "replay", "desk", "edge", "config",
+        "courier", "hold", "replay", "desk", "edge", "config",
     ]),
     ("cli", &[
         "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify",
         "normalize", "providers", "scrub", "journal", "publish", "audit", "telemetry", "intake",
-        "courier", "replay", "desk", "edge", "config", "app",
+        "courier", "hold", "replay", "desk", "edge", "config", "app",
     ]),
 ];
 
@@ -71,13 +75,13 @@ const FLOORS_0_TO_2: &[&str] = &[
 #[rustfmt::skip]
 const FLOORS_0_TO_3: &[&str] = &[
     "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify", "normalize",
-    "providers", "scrub", "journal", "publish", "audit", "telemetry", "intake", "courier",
+    "providers", "scrub", "journal", "publish", "audit", "telemetry", "intake", "courier", "hold",
     "replay",
 ];
 #[rustfmt::skip]
 const FLOORS_0_TO_3_AND_DESK: &[&str] = &[
     "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify", "normalize",
-    "providers", "scrub", "journal", "publish", "audit", "telemetry", "intake", "courier",
+    "providers", "scrub", "journal", "publish", "audit", "telemetry", "intake", "courier", "hold",
     "replay", "desk",
 ];
 

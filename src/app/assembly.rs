@@ -1,5 +1,6 @@
 //! From settings to the rooms themselves.
 
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,14 +10,15 @@ use super::StartError;
 use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::courier::Courier;
-use crate::edge::{AdminSettings, Limits, Routed};
+use crate::edge::{self, AdminSettings, Limits, Routed};
 use crate::event::{Family, SourceName};
-use crate::intake::Source;
-use crate::journal::Journal;
+use crate::hold::{self, Keeper, Wishes};
+use crate::intake::{Admission, Source, Sources, Terms};
+use crate::journal::{AppendError, Journal};
 use crate::replay::Replays;
 use crate::scrub::{Boundary, Keys, RULES};
 use crate::telemetry::{Lists, SourceLabels, Telemetry};
-use crate::verify::Refusal;
+use crate::verify::{Refusal, Scheme};
 use crate::{config, courier, journal, publish, replay};
 
 fn lists() -> ([&'static str; Refusal::ALL.len()], &'static [&'static str]) {
@@ -31,28 +33,75 @@ pub(super) fn telemetry(kafka: &publish::Settings) -> Result<Telemetry, StartErr
     Telemetry::new(&lists, &topics).map_err(|error| StartError::Defect(error.to_string()))
 }
 
-/// Gives each configured source its road.
+/// Gives each configured source its road. One that was there `before` at the same rate keeps what
+/// it has used of it.
 pub(super) fn routed(
     sources: Vec<config::Source>,
     keys: &Keys,
     telemetry: &Telemetry,
     clock: &Clock,
+    before: &[Arc<Source>],
 ) -> Vec<Routed> {
     let (refusals, failures) = lists();
     let lists = Lists { refusals: &refusals, rules: &RULES, failures };
     let route = |source: config::Source| {
-        let config::Source { routes, provider, scheme, boundary, rate, capture } = source;
+        let config::Source { routes, provider, scheme, boundary, rate, mode, capture, .. } = source;
         let name = boundary.source.clone();
-        let labels = scheme.secret_labels().into_iter().map(str::to_owned);
-        let ends = scheme.secret_ends().into_iter().map(|end| end.map(|end| end.seconds()));
-        let secrets = labels.zip(ends).collect();
-        let meters = telemetry.source(&SourceLabels { source: &name, secrets }, &lists);
+        let meters = telemetry.source(&labels(&name, &*scheme), &lists);
+        let same = before.iter().find(|old| old.name == name && old.admission.terms() == rate);
+        let admission = match same {
+            Some(old) => old.admission.clone(),
+            None => Arc::new(Admission::new(rate, clock.clone())),
+        };
         let boundary = Boundary::new(boundary, keys);
-        let source = Source::new(name, provider, scheme, boundary, rate, meters, clock.clone());
-        let source = source.with_capture(capture);
+        let terms = Terms { name, provider, scheme, boundary, admission, mode };
+        let source = Source::new(terms, meters).with_capture(capture);
         Routed { source: Arc::new(source), paths: routes }
     };
     sources.into_iter().map(route).collect()
+}
+
+/// The sources alone.
+pub(super) fn listed(routed: &[Routed]) -> Vec<Arc<Source>> {
+    routed.iter().map(|routed| routed.source.clone()).collect()
+}
+
+/// What the configuration wishes of each source.
+pub(super) fn wishes(sources: &[Arc<Source>]) -> Wishes {
+    sources.iter().map(|source| (source.name.clone(), source.mode)).collect()
+}
+
+/// Puts those on hold that are to be. Before a delivery of theirs is taken.
+pub(super) async fn hold(journal: &Journal, sources: &[Arc<Source>]) -> Result<(), AppendError> {
+    let due = hold::due(&wishes(sources), &journal.holds().borrow());
+    if due.is_empty() { Ok(()) } else { journal.hold(due).await }
+}
+
+/// What the public door is told.
+pub(super) fn door(
+    server: &config::Server,
+    passed: Option<TcpListener>,
+    limits: &Limits,
+) -> edge::Settings {
+    edge::Settings {
+        listen: server.listen,
+        passed,
+        body_max: server.body_max,
+        trusted_proxies: server.trusted_proxies.clone(),
+        limits: limits.clone(),
+    }
+}
+
+/// From now on series of these sources alone are shown.
+pub(super) fn show_only(telemetry: &Telemetry, sources: &[Arc<Source>]) {
+    let each = sources.iter().map(|source| labels(&source.name, source.scheme()));
+    telemetry.only(&each.collect::<Vec<_>>());
+}
+
+fn labels<'a>(source: &'a SourceName, scheme: &dyn Scheme) -> SourceLabels<'a> {
+    let labels = scheme.secret_labels().into_iter().map(str::to_owned);
+    let ends = scheme.secret_ends().into_iter().map(|end| end.map(|end| end.seconds()));
+    SourceLabels { source, secrets: labels.zip(ends).collect() }
 }
 
 /// Sources that are kept for a time of their own.
@@ -104,17 +153,37 @@ pub(super) async fn open(
     Ok(opened.map_err(|error| StartError::Defect(error.to_string()))??)
 }
 
-/// What brings events to Kafka: live traffic, and behind it what is published again.
+/// What brings events to Kafka: live traffic, behind it what is published again, and the sources
+/// on hold on their way out.
+#[derive(Default)]
+pub(super) struct Out {
+    pub(super) courier: Option<Courier>,
+    pub(super) replays: Option<Replays>,
+    pub(super) keeper: Option<Arc<Keeper>>,
+}
+
+/// Starts it. Sources that are to be held are, before a delivery of theirs is taken.
 pub(super) async fn publishing(
     journal: &Journal,
     kafka: publish::Settings,
     clock: &Clock,
     telemetry: &Arc<Telemetry>,
-) -> Result<(Option<Courier>, Option<Replays>), StartError> {
+    sources: &Sources,
+) -> Result<Out, StartError> {
     let (journal, clock, telemetry) = (journal.clone(), clock.clone(), Arc::clone(telemetry));
     let courier =
         Courier::start(journal.clone(), kafka.clone(), clock.clone(), Arc::clone(&telemetry));
+    hold(&journal, &sources.now()).await?;
+    let keeper = hold::Parts {
+        journal: journal.clone(),
+        settings: kafka.clone(),
+        clock: clock.clone(),
+        telemetry: Arc::clone(&telemetry),
+        live: courier.status(),
+    };
+    let keeper = Keeper::start(keeper, wishes(&sources.now()));
     let (settings, live) = (kafka, courier.status());
     let replays = Replays::start(replay::Parts { journal, settings, clock, telemetry, live });
-    Ok((Some(courier), Some(replays.await?)))
+    let replays = Some(replays.await?);
+    Ok(Out { courier: Some(courier), replays, keeper: Some(Arc::new(keeper)) })
 }

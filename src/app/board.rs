@@ -70,11 +70,17 @@ impl Panel {
         self.stopping.send_replace(Some(how_far));
     }
 
-    /// Sets what must not begin at zero: when each source's last event came.
-    pub(super) async fn restore(&self) -> Result<(), StartError> {
+    /// Whether the gateway is about to end.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.borrow().is_some()
+    }
+
+    /// Sets what must not begin at zero: when the last event of each of these sources came.
+    pub(super) async fn restore(&self, sources: &[Arc<Source>]) -> Result<(), StartError> {
         let seen = self.look().await?;
-        for row in &seen.ledger {
-            if let (Some(source), Some(last)) = (self.source(row), row.last_received) {
+        for source in sources {
+            let row = seen.ledger.iter().find(|row| row.source == source.name);
+            if let Some(last) = row.and_then(|row| row.last_received) {
                 source.meters.last_event.set(last.seconds());
             }
         }

@@ -87,3 +87,17 @@ pub const SIDE_IN_FLIGHT_RECORDS: usize = 1_000;
 pub const SIDE_IN_FLIGHT_BYTES: usize = 4 * 1024 * 1024;
 /// How often a cursor in Kafka moves over events that are not of its lane.
 pub const CURSOR_PASSES_EVERY: Duration = Duration::from_secs(1);
+
+// --- Sources on hold ----------------------------------------------------------------------------
+
+/// Events of the journal that the lane of a source on its way out may be behind, for the last step
+/// to be tried.
+pub const HOLD_NEAR_EVENTS: u64 = 1_000;
+/// How long that step may take before it is taken back: live traffic waits meanwhile.
+pub const HOLD_PATIENCE: Duration = Duration::from_secs(2);
+/// How long after that it is tried again.
+pub const HOLD_AGAIN: Duration = Duration::from_secs(5);
+/// How often one looks how far a source is on its way out.
+pub const HOLD_LOOK: Duration = Duration::from_millis(20);
+/// How long what a lane has under way may take when its source is held again.
+pub const HOLD_WIND_UP: Duration = Duration::from_secs(5);

@@ -6,8 +6,11 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 
 use super::{Failure, configured, runtime};
-use crate::app::{self, App, Parts};
+use crate::app::{self, App, Parts, Reread};
+use crate::clock::Clock;
+use crate::config::{self, Environment};
 use crate::edge::Inherited;
+use crate::providers::Providers;
 
 /// What to run by.
 #[derive(Debug, Args)]
@@ -27,7 +30,10 @@ pub fn run(args: &Serve) -> Result<(), Failure> {
     let sockets = Inherited::take().map_err(anyhow::Error::from)?;
     let config = configured(&args.config)?;
     app::silence_panics();
-    let parts = Parts { sockets, ..Parts::default() };
+    let path = args.config.clone();
+    let env = Environment::new(std::env::vars_os());
+    let reread = move || config::load(&path, &env, &Providers::standard(), Clock::system().now());
+    let parts = Parts { sockets, reread: Some(Reread::new(reread)), ..Parts::default() };
     let runtime = runtime()?;
     let stopped = runtime.block_on(async {
         let app = App::start(config, parts).await?;

@@ -6,7 +6,7 @@ use toml::Table;
 use super::given::Givers;
 use super::read::{Report, Section};
 use super::source::{Desk, sources};
-use super::{Config, admin, kafka, server, tenant};
+use super::{Config, Face, admin, kafka, server, tenant};
 
 /// Reads every section, whatever is wrong with the others.
 pub(super) fn check(table: &Table, report: &Report, desk: &Desk<'_>, tls: bool) -> Option<Config> {
@@ -24,14 +24,8 @@ pub(super) fn check(table: &Table, report: &Report, desk: &Desk<'_>, tls: bool) 
     journal.ages = tenant::ages(&tenants, &sources);
     root.finish();
     (report.count() == 0).then_some(())?;
-    Some(Config {
-        server: server?,
-        admin,
-        journal,
-        kafka: kafka?,
-        keys: keys?,
-        sources,
-        tenants,
-        warnings: Vec::new(),
-    })
+    let (server, kafka, keys) = (server?, kafka?, keys?);
+    let face = Face::of(&server, &admin, &journal, &kafka, &keys, &sources);
+    let warnings = Vec::new();
+    Some(Config { server, admin, journal, kafka, keys, sources, tenants, warnings, face })
 }

@@ -13,13 +13,14 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::edge::Tokens;
-use crate::event::{InstanceName, SourceName, TenantName};
+use crate::event::{InstanceName, Mode, SourceName, TenantName};
 use crate::providers::{Provider, Providers};
 use crate::{bounds, journal, publish, scrub, throttle, verify};
 
 mod admin;
 mod check;
 mod environment;
+mod face;
 mod given;
 mod kafka;
 mod rate;
@@ -31,6 +32,7 @@ mod tenant;
 mod unit;
 
 pub use environment::Environment;
+pub use face::{Difference, Entry, Face};
 
 /// The documented default configuration: every key, its default, and what is not yet built.
 pub const DEFAULTS: &str = include_str!("default.toml");
@@ -54,6 +56,8 @@ pub struct Config {
     pub tenants: Vec<Tenant>,
     /// What is allowed but should be known at start.
     pub warnings: Vec<Warning>,
+    /// All of it as it may be shown and compared.
+    pub face: Face,
 }
 
 /// `[server]`: the public listener and how it stops.
@@ -107,6 +111,10 @@ pub struct Source {
     pub rate: throttle::Rate,
     /// Whether its deliveries may be captured as test cases.
     pub capture: bool,
+    /// What becomes of them.
+    pub mode: Mode,
+    /// What its scheme was built from, as it may be shown and compared.
+    pub signing: Vec<Entry>,
 }
 
 impl fmt::Debug for Source {

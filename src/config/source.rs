@@ -6,12 +6,13 @@ use regex::{Regex, RegexBuilder};
 use regex_syntax::hir::Look;
 use toml::Value;
 
+use super::face::{self, Entry};
 use super::given::Givers;
 use super::read::{Report, Section, listed};
 use super::{Source, rate};
 use crate::bounds;
 use crate::clock::Timestamp;
-use crate::event::{SourceName, TenantName};
+use crate::event::{Mode, SourceName, TenantName};
 use crate::providers::{Provider, Providers};
 use crate::scrub;
 use crate::verify::{ApiKey, Credentials, MaxAge, Scheme};
@@ -56,7 +57,8 @@ fn source(
     let routes = routes(&mut section, name, taken);
     let provider = provider(&mut section, desk.providers);
     let tenant = tenant(&mut section);
-    let scheme = scheme(&mut section, provider, desk);
+    let signed = scheme(&mut section, provider, desk);
+    let mode = mode(&mut section);
     let rate = rate::rate(&mut section);
     later(&mut section);
     let role_labels = role_labels(&mut section);
@@ -65,10 +67,12 @@ fn source(
     let capture = section.flag("capture").unwrap_or(false);
     section.finish();
     let provider = *provider?;
+    let (scheme, signing) = signed?;
     Some(Source {
         routes,
         provider,
-        scheme: scheme?,
+        scheme,
+        signing,
         boundary: scrub::Settings {
             source: SourceName::new(name?),
             tenant: tenant?,
@@ -79,6 +83,7 @@ fn source(
         },
         rate: rate?,
         capture,
+        mode,
     })
 }
 
@@ -160,8 +165,9 @@ fn scheme(
     section: &mut Section<'_>,
     provider: Option<&Provider>,
     desk: &Desk<'_>,
-) -> Option<Box<dyn Scheme>> {
+) -> Option<(Box<dyn Scheme>, Vec<Entry>)> {
     let (credentials, unread) = credentials(section, &desk.givers);
+    let signing = face::signing(&credentials);
     let ready = (provider?.build)(credentials, desk.now);
     let report = section.report();
     match ready {
@@ -169,7 +175,7 @@ fn scheme(
             for warning in ready.warnings {
                 report.warning(&section.below(&warning.key), warning.rule);
             }
-            Some(ready.scheme)
+            Some((ready.scheme, signing))
         }
         Err(mistakes) => {
             // That something lacks is no news where it could not be read.
@@ -247,11 +253,12 @@ fn max_age(section: &mut Section<'_>) -> MaxAge {
     age.unwrap_or(if written { MaxAge::Off } else { MaxAge::Default })
 }
 
+fn mode(section: &mut Section<'_>) -> Mode {
+    let written = section.choice("mode", &Mode::ALL.map(Mode::as_str));
+    written.and_then(Mode::parse).unwrap_or_default()
+}
+
 fn later(section: &mut Section<'_>) {
-    let mode = section.choice("mode", &["live", "hold", "shadow"]);
-    if mode.is_some_and(|mode| mode != "live") {
-        section.not_yet("mode", "only \"live\" is built");
-    }
     if section.choice("on_violation", &["mask", "quarantine"]) == Some("quarantine") {
         section.not_yet("on_violation", "only \"mask\" is built");
     }

@@ -136,7 +136,7 @@ fn the_documented_defaults_are_the_defaults_in_force() {
     let shown = |config: &Config| {
         let source = &config.sources[0];
         format!(
-            "{:#?}{:#?}{:#?}{:#?}{:#?}{:#?}{:#?}{:#?}",
+            "{:#?}{:#?}{:#?}{:#?}{:#?}{:#?}{:#?}{:#?}{:?}",
             config.server,
             config.admin,
             config.journal,
@@ -145,6 +145,7 @@ fn the_documented_defaults_are_the_defaults_in_force() {
             source.routes,
             source.boundary,
             source.rate,
+            source.mode,
         )
     };
     assert_eq!(shown(&silent), shown(&documented));
@@ -177,7 +178,7 @@ fn every_mistake_is_found_at_once() {
          [admin]\nlisten = \"0.0.0.0:9080\"\n[kafka]\nbrokers = \"k\"\ncompression = \"zip\"\n\
          properties = { acks = 0 }\n[keys]\nidentity = \"canary\"\n\
          [[source]]\nname = \"A\"\nprovider = \"zoom\"\nrate = { per_second = 0, brust = 1 }\n\
-         [[source]]\nname = \"b\"\nprovider = \"daily\"\ntenant = \"t\"\nmode = \"hold\"\n",
+         [[source]]\nname = \"b\"\nprovider = \"daily\"\ntenant = \"t\"\nmode = \"idle\"\n",
     );
     let starts = [
         "server.listen = \"nowhere\": must be an address",
@@ -194,7 +195,7 @@ fn every_mistake_is_found_at_once() {
         "source[0].tenant: is missing",
         "source[0].rate.per_second = 0: must be a whole number from 1",
         "source[0].rate.brust: is unknown",
-        "source[1].mode: not yet",
+        "source[1].mode = \"idle\": must be one of \"live\", \"hold\" or \"shadow\"",
         "typo: is unknown; known here: admin, journal, kafka, keys, server, source, tenant",
     ];
     for start in starts {
@@ -225,7 +226,7 @@ fn what_is_not_built_yet_says_so() {
          [[tenant]]\nname = \"t\"\nclass = \"patients\"\n";
     let keys = KEYS.replace("[keys]\n", "[keys]\nprevious = {}\n");
     let text = format!(
-        "{server}{KAFKA}{keys}{SOURCE}mode = \"shadow\"\n\
+        "{server}{KAFKA}{keys}{SOURCE}\
          on_violation = \"quarantine\"\nrole_map = {{ host = \"Doctor\" }}\n"
     );
     let lines = mistakes(&text);
@@ -238,7 +239,6 @@ fn what_is_not_built_yet_says_so() {
             "admin.tls",
             "keys.previous",
             "server.tls",
-            "source[0].mode",
             "source[0].on_violation",
             "source[0].role_map",
             "tenant[0].class",

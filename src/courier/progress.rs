@@ -74,15 +74,26 @@ impl Run<'_> {
             0 => Some(self.read),
             _ => self.window.settled_through(),
         };
+        let awaited = self.is_awaited();
         let Some(exact) = &mut self.exact else { return false };
         let Some(to) = settled.filter(|settled| *settled > exact.committed) else { return false };
-        if exact.passes.is_some_and(|until| !until.is_past()) {
+        if !awaited && exact.passes.is_some_and(|until| !until.is_past()) {
             return false;
         }
         exact.passes = Some(Deadline::after(bounds::CURSOR_PASSES_EVERY));
         let Ok(digest) = self.parts.journal.digest(to) else { return false };
         self.publish(Vec::new(), Vec::new(), to, digest);
         true
+    }
+
+    /// Whether a hold ends as soon as the cursor has come as far as there is something.
+    fn is_awaited(&self) -> bool {
+        let on_hold = self.on_hold.borrow();
+        match &self.parts.route.lane {
+            Lane::Live => on_hold.each().any(|(_, hold)| hold.until.is_some()),
+            Lane::Source { source, .. } => on_hold.of(source).is_some(),
+            Lane::Replay(_) => false,
+        }
     }
 
     /// Counts records that the brokers have.

@@ -20,7 +20,8 @@ pub struct Route {
     pub after: u64,
     /// The last sequence that belongs to it; `None`: it goes on for ever.
     pub through: Option<u64>,
-    /// Which events belong to it; the others are passed.
+    /// Which events belong to a replay; the others are passed. Of live traffic and of a source on
+    /// hold the journal's holds say it.
     pub wanted: Wanted,
     /// Events a second, at most.
     pub rate: Option<u32>,
@@ -39,6 +40,11 @@ impl Route {
             rate: None,
             behind: None,
         }
+    }
+
+    /// Of one source on hold: what is held of it, for as long as it is let.
+    pub fn held(lane: Lane, since: u64) -> Self {
+        Self { lane, after: since, through: Some(u64::MAX), ..Self::live() }
     }
 
     /// Up to where it may read now, of a journal with this head.

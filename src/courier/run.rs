@@ -18,7 +18,7 @@ use super::window::Window;
 use super::{Drain, Drained, Settled, Status};
 use crate::bounds;
 use crate::clock::Clock;
-use crate::journal::{Journal, Lane, Stored};
+use crate::journal::{Holds as OnHold, Journal, Lane, Stored};
 use crate::publish::{
     Delivery, Failure, Inspection, Inspector, NotTaken, Report, Reports, Settings,
 };
@@ -70,6 +70,8 @@ pub(super) struct Run<'a> {
     pub(super) read: u64,
     pub(super) cursor: u64,
     pub(super) head: watch::Receiver<u64>,
+    /// The sources on hold.
+    pub(super) on_hold: watch::Receiver<Arc<OnHold>>,
     /// The courier that comes first.
     first: Option<watch::Receiver<Status>>,
     pub(super) pace: Pace,
@@ -139,6 +141,7 @@ impl<'a> Run<'a> {
             read: cursor,
             cursor,
             head: parts.journal.head(),
+            on_hold: parts.journal.holds(),
             first: parts.route.behind.clone(),
             pace: Pace::new(parts.route.rate),
             line: None,
@@ -197,6 +200,7 @@ impl<'a> Run<'a> {
                 },
                 Some(inspection) = next_inspection(found) => self.inspected(&inspection),
                 Ok(()) = self.head.changed() => {}
+                Ok(()) = self.on_hold.changed() => {}
                 Ok(()) = next_status(self.first.as_mut()) => {}
                 order = orders.recv(), if self.drain.is_none() => match order {
                     Some(Drain { deadline, done }) => {
@@ -280,14 +284,7 @@ impl<'a> Run<'a> {
         match self.parts.journal.read_after(self.read) {
             Ok(events) => {
                 self.unreadable = None;
-                let last = events.last().map(|last| last.sequence);
-                // Nothing up to the end: what stood there was erased.
-                self.read = last.map_or(end, |last| last.min(end));
-                let belongs = |event: &Stored| event.sequence <= end;
-                let events = events.into_iter().take_while(belongs);
-                let wanted = events.filter(|event| (self.parts.route.wanted)(event));
-                wanted.for_each(|event| self.window.push(event));
-                true
+                self.take_in(events, end)
             }
             // The journal says it.
             Err(_) => {
@@ -297,6 +294,39 @@ impl<'a> Run<'a> {
                 false
             }
         }
+    }
+
+    /// Takes in what was read, up to an end. Whether it came further by that.
+    fn take_in(&mut self, events: Vec<Stored>, end: u64) -> bool {
+        // Looked at after reading: whatever is appended under a hold is appended after it.
+        let on_hold = self.on_hold.borrow_and_update().clone();
+        let Parts { route, .. } = self.parts;
+        // A held lane waits there as well: the end of its hold may be taken back.
+        let bars = |event: &&Stored| match &route.lane {
+            Lane::Live => on_hold.bar(&event.source, event.sequence),
+            Lane::Source { source, .. } => {
+                event.source == *source && on_hold.bar(source, event.sequence)
+            }
+            Lane::Replay(_) => false,
+        };
+        let bar = events.iter().find(bars).map(|event| event.sequence);
+        let end = bar.map_or(end, |bar| end.min(bar - 1));
+        let last = events.last().map(|last| last.sequence);
+        // Nothing up to the end: what stood there was erased.
+        let read = last.map_or(end, |last| last.min(end));
+        let belongs = |event: &Stored| event.sequence <= end;
+        for event in events.into_iter().take_while(belongs) {
+            let is_held = || on_hold.keep(&event.source, event.sequence);
+            let ours = match &route.lane {
+                Lane::Live => !is_held(),
+                Lane::Source { source, .. } => event.source == *source && is_held(),
+                Lane::Replay(_) => (route.wanted)(&event),
+            };
+            if ours {
+                self.window.push(event);
+            }
+        }
+        std::mem::replace(&mut self.read, read) != read
     }
 
     fn hear_now(&mut self, heard: &mut Vec<Report>) {

@@ -92,7 +92,7 @@ impl Window {
     pub(super) fn of(lane: &Lane) -> Self {
         let room = match lane {
             Lane::Live => (bounds::IN_FLIGHT_RECORDS, bounds::IN_FLIGHT_BYTES),
-            Lane::Source(_) | Lane::Replay(_) => {
+            Lane::Source { .. } | Lane::Replay(_) => {
                 (bounds::SIDE_IN_FLIGHT_RECORDS, bounds::SIDE_IN_FLIGHT_BYTES)
             }
         };
@@ -430,8 +430,7 @@ pub(super) mod tests {
         send_all(&mut window);
         window.waits_again(1);
         window.pass_over(1);
-        window.acknowledged(0);
-        window.acknowledged(2);
+        (window.acknowledged(0), window.acknowledged(2));
         assert_eq!(window.settled_through(), Some(3));
         assert_eq!(window.advance(0, 1).unwrap().through, 1);
         let published = vec![(SourceName::new("odd"), 1)];

@@ -49,7 +49,7 @@ pub use instruments::Instruments;
 pub use quarantine::{QuarantinePage, ReleaseAsk, Released};
 pub use reason::{Reason, ReasonError};
 pub use replays::{Place, Plan, ReplayAnswer, ReplayAsk, ReplayPage, ReplayReport, ReplayState};
-pub use running::{ChangeAsk, Draining, Reloaded};
+pub use running::{ChangeAsk, Draining, InForce, Reloaded, Running, Still};
 pub use status::{
     CheckStatus, JournalStatus, KafkaStatus, LedgerStatus, SearchStatus, SecretStatus,
     SourceStatus, StatusReport,
@@ -82,6 +82,8 @@ pub struct Parts {
     pub replays: Option<Replays>,
     /// The time.
     pub clock: Clock,
+    /// What changes how the gateway runs.
+    pub running: Arc<dyn Running>,
 }
 
 impl Parts {
@@ -89,7 +91,8 @@ impl Parts {
     pub fn alone(journal: Journal, sources: Arc<Sources>, audit: Audit, clock: Clock) -> Self {
         let topics = Family::ALL.map(|family| (family, family.as_str().to_owned()));
         let instruments = Instruments::none(&clock);
-        Self { journal, sources, topics, audit, instruments, replays: None, clock }
+        let running = Arc::new(Still);
+        Self { journal, sources, topics, audit, instruments, replays: None, clock, running }
     }
 }
 
@@ -132,6 +135,8 @@ pub enum Refusal {
     },
     /// There is no such event, replay, source or page.
     NotFound(String),
+    /// The configuration has mistakes, each with its key; nothing was changed.
+    Mistakes(Vec<String>),
     /// Not as things stand: it has been done, or something else must happen first.
     Conflict(String),
     /// What is needed for it cannot be reached or is being built; later it may work.
@@ -151,6 +156,12 @@ impl fmt::Display for Refusal {
             Self::NotFound(what) | Self::Conflict(what) | Self::Unavailable(what) => {
                 f.write_str(what)
             }
+            Self::Mistakes(mistakes) => write!(
+                f,
+                "mistakes in the new configuration: {}; nothing was changed, and the log names \
+                 each",
+                mistakes.len()
+            ),
             Self::TooSlow => f.write_str(
                 "the question took too long to answer: narrow it by time, source or kind",
             ),

@@ -1,5 +1,8 @@
 //! Changing how the gateway runs.
 
+use std::pin::Pin;
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -37,14 +40,63 @@ pub struct Reloaded {
     pub warnings: Vec<String>,
 }
 
+/// Who owns what runs, and can change it while it does.
+pub trait Running: Send + Sync + 'static {
+    /// Begins to stop as a signal would have it; the answer does not wait for the end.
+    fn drain(&self) -> Draining;
+
+    /// Reads the configuration again: all of it, or nothing. Goes on to its end, whoever waits.
+    fn reload(self: Arc<Self>) -> Pin<Box<dyn Future<Output = Result<Reloaded, Refusal>> + Send>>;
+
+    /// The configuration in force.
+    fn in_force(&self) -> InForce;
+}
+
+/// The configuration in force, as far as it is told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InForce {
+    /// One short text for all of it.
+    pub fingerprint: String,
+    /// What it allows but should be known, each with its key.
+    pub warnings: Vec<String>,
+}
+
+/// Nothing that can be changed: for a desk without a gateway around it.
+#[derive(Clone, Copy, Debug)]
+pub struct Still;
+
+impl Running for Still {
+    fn drain(&self) -> Draining {
+        Draining { grace_seconds: 0.0, deadline_seconds: 0.0 }
+    }
+
+    fn reload(self: Arc<Self>) -> Pin<Box<dyn Future<Output = Result<Reloaded, Refusal>> + Send>> {
+        Box::pin(async { Err(Refusal::Conflict("there is nothing to read again".to_owned())) })
+    }
+
+    fn in_force(&self) -> InForce {
+        InForce::default()
+    }
+}
+
 impl Desk {
     /// Stops the gateway as a signal would.
-    pub async fn drain(&self, _by: &Actor, _ask: ChangeAsk) -> Result<Draining, Refusal> {
-        Err(Refusal::NotYet("drain"))
+    pub async fn drain(&self, by: &Actor, ask: ChangeAsk) -> Result<Draining, Refusal> {
+        let running = self.inner.running.clone();
+        self.audited(by, "drain", None, &ask.reason, async { Ok(running.drain()) }).await
     }
 
     /// Reads the configuration again: all of it, or nothing.
-    pub async fn reload(&self, _by: &Actor, _ask: ChangeAsk) -> Result<Reloaded, Refusal> {
-        Err(Refusal::NotYet("reload"))
+    ///
+    /// # Errors
+    /// [`Refusal::Mistakes`] with every mistake of the new one; nothing has changed then.
+    pub async fn reload(&self, by: &Actor, ask: ChangeAsk) -> Result<Reloaded, Refusal> {
+        let running = self.inner.running.clone();
+        self.audited(by, "reload", None, &ask.reason, async { running.reload().await }).await
+    }
+
+    /// The configuration in force.
+    pub fn in_force(&self) -> InForce {
+        self.inner.running.in_force()
     }
 }

@@ -25,9 +25,11 @@ pub(super) const STRANGER: Manners =
 /// The status of an ending, for a sender with these manners.
 pub(super) const fn status(outcome: &Outcome, manners: Manners) -> StatusCode {
     match outcome {
-        Outcome::Accepted(_) | Outcome::Duplicate(_) | Outcome::Ping | Outcome::Quarantined(_) => {
-            StatusCode::OK
-        }
+        Outcome::Accepted(_)
+        | Outcome::Duplicate(_)
+        | Outcome::Ping
+        | Outcome::Quarantined(_)
+        | Outcome::Shadowed(_) => StatusCode::OK,
         Outcome::BadRequest => StatusCode::BAD_REQUEST,
         Outcome::BadSignature => StatusCode::UNAUTHORIZED,
         Outcome::UnknownSource => StatusCode::NOT_FOUND,
@@ -127,6 +129,7 @@ mod tests {
             (Outcome::Draining, 503),
             (Outcome::JournalUnavailable, 503),
             (Outcome::AwaitingSecret, 503),
+            (Outcome::Shadowed(id), 200),
         ]
     }
 

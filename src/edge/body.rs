@@ -198,7 +198,7 @@ mod tests {
 
     use hyper::body::Frame;
 
-    use super::super::shares::Shares;
+    use super::super::shares::{Part, Shares};
     use super::*;
     use crate::clock::Timestamp;
 
@@ -220,49 +220,53 @@ mod tests {
         }
     }
 
-    fn reading(pieces: &[usize], shares: &Arc<Shares>) -> Reading<Pieces> {
+    fn part(max: usize, kept: usize) -> Arc<Part> {
+        Shares::new(max, kept).divide(&[], 1).remove(0)
+    }
+
+    fn reading(pieces: &[usize], part: &Arc<Part>) -> Reading<Pieces> {
         let pace = Pace {
             cap: 256 * KIB,
             within: Duration::from_secs(30),
             grace: Duration::from_secs(5),
             per_second: 1,
         };
-        let room = Room::new(shares.take(0, 0).unwrap(), None);
+        let room = Room::new(part.take(0).unwrap(), None);
         let clock = Clock::manual(Timestamp::from_millis(0));
         Reading::new(Pieces(pieces.iter().copied().collect()), pace, room, clock)
     }
 
     #[tokio::test]
     async fn a_body_holds_as_much_room_as_has_come_until_it_is_dropped() {
-        let shares = Arc::new(Shares::new(100 * KIB, 0, 1));
-        let mut first = reading(&[40 * KIB, 40 * KIB, 10 * KIB], &shares);
+        let part = part(100 * KIB, 0);
+        let mut first = reading(&[40 * KIB, 40 * KIB, 10 * KIB], &part);
         assert_eq!(first.up_to(60 * KIB).await, Ok(false));
-        let second = reading(&[10 * KIB, 20 * KIB], &shares).whole();
+        let second = reading(&[10 * KIB, 20 * KIB], &part).whole();
         assert_eq!(second.await.err(), Some(Outcome::Overloaded));
         let (_body, room) = first.whole().await.unwrap();
-        assert!(shares.take(0, 11 * KIB).is_none());
+        assert!(part.take(11 * KIB).is_none());
         drop(room);
-        assert!(shares.take(0, 100 * KIB).is_some());
+        assert!(part.take(100 * KIB).is_some());
     }
 
     #[tokio::test]
     async fn large_bodies_leave_a_source_what_is_kept_for_its_small_ones() {
-        let shares = Arc::new(Shares::new(200 * KIB, 100 * KIB, 1));
-        let large = reading(&[32 * KIB; 6], &shares).whole();
+        let part = part(200 * KIB, 100 * KIB);
+        let large = reading(&[32 * KIB; 6], &part).whole();
         assert_eq!(large.await.err(), Some(Outcome::Overloaded));
-        let held = shares.take(0, 100 * KIB).unwrap();
-        assert!(reading(&[64 * KIB], &shares).whole().await.is_ok());
+        let held = part.take(100 * KIB).unwrap();
+        assert!(reading(&[64 * KIB], &part).whole().await.is_ok());
         drop(held);
-        assert!(reading(&[100 * KIB, 50 * KIB], &shares).whole().await.is_ok());
+        assert!(reading(&[100 * KIB, 50 * KIB], &part).whole().await.is_ok());
     }
 
     #[tokio::test]
     async fn a_body_over_its_cap_ends_whatever_its_pieces() {
-        let shares = Arc::new(Shares::new(KIB * KIB, 0, 1));
+        let part = part(KIB * KIB, 0);
         for pieces in [&[256 * KIB + 1][..], &[1, 256 * KIB], &[200 * KIB, 56 * KIB, 1]] {
-            let read = reading(pieces, &shares).whole().await;
+            let read = reading(pieces, &part).whole().await;
             assert_eq!(read.err(), Some(Outcome::TooLarge));
         }
-        assert!(reading(&[200 * KIB, 56 * KIB], &shares).whole().await.is_ok());
+        assert!(reading(&[200 * KIB, 56 * KIB], &part).whole().await.is_ok());
     }
 }

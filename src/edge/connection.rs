@@ -64,7 +64,7 @@ fn welcome(stream: TcpStream, from: SocketAddr, door: &Arc<Door>) {
     };
     let (door, line) = (door.clone(), guest.line().clone());
     let mut socket = Socket::new(stream, line.clone(), door.limits().clone(), door.clock().clone());
-    if door.proxies.trusts(from) {
+    if door.proxies().trusts(from) {
         let moves = guest.clone();
         socket = socket.of_proxy(move |address| moves.stands_with(Peer::new(address)));
     }

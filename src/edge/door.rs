@@ -1,36 +1,32 @@
 //! What the public door knows: routes, room, proxies, peers, and how far stopping has come.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use arc_swap::{ArcSwap, Guard};
 use http::request::Parts;
+use ipnet::IpNet;
 use tokio::sync::{mpsc, watch};
 
-use crate::bounds::CONNECTIONS_RESERVED_PER_SOURCE;
 use crate::clock::Clock;
-use crate::intake::{Intake, Source};
+use crate::intake::Intake;
 use crate::telemetry::{SourceMeters, Telemetry};
 use crate::throttle::Peers;
 
 use super::lobby::Lobby;
 use super::peer::Proxies;
 use super::readers::Readers;
-use super::shares::Shares;
-use super::{Behind, Limits, Phase, Settings};
+use super::routes::{Place, Routes};
+use super::{Behind, Limits, Phase, Routed, Settings};
 
 /// The public door.
 pub(super) struct Door {
     pub(super) intake: Arc<Intake>,
     pub(super) peers: Arc<Peers>,
-    pub(super) proxies: Proxies,
     pub(super) body_max: usize,
-    pub(super) bodies: Arc<Shares>,
-    pub(super) body_bytes: Arc<Shares>,
     /// Bodies that have not come yet.
     pub(super) readers: Arc<Readers>,
-    sources: Vec<Arc<Source>>,
-    /// From a path to the place of its source.
-    routes: HashMap<String, usize>,
+    proxies: ArcSwap<Proxies>,
+    routes: Routes,
     lobby: Arc<Lobby>,
     limits: Limits,
     clock: Clock,
@@ -51,31 +47,16 @@ impl Door {
         duty: &OnDuty,
     ) -> Self {
         let limits = settings.limits;
-        let count = behind.sources.len();
-        // At least half of everything is common.
-        let kept = |wanted: usize, of: usize| wanted.min(of / 2 / count.max(1));
-        let connections = limits.proven_connections;
-        let connections_kept = kept(CONNECTIONS_RESERVED_PER_SOURCE, connections);
-        let proven = Shares::new(connections, connections_kept, count);
-        let bodies_kept = kept(limits.bodies_reserved, limits.bodies);
-        // One body of the largest size fits: large bodies have no room but the common.
-        let bytes_kept = kept(limits.body_bytes_reserved, limits.body_bytes);
-        let bytes = limits.body_bytes.max(bytes_kept * count + settings.body_max);
-        let paths = behind.sources.iter().enumerate();
-        let routes = paths
-            .flat_map(|(place, routed)| routed.paths.iter().map(move |path| (path.clone(), place)))
-            .collect();
+        let routes = Routes::new(&limits, settings.body_max);
+        routes.replace(behind.sources);
         Self {
             intake: behind.intake,
             peers: behind.peers,
-            proxies: Proxies::new(settings.trusted_proxies),
+            proxies: ArcSwap::from_pointee(Proxies::new(settings.trusted_proxies)),
             body_max: settings.body_max,
-            bodies: Arc::new(Shares::new(limits.bodies, bodies_kept, count)),
-            body_bytes: Arc::new(Shares::new(bytes, bytes_kept, count)),
             readers: Arc::default(),
-            sources: behind.sources.into_iter().map(|routed| routed.source).collect(),
             routes,
-            lobby: Arc::new(Lobby::new(limits.unproven_connections, proven)),
+            lobby: Arc::new(Lobby::new(limits.unproven_connections)),
             limits,
             clock: behind.clock,
             telemetry: behind.telemetry,
@@ -84,11 +65,21 @@ impl Door {
         }
     }
 
-    /// The source a request is for, with its place. The path is matched letter for letter; a query
-    /// is not looked at.
-    pub(super) fn route(&self, parts: &Parts) -> Option<(usize, &Arc<Source>)> {
-        let place = *self.routes.get(parts.uri.path())?;
-        Some((place, self.sources.get(place)?))
+    /// Where a request is for. The path is matched letter for letter; a query is not looked at.
+    pub(super) fn route(&self, parts: &Parts) -> Option<Arc<Place>> {
+        self.routes.to(parts.uri.path())
+    }
+
+    /// The networks that may say whom they speak for, now.
+    pub(super) fn proxies(&self) -> Guard<Arc<Proxies>> {
+        self.proxies.load()
+    }
+
+    /// From now on requests go to these sources, and these proxies are trusted. What is under way
+    /// goes on with the source it began with.
+    pub(super) fn replace(&self, sources: Vec<Routed>, trusted_proxies: Vec<IpNet>) {
+        self.proxies.store(Arc::new(Proxies::new(trusted_proxies)));
+        self.routes.replace(sources);
     }
 
     pub(super) fn phase(&self) -> Phase {
@@ -117,7 +108,7 @@ impl Door {
     }
 
     pub(super) fn body_bytes_ceiling(&self) -> usize {
-        self.body_bytes.ceiling()
+        self.routes.body_bytes_ceiling()
     }
 
     /// Asks every connection to end once it is answered.

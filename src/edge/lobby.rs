@@ -14,14 +14,13 @@ use crate::delivery::Peer;
 
 use super::crowd::Crowd;
 use super::line::{Leave, Line};
-use super::shares::{Share, Shares};
+use super::shares::{Part, Share};
 
 /// Everyone connected to the public listener.
 #[derive(Debug)]
 pub(super) struct Lobby {
     inside: Mutex<Inside>,
     unproven_max: usize,
-    proven: Arc<Shares>,
 }
 
 #[derive(Debug, Default)]
@@ -49,8 +48,8 @@ pub(super) struct Guest {
 
 impl Lobby {
     /// An empty one.
-    pub(super) fn new(unproven_max: usize, proven: Shares) -> Self {
-        Self { inside: Mutex::default(), unproven_max, proven: Arc::new(proven) }
+    pub(super) fn new(unproven_max: usize) -> Self {
+        Self { inside: Mutex::default(), unproven_max }
     }
 
     /// Lets a newcomer in; `None` if there is no room even by sending someone away.
@@ -114,13 +113,13 @@ impl Guest {
         &self.line
     }
 
-    /// An authentic delivery of this source came. `false` if the source's share of connections is
-    /// used up: the connection should then end with its answer.
-    pub(super) fn prove(&self, source: usize) -> bool {
+    /// An authentic delivery came of a source with this part of the proven connections. `false` if
+    /// that is used up: the connection should then end with its answer.
+    pub(super) fn prove(&self, part: &Arc<Part>) -> bool {
         if self.proven.load(Ordering::Acquire) {
             return true;
         }
-        let Some(share) = self.lobby.proven.take(source, 1) else {
+        let Some(share) = part.take(1) else {
             return false;
         };
         *self.share.lock().unwrap_or_else(PoisonError::into_inner) = Some(share);
@@ -161,8 +160,12 @@ mod tests {
         Peer::new(std::net::IpAddr::from([192, 0, 2, last]))
     }
 
+    fn parts() -> Vec<Arc<Part>> {
+        super::super::shares::Shares::new(3, 1).divide(&[], 1)
+    }
+
     fn lobby(unproven: usize) -> Arc<Lobby> {
-        Arc::new(Lobby::new(unproven, Shares::new(3, 1, 2)))
+        Arc::new(Lobby::new(unproven))
     }
 
     #[test]
@@ -212,7 +215,7 @@ mod tests {
     fn a_proven_connection_is_never_sent_away_for_a_newcomer() {
         let lobby = lobby(1);
         let proven = lobby.enter(peer(1)).unwrap();
-        assert!(proven.prove(0));
+        assert!(proven.prove(&parts()[0]));
         let newcomer = lobby.enter(peer(1)).unwrap();
         let _another = lobby.enter(peer(1)).unwrap();
         assert_eq!(proven.line().asked(), Leave::Stay);
@@ -222,10 +225,11 @@ mod tests {
     #[test]
     fn each_source_has_connections_kept_back() {
         let lobby = lobby(9);
-        let guests: Vec<_> = (0..4).map(|_| lobby.enter(peer(1)).unwrap()).collect();
-        assert!(guests[0].prove(0) && guests[1].prove(0));
-        assert!(!guests[2].prove(0));
-        assert!(guests[3].prove(1));
+        let parts = super::super::shares::Shares::new(4, 1).divide(&[], 2);
+        let guests: Vec<_> = (0..5).map(|_| lobby.enter(peer(1)).unwrap()).collect();
+        assert!(guests[..3].iter().all(|guest| guest.prove(&parts[0])));
+        assert!(!guests[3].prove(&parts[0]));
+        assert!(guests[4].prove(&parts[1]));
     }
 
     #[test]

@@ -45,11 +45,13 @@ mod peer;
 mod preface;
 mod readers;
 mod request;
+mod routes;
 mod shares;
 mod socket;
 
 pub use admin::{
-    Admin, AdminSettings, Board, Check, ProblemDetails, Readiness, Standing, TokenMistake, Tokens,
+    Admin, AdminSettings, Board, Check, Keyring, ProblemDetails, Readiness, Standing, TokenMistake,
+    Tokens,
 };
 pub use framing::{Framing, Step};
 pub use listen::{Inherited, InheritedError};
@@ -165,6 +167,18 @@ pub struct Edge {
     crew: mpsc::Receiver<()>,
 }
 
+/// Changes where requests go, while they come.
+#[derive(Clone)]
+pub struct Signpost(Arc<Door>);
+
+impl Signpost {
+    /// From now on requests go to these sources, and these proxies are trusted. What is under way
+    /// goes on with the source it began with; connections stay.
+    pub fn replace(&self, sources: Vec<Routed>, trusted_proxies: Vec<IpNet>) {
+        self.0.replace(sources, trusted_proxies);
+    }
+}
+
 /// What the public door works with.
 pub struct Behind {
     /// Where deliveries go.
@@ -204,6 +218,11 @@ impl Edge {
     /// Bytes of bodies that can be in memory at one time.
     pub fn body_bytes_ceiling(&self) -> usize {
         self.door.body_bytes_ceiling()
+    }
+
+    /// What changes its routes while it runs.
+    pub fn signpost(&self) -> Signpost {
+        Signpost(self.door.clone())
     }
 
     /// Closes the listener and every idle connection; one that has carried nothing yet is waited

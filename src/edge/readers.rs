@@ -15,6 +15,7 @@ use crate::bounds::ROOM_WAIT;
 use crate::delivery::Peer;
 
 use super::crowd::Crowd;
+use super::shares::Part;
 
 /// All bodies that have not come yet.
 #[derive(Debug, Default)]
@@ -41,8 +42,8 @@ pub(super) struct Reader {
 
 #[derive(Debug)]
 struct Sign {
-    /// The source whose kept room it holds; `None`: of the common room.
-    kept_of: Option<usize>,
+    /// The part whose room it holds; `None`: of the common room.
+    kept_of: Option<Arc<Part>>,
     asked: AtomicBool,
     told: Notify,
     /// Closed when it has gone.
@@ -51,7 +52,7 @@ struct Sign {
 
 impl Readers {
     /// One more; `kept_of` as its count was taken.
-    pub(super) fn enter(self: &Arc<Self>, peer: Peer, kept_of: Option<usize>) -> Arc<Reader> {
+    pub(super) fn enter(self: &Arc<Self>, peer: Peer, kept_of: Option<Arc<Part>>) -> Arc<Reader> {
         let sign = Arc::new(Sign {
             kept_of,
             asked: AtomicBool::new(false),
@@ -63,10 +64,10 @@ impl Readers {
         Arc::new(Reader { readers: self.clone(), unit, place, large: Mutex::new(None), sign })
     }
 
-    /// Sends one away that makes room for a body of this source, and waits until it has gone.
-    /// `false`: there is none.
-    pub(super) async fn make_room_for_one(&self, source: usize) -> bool {
-        let helps = |sign: &Arc<Sign>| sign.kept_of.is_none_or(|of| of == source);
+    /// Sends one away that makes room for a body of the source with this part, and waits until it
+    /// has gone. `false`: there is none.
+    pub(super) async fn make_room_for_one(&self, part: &Arc<Part>) -> bool {
+        let helps = |sign: &Arc<Sign>| sign.kept_of.as_ref().is_none_or(|of| Arc::ptr_eq(of, part));
         let first = self.inside().all.send_one_away(|sign| helps(sign) && !sign.asked());
         send(first).await
     }
@@ -132,6 +133,10 @@ mod tests {
 
     use super::*;
 
+    fn parts() -> Vec<Arc<Part>> {
+        super::super::shares::Shares::new(9, 1).divide(&[], 2)
+    }
+
     fn peer(last: u8) -> Peer {
         Peer::new(IpAddr::from([192, 0, 2, last]))
     }
@@ -144,15 +149,16 @@ mod tests {
             old.sent_away().await;
             drop(old);
         };
-        let (made, ()) = tokio::join!(readers.make_room_for_one(0), leaving);
+        let part = &parts()[0];
+        let (made, ()) = tokio::join!(readers.make_room_for_one(part), leaving);
         assert!(made);
     }
 
     #[tokio::test]
     async fn who_holds_room_kept_for_another_source_is_left_alone() {
-        let readers = Arc::new(Readers::default());
-        let _other = readers.enter(peer(1), Some(1));
-        assert!(!readers.make_room_for_one(0).await);
+        let (readers, parts) = (Arc::new(Readers::default()), parts());
+        let _other = readers.enter(peer(1), Some(parts[1].clone()));
+        assert!(!readers.make_room_for_one(&parts[0]).await);
     }
 
     #[tokio::test]

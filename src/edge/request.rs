@@ -33,6 +33,7 @@ use super::guarded::{Guarded, guarded};
 use super::line::Leave;
 use super::lobby::Guest;
 use super::readers::Reader;
+use super::routes::Place;
 use super::shares::Share;
 
 /// Answers one request. A panic on the way is that request's 500 and nothing else.
@@ -45,7 +46,7 @@ pub(super) fn answer(
     let (parts, body) = request.into_parts();
     let since = door.clock().steady();
     let (caller, introduced) = introduced(from, since, || {
-        let proxies = &door.proxies;
+        let proxies = door.proxies();
         (proxies.request_id(from, &parts.headers), proxies.peer(from, &parts.headers))
     });
     let request_id = caller.request_id.clone();
@@ -84,8 +85,8 @@ async fn handle(
     body: Incoming,
     mut ending: Ending,
 ) -> Answer {
-    let (place, source) = match door.route(&parts) {
-        Some((place, source)) => (place, source.clone()),
+    let place = match door.route(&parts) {
+        Some(place) => place,
         None => {
             let outcome = Outcome::UnknownSource;
             door.intake.turned_away(None, &outcome, &caller);
@@ -94,8 +95,8 @@ async fn handle(
             return answer::answer(&outcome, STRANGER, &caller.request_id, close);
         }
     };
-    ending.source = Some(source.clone());
-    let post = Post { door, guest, place, source, caller };
+    ending.place = Some(place.clone());
+    let post = Post { door, guest, place, caller };
     let (outcome, close) = post.bring_in(&parts, body, ending).await;
     let close = close || is_leaving(&post.door, &post.guest);
     answer::answer(&outcome, post.manners(), &post.caller.request_id, close)
@@ -105,8 +106,7 @@ async fn handle(
 struct Post {
     door: Arc<Door>,
     guest: Arc<Guest>,
-    place: usize,
-    source: Arc<Source>,
+    place: Arc<Place>,
     caller: Caller,
 }
 
@@ -118,8 +118,12 @@ struct Received {
 }
 
 impl Post {
+    fn source(&self) -> &Source {
+        &self.place.source
+    }
+
     fn manners(&self) -> Manners {
-        self.source.scheme().manners()
+        self.source().scheme().manners()
     }
 
     /// Takes the request to its ending; and whether the connection ends with it.
@@ -155,7 +159,7 @@ impl Post {
         if self.door.phase() == Phase::Over {
             return Err(turned_away(Outcome::Draining));
         }
-        let claim = self.door.intake.open(&self.source, self.head(parts), &self.caller);
+        let claim = self.door.intake.open(self.source(), self.head(parts), &self.caller);
         let claim = claim.inspect_err(|outcome| self.failed(outcome))?;
         if is_encoded(&parts.headers) {
             return Err(turned_away(Outcome::UnsupportedEncoding));
@@ -167,10 +171,10 @@ impl Post {
     }
 
     fn head(&self, parts: &Parts) -> Head {
-        let (name, caller) = (self.source.name.clone(), &self.caller);
+        let (name, caller) = (self.source().name.clone(), &self.caller);
         let received = self.door.clock().now();
         let mut head = Head::new(name, received, caller.peer, caller.request_id.clone());
-        for name in self.source.scheme().headers() {
+        for name in self.source().scheme().headers() {
             for value in parts.headers.get_all(*name) {
                 head = head.with(name, value.as_bytes());
             }
@@ -186,7 +190,7 @@ impl Post {
             return self.read(body, count, None).await;
         }
         // Dropped last: by then the room has been given back.
-        let reader = self.door.readers.enter(self.caller.peer, count.kept_of());
+        let reader = self.door.readers.enter(self.caller.peer, count.kept_of().cloned());
         tokio::select! {
             biased;
             received = self.read(body, count, Some(reader.clone())) => received,
@@ -196,10 +200,10 @@ impl Post {
 
     async fn room_for_one(&self) -> Result<Share, Outcome> {
         for _ in 0..ROOM_TRIES {
-            if let Some(count) = self.door.bodies.take(self.place, 1) {
+            if let Some(count) = self.place.seat.bodies.take(1) {
                 return Ok(count);
             }
-            if !self.door.readers.make_room_for_one(self.place).await {
+            if !self.door.readers.make_room_for_one(&self.place.seat.bodies).await {
                 break;
             }
         }
@@ -215,7 +219,7 @@ impl Post {
         reader: Option<Arc<Reader>>,
     ) -> Result<Received, Outcome> {
         let (door, limits) = (&self.door, self.door.limits());
-        let bytes = door.body_bytes.take(self.place, 0).ok_or(Outcome::Overloaded)?;
+        let bytes = self.place.seat.body_bytes.take(0).ok_or(Outcome::Overloaded)?;
         let places = door.peers.narrowed(self.caller.peer);
         let pace = Pace {
             cap: door.body_max,
@@ -256,18 +260,18 @@ impl Post {
         received: Received,
         mut ending: Ending,
     ) -> (Outcome, bool) {
-        let (door, source) = (self.door.clone(), self.source.clone());
-        let (guest, place, caller) = (self.guest.clone(), self.place, self.caller.clone());
+        let (door, place) = (self.door.clone(), self.place.clone());
+        let (guest, caller) = (self.guest.clone(), self.caller.clone());
         let duty = door.on_duty();
         let delivery = Finishing::of(async move {
             let Received { body, room, narrowed } = received;
-            let outcome = door.intake.take(&source, claim, body, &caller, narrowed).await;
+            let outcome = door.intake.take(&place.source, claim, body, &caller, narrowed).await;
             ending.told(&outcome);
             drop((room, duty));
             if is_failure(&outcome) {
                 door.peers.failed(caller.peer);
             }
-            let close = outcome.event_id().is_some() && !guest.prove(place);
+            let close = outcome.event_id().is_some() && !guest.prove(&place.seat.connections);
             (outcome, close)
         });
         delivery.await.unwrap_or((Outcome::InternalError, false))
@@ -280,7 +284,7 @@ impl Post {
     }
 
     fn turned_away(&self, outcome: &Outcome) {
-        let source = Some(&*self.source);
+        let source = Some(self.source());
         self.door.intake.turned_away(source, outcome, &self.caller);
     }
 }
@@ -288,21 +292,21 @@ impl Post {
 /// The one ending of one request: counted when it is told, or when it is dropped untold.
 struct Ending {
     door: Arc<Door>,
-    source: Option<Arc<Source>>,
+    place: Option<Arc<Place>>,
     caller: Caller,
     told: bool,
 }
 
 impl Ending {
     fn of(door: Arc<Door>, caller: Caller) -> Self {
-        Self { door, source: None, caller, told: false }
+        Self { door, place: None, caller, told: false }
     }
 
     fn told(&mut self, outcome: &Outcome) {
         self.told = true;
         let took = self.door.clock().steady().saturating_sub(self.caller.since);
-        let meters = match &self.source {
-            Some(source) => &source.meters,
+        let meters = match &self.place {
+            Some(place) => &place.source.meters,
             None => self.door.meters_of_unknown(),
         };
         meters.ended(outcome);
@@ -316,7 +320,7 @@ impl Drop for Ending {
             return;
         }
         if thread::panicking() {
-            let source = self.source.as_ref().map(|source| source.name.as_str());
+            let source = self.place.as_ref().map(|place| place.source.name.as_str());
             let request_id = &self.caller.request_id;
             tracing::error!(source, %request_id, "a delivery met a defect of ours: answered 500");
             self.door.defect();
@@ -324,7 +328,8 @@ impl Drop for Ending {
         } else {
             // The client hung up before its body was whole.
             let outcome = Outcome::BadRequest;
-            self.door.intake.turned_away(self.source.as_deref(), &outcome, &self.caller);
+            let source = self.place.as_ref().map(|place| &*place.source);
+            self.door.intake.turned_away(source, &outcome, &self.caller);
             self.told(&outcome);
         }
     }

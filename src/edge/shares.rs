@@ -3,37 +3,60 @@
 //! A crowd at one source takes the common room and its own part, never another's. What is taken is
 //! a [`Share`], which gives itself back when it is dropped: early returns and clients that hang up
 //! leak nothing.
+//!
+//! The parts change with the sources, while shares are out. What is taken, what is left and what is
+//! common are at all times the whole: a part that has to grow while all is taken gets its room as
+//! shares come back, and one that has to shrink gives it up in the same way.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Room for so many of something.
 #[derive(Debug)]
 pub(super) struct Shares {
-    common: AtomicUsize,
-    kept: Vec<AtomicUsize>,
+    pool: Arc<Pool>,
     ceiling: usize,
+    wanted: usize,
+    parts: Mutex<Vec<Arc<Part>>>,
+}
+
+/// What is kept back for one source.
+#[derive(Debug)]
+pub(super) struct Part {
+    pool: Arc<Pool>,
+    left: AtomicUsize,
+    /// How much it is to have; touched by dividing alone.
+    size: AtomicUsize,
+    /// What the common room still owes it; below 0: what it owes the common room.
+    owed: AtomicIsize,
+}
+
+#[derive(Debug)]
+struct Pool {
+    common: AtomicUsize,
+    /// Whether anything is owed, so that nobody looks for it else.
+    unsettled: AtomicBool,
+    owed: Mutex<Vec<Arc<Part>>>,
 }
 
 /// A part of the room, taken until it is dropped.
 #[derive(Debug)]
 pub(super) struct Share {
-    of: Arc<Shares>,
-    source: usize,
+    of: Arc<Part>,
     from_kept: usize,
     from_common: usize,
 }
 
 impl Shares {
-    /// Room for `max`, of which `kept` are kept back for each source. Where the kept parts are more
-    /// than `max`, they are the whole.
-    pub(super) fn new(max: usize, kept: usize, sources: usize) -> Self {
-        let all_kept = kept.saturating_mul(sources);
-        Self {
-            common: AtomicUsize::new(max.saturating_sub(all_kept)),
-            kept: (0..sources).map(|_| AtomicUsize::new(kept)).collect(),
-            ceiling: max.max(all_kept),
-        }
+    /// Room for `max`; `wanted` is to be kept back for each source, less where all parts would be
+    /// more than half of the whole.
+    pub(super) fn new(max: usize, wanted: usize) -> Self {
+        let pool = Pool {
+            common: AtomicUsize::new(max),
+            unsettled: AtomicBool::new(false),
+            owed: Mutex::default(),
+        };
+        Self { pool: Arc::new(pool), ceiling: max, wanted, parts: Mutex::default() }
     }
 
     /// As much as can be taken at one time, by all sources together.
@@ -41,10 +64,87 @@ impl Shares {
         self.ceiling
     }
 
-    /// Takes a part for a source; `None` if there is no room.
-    pub(super) fn take(self: &Arc<Self>, source: usize, amount: usize) -> Option<Share> {
-        let mut share = Share { of: self.clone(), source, from_kept: 0, from_common: 0 };
+    /// From now on there are these parts and so many new ones, which are given back; what other
+    /// parts had is common.
+    pub(super) fn divide(&self, stay: &[Arc<Part>], new: usize) -> Vec<Arc<Part>> {
+        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = stay.len() + new;
+        let size = self.wanted.min(self.ceiling / 2 / count.max(1));
+        let newcomers: Vec<_> = (0..new).map(|_| Arc::new(Part::empty(&self.pool))).collect();
+        let stays = |part: &Arc<Part>| stay.iter().any(|other| Arc::ptr_eq(part, other));
+        for part in parts.iter().filter(|part| !stays(part)) {
+            part.resize(0);
+        }
+        *parts = stay.iter().chain(&newcomers).cloned().collect();
+        for part in &*parts {
+            part.resize(size);
+        }
+        drop(parts);
+        self.pool.settle();
+        newcomers
+    }
+}
+
+impl Part {
+    fn empty(pool: &Arc<Pool>) -> Self {
+        Self {
+            pool: pool.clone(),
+            left: AtomicUsize::new(0),
+            size: AtomicUsize::new(0),
+            owed: AtomicIsize::new(0),
+        }
+    }
+
+    /// Takes a part for its source; `None` if there is no room.
+    pub(super) fn take(self: &Arc<Self>, amount: usize) -> Option<Share> {
+        let mut share = Share { of: self.clone(), from_kept: 0, from_common: 0 };
         share.grow(amount).then_some(share)
+    }
+
+    fn resize(self: &Arc<Self>, size: usize) {
+        let before = self.size.swap(size, Ordering::AcqRel);
+        let more = size.cast_signed() - before.cast_signed();
+        if more != 0 {
+            self.owed.fetch_add(more, Ordering::AcqRel);
+            let mut owed = self.pool.owed();
+            if !owed.iter().any(|part| Arc::ptr_eq(part, self)) {
+                owed.push(self.clone());
+            }
+            self.pool.unsettled.store(true, Ordering::SeqCst);
+        }
+    }
+
+    fn give_back(&self, to_kept: usize, to_common: usize) {
+        self.left.fetch_add(to_kept, Ordering::SeqCst);
+        self.pool.common.fetch_add(to_common, Ordering::SeqCst);
+        if self.pool.unsettled.load(Ordering::SeqCst) {
+            self.pool.settle();
+        }
+    }
+}
+
+impl Pool {
+    /// Pays what is owed as far as there is something to pay with.
+    fn settle(&self) {
+        let mut owed = self.owed();
+        for part in &*owed {
+            let owes = part.owed.load(Ordering::Acquire).min(0).unsigned_abs();
+            let paid = take_up_to(&part.left, owes);
+            self.common.fetch_add(paid, Ordering::SeqCst);
+            part.owed.fetch_add(paid.cast_signed(), Ordering::AcqRel);
+        }
+        for part in &*owed {
+            let due = part.owed.load(Ordering::Acquire).max(0).unsigned_abs();
+            let paid = take_up_to(&self.common, due);
+            part.left.fetch_add(paid, Ordering::SeqCst);
+            part.owed.fetch_sub(paid.cast_signed(), Ordering::AcqRel);
+        }
+        owed.retain(|part| part.owed.load(Ordering::Acquire) != 0);
+        self.unsettled.store(!owed.is_empty(), Ordering::SeqCst);
+    }
+
+    fn owed(&self) -> MutexGuard<'_, Vec<Arc<Part>>> {
+        self.owed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -52,13 +152,10 @@ impl Share {
     /// Takes more; `false`, and nothing is taken, if there is no room.
     #[must_use]
     pub(super) fn grow(&mut self, amount: usize) -> bool {
-        let kept = self.of.kept.get(self.source);
-        let from_kept = kept.map_or(0, |kept| take_up_to(kept, amount));
+        let from_kept = take_up_to(&self.of.left, amount);
         let from_common = amount - from_kept;
-        if from_common > 0 && !take_all(&self.of.common, from_common) {
-            if let Some(kept) = kept {
-                kept.fetch_add(from_kept, Ordering::AcqRel);
-            }
+        if from_common > 0 && !take_all(&self.of.pool.common, from_common) {
+            self.of.give_back(from_kept, 0);
             return false;
         }
         self.from_kept += from_kept;
@@ -66,15 +163,15 @@ impl Share {
         true
     }
 
-    /// The source whose kept room this is alone; `None` where some is of the common room.
-    pub(super) fn kept_of(&self) -> Option<usize> {
-        (self.from_common == 0).then_some(self.source)
+    /// The part whose kept room this is alone; `None` where some is of the common room.
+    pub(super) fn kept_of(&self) -> Option<&Arc<Part>> {
+        (self.from_common == 0).then_some(&self.of)
     }
 
     /// Takes more of the common room alone; `false`, and nothing is taken, if there is none left.
     #[must_use]
     pub(super) fn grow_from_common(&mut self, amount: usize) -> bool {
-        let took = take_all(&self.of.common, amount);
+        let took = take_all(&self.of.pool.common, amount);
         if took {
             self.from_common += amount;
         }
@@ -84,16 +181,13 @@ impl Share {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        if let Some(kept) = self.of.kept.get(self.source) {
-            kept.fetch_add(self.from_kept, Ordering::AcqRel);
-        }
-        self.of.common.fetch_add(self.from_common, Ordering::AcqRel);
+        self.of.give_back(self.from_kept, self.from_common);
     }
 }
 
 fn take_up_to(room: &AtomicUsize, amount: usize) -> usize {
     let took = |left: usize| Some(left - left.min(amount));
-    let before = room.fetch_update(Ordering::AcqRel, Ordering::Acquire, took);
+    let before = room.fetch_update(Ordering::SeqCst, Ordering::Acquire, took);
     before.unwrap_or_default().min(amount)
 }
 
@@ -110,54 +204,94 @@ mod tests {
 
     #[test]
     fn a_crowd_at_one_source_leaves_another_its_part() {
-        let shares = Arc::new(Shares::new(10, 3, 2));
-        let crowd: Vec<_> = std::iter::from_fn(|| shares.take(0, 1)).collect();
-        assert_eq!(crowd.len(), 7);
-        let other: Vec<_> = std::iter::from_fn(|| shares.take(1, 1)).collect();
+        let parts = Shares::new(12, 3).divide(&[], 2);
+        let crowd: Vec<_> = std::iter::from_fn(|| parts[0].take(1)).collect();
+        assert_eq!(crowd.len(), 9);
+        let other: Vec<_> = std::iter::from_fn(|| parts[1].take(1)).collect();
         assert_eq!(other.len(), 3);
         drop(crowd);
-        assert!(shares.take(1, 4).is_some());
-        assert!(shares.take(1, 5).is_none());
+        assert!(parts[1].take(6).is_some());
+        assert!(parts[1].take(7).is_none());
     }
 
     #[test]
     fn what_does_not_fit_takes_nothing() {
-        let shares = Arc::new(Shares::new(10, 3, 2));
-        let mut share = shares.take(0, 5).unwrap();
-        assert!(!share.grow(3));
-        assert!(share.grow(2));
-        assert!(shares.take(0, 1).is_none());
+        let parts = Shares::new(12, 3).divide(&[], 2);
+        let mut share = parts[0].take(5).unwrap();
+        assert!(!share.grow(5));
+        assert!(share.grow(4));
+        assert!(parts[0].take(1).is_none());
         drop(share);
-        assert!(shares.take(0, 7).is_some());
+        assert!(parts[0].take(9).is_some());
     }
 
     #[test]
-    fn kept_parts_are_promises_even_beyond_the_whole() {
-        let shares = Arc::new(Shares::new(10, 8, 3));
-        assert_eq!(shares.ceiling(), 24);
-        let all: Vec<_> = (0..3).map(|source| shares.take(source, 8)).collect();
-        assert!(all.iter().all(Option::is_some));
-        assert!(shares.take(0, 1).is_none());
+    fn at_least_half_of_all_room_is_common() {
+        let shares = Shares::new(12, 8);
+        let parts = shares.divide(&[], 3);
+        let all: Vec<_> = parts.iter().map(|part| part.take(2)).collect();
+        assert!(all.iter().all(|share| share.as_ref().unwrap().kept_of().is_some()));
+        assert!(parts[0].take(6).unwrap().kept_of().is_none());
+        assert!(parts[0].take(7).is_none());
+    }
+
+    #[test]
+    fn a_newcomer_s_part_comes_from_what_is_given_back_and_nothing_is_taken_twice() {
+        let shares = Shares::new(12, 3);
+        let old = shares.divide(&[], 1);
+        let crowd: Vec<_> = std::iter::from_fn(|| old[0].take(1)).collect();
+        assert_eq!(crowd.len(), 12);
+        let new = shares.divide(&old, 1);
+        assert!(new[0].take(1).is_none());
+        let mut crowd = crowd;
+        crowd.truncate(6);
+        // Three of its own came back to the old one, the newcomer's three from what was common.
+        assert!(old[0].take(4).is_none());
+        assert!(new[0].take(3).unwrap().kept_of().is_some());
+    }
+
+    #[test]
+    fn what_a_source_that_left_still_holds_becomes_common() {
+        let shares = Shares::new(10, 5);
+        let old = shares.divide(&[], 1);
+        let held = old[0].take(4).unwrap();
+        let new = shares.divide(&[], 1);
+        assert!(old[0].take(2).is_none());
+        assert!(new[0].take(7).is_none());
+        drop(held);
+        assert!(new[0].take(10).is_some());
     }
 
     proptest! {
         #[test]
-        fn whatever_is_taken_and_dropped_the_whole_comes_back(
-            takes in prop::collection::vec((0usize..3, 0usize..12, any::<bool>()), 0..60),
+        fn whatever_is_taken_and_divided_the_whole_comes_back(
+            steps in prop::collection::vec((0usize..3, 0usize..12, 0usize..4), 0..80),
         ) {
-            let shares = Arc::new(Shares::new(30, 5, 3));
-            let mut held = Vec::new();
-            for (source, amount, leave) in takes {
-                held.extend(shares.take(source, amount));
-                if leave && !held.is_empty() {
-                    held.swap_remove(0);
+            let shares = Shares::new(30, 5);
+            let mut parts = shares.divide(&[], 3);
+            let mut held: Vec<Share> = Vec::new();
+            for (source, amount, step) in steps {
+                held.extend(parts[source % parts.len()].take(amount));
+                match step {
+                    0 if !held.is_empty() => drop(held.swap_remove(0)),
+                    1 if parts.len() < 6 => parts.extend(shares.divide(&parts.clone(), 1)),
+                    2 if parts.len() > 1 => {
+                        parts.swap_remove(source % parts.len());
+                        shares.divide(&parts, 0);
+                    }
+                    _ => {}
                 }
-                let taken: usize = held.iter().map(|s: &Share| s.from_kept + s.from_common).sum();
-                prop_assert!(taken <= shares.ceiling());
+                let taken: usize = held.iter().map(|s| s.from_kept + s.from_common).sum();
+                let left: usize = parts.iter().map(|p| p.left.load(Ordering::SeqCst)).sum();
+                let common = shares.pool.common.load(Ordering::SeqCst);
+                prop_assert!(taken + left + common <= shares.ceiling());
             }
             drop(held);
-            prop_assert!(shares.take(1, 20).is_some());
-            prop_assert!(shares.take(1, 21).is_none());
+            prop_assert!(!shares.pool.unsettled.load(Ordering::SeqCst));
+            let kept = 5.min(15 / parts.len());
+            let all = 30 - kept * (parts.len() - 1);
+            prop_assert!(parts[0].take(all).is_some());
+            prop_assert!(parts[0].take(all + 1).is_none());
         }
     }
 }

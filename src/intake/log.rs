@@ -77,7 +77,7 @@ impl Log {
         tracing::info!(outcome = "ping", %source, %request_id, "a sender tested its URL");
     }
 
-    /// A delivery is on disk.
+    /// A delivery is on disk, or was looked at in shadow.
     pub(super) fn taken(
         &self,
         source: &SourceName,
@@ -97,6 +97,11 @@ impl Log {
             None => (None, None, None),
         };
         match taken.reason {
+            reason if matches!(outcome, Outcome::Shadowed(_)) => tracing::info!(
+                outcome = label, %source, %request_id, kind, event_id, ms,
+                reason = reason.map(QuarantineReason::as_str), category, line, column,
+                "a delivery came in shadow: counted, not kept",
+            ),
             None => tracing::info!(
                 outcome = label, %source, %request_id, kind, event_id, sequence, ms,
                 "a delivery was taken",

@@ -46,12 +46,6 @@ impl Journal {
         }
     }
 
-    /// Whether an event of a source is kept back from what live traffic has passed: the source has
-    /// a lane of its own that has not come to it.
-    pub fn is_held(&self, source: &SourceName, sequence: u64) -> bool {
-        self.inner.shared.cursors().is_held(source, sequence)
-    }
-
     /// The lanes that have a cursor, on disk or not, with it.
     pub fn lanes(&self) -> Vec<(Lane, u64)> {
         self.inner.shared.cursors().lanes()
@@ -64,6 +58,8 @@ pub(super) struct Cursors {
     through: HashMap<Lane, u64>,
     /// Damaged events that no cursor has passed yet, by the first of each stretch. None overlap.
     damaged: BTreeMap<u64, Damaged>,
+    /// The same of sources on hold; it is their own lane that passes them.
+    damaged_held: Vec<Damaged>,
     waiting: Moves,
     marked: HashMap<Lane, Marked>,
     /// Where a lane really is, while that is behind its cursor.
@@ -83,6 +79,10 @@ pub(super) struct Moves {
     pub(super) published: HashMap<SourceName, u64>,
     /// Events lost to damage that a cursor has passed since the last commit, by source.
     pub(super) lost: HashMap<SourceName, u64>,
+    /// Held events that were published.
+    pub(super) released: HashMap<SourceName, u64>,
+    /// Held events that were lost.
+    pub(super) lost_held: HashMap<SourceName, u64>,
 }
 
 /// Why an advance was not taken.
@@ -139,11 +139,10 @@ impl Cursors {
         first
     }
 
-    /// See [`Journal::is_held`].
-    fn is_held(&self, source: &SourceName, sequence: u64) -> bool {
-        let own = || self.through.get(&Lane::Source(source.clone()));
-        // Most journals have no such lane, and those that have have few.
-        self.through.len() > 1 && own().is_some_and(|through| *through < sequence)
+    /// A lane that begins after a sequence, and is on disk already.
+    pub(super) fn begin(&mut self, lane: Lane, after: u64) {
+        self.waiting.ended.remove(&lane);
+        self.through.insert(lane, after);
     }
 
     /// Every lane with its cursor.
@@ -174,9 +173,20 @@ impl Cursors {
         }
         self.waiting.ended.remove(&to.lane);
         match &to.lane {
-            Lane::Live | Lane::Source(_) => {
+            Lane::Live => {
                 for (source, count) in to.published {
                     *self.waiting.published.entry(source).or_default() += count;
+                }
+            }
+            Lane::Source { source, .. } => {
+                for (source, count) in to.published {
+                    *self.waiting.released.entry(source).or_default() += count;
+                }
+                let passed = |damaged: &Damaged| {
+                    damaged.source.as_ref() == Some(source) && damaged.last <= to.through
+                };
+                for damaged in self.damaged_held.extract_if(.., |damaged| passed(damaged)) {
+                    *self.waiting.lost_held.entry(source.clone()).or_default() += damaged.count();
                 }
             }
             Lane::Replay(id) => {
@@ -211,7 +221,13 @@ impl Cursors {
 
     /// Notes events that can never be published: once the live cursor passes them, they are
     /// accounted for as lost. Each may be told once. Bounded by [`bounds::JOURNAL_DAMAGED_KEPT`].
-    pub(super) fn lose(&mut self, mut damaged: Damaged) {
+    pub(super) fn lose(&mut self, mut damaged: Damaged, is_held: bool) {
+        if is_held {
+            if self.damaged_held.len() < bounds::JOURNAL_DAMAGED_KEPT {
+                self.damaged_held.push(damaged);
+            }
+            return;
+        }
         damaged.first = damaged.first.max(self.through(&Lane::Live) + 1);
         if damaged.first <= damaged.last && self.damaged.len() < bounds::JOURNAL_DAMAGED_KEPT {
             self.damaged.insert(damaged.first, damaged);
@@ -267,16 +283,19 @@ impl Cursors {
         let begun_again = |lane: &Lane| self.waiting.lanes.contains_key(lane);
         let ended: Vec<_> = moves.ended.into_iter().filter(|lane| !begun_again(lane)).collect();
         self.waiting.ended.extend(ended);
-        for (source, count) in moves.published {
-            *self.waiting.published.entry(source).or_default() += count;
-        }
         for (id, (published, passed)) in moves.replayed {
             let waiting = self.waiting.replayed.entry(id).or_default();
             (waiting.0, waiting.1) = (waiting.0 + published, waiting.1 + passed);
         }
-        for (source, count) in moves.lost {
-            *self.waiting.lost.entry(source).or_default() += count;
-        }
+        let add = |waiting: &mut HashMap<SourceName, u64>, more| {
+            for (source, count) in more {
+                *waiting.entry(source).or_default() += count;
+            }
+        };
+        add(&mut self.waiting.published, moves.published);
+        add(&mut self.waiting.lost, moves.lost);
+        add(&mut self.waiting.released, moves.released);
+        add(&mut self.waiting.lost_held, moves.lost_held);
     }
 }
 
@@ -323,7 +342,7 @@ impl Moves {
 fn note_name(lane: &Lane) -> String {
     match lane {
         Lane::Live => "marked".to_owned(),
-        Lane::Source(_) | Lane::Replay(_) => format!("marked/{}", lane.name()),
+        Lane::Source { .. } | Lane::Replay(_) => format!("marked/{}", lane.name()),
     }
 }
 
@@ -362,7 +381,7 @@ pub(super) fn published(connection: &Connection, of: &InstanceName) -> rusqlite:
             Some(Lane::Live) => live = through,
             Some(Lane::Replay(_)) => {}
             // What a newer version reads there is its own to say.
-            Some(Lane::Source(_)) | None => least = least.min(through),
+            Some(Lane::Source { .. }) | None => least = least.min(through),
         }
     }
     Ok(live.min(least))

@@ -10,19 +10,25 @@ use crate::event::{ReplayId, SourceName};
 pub enum Lane {
     /// Live traffic.
     Live,
-    /// One source, while it is held and until its held events are out. Its events count in the
-    /// ledger like those of live traffic.
-    Source(SourceName),
+    /// One source on hold, from the sequence behind which it is held until its held events are
+    /// out. Its events count in the ledger like those of live traffic.
+    Source {
+        /// The source.
+        source: SourceName,
+        /// The last sequence before its hold: another hold is another lane, whose cursor in Kafka
+        /// begins anew.
+        since: u64,
+    },
     /// One replay. What it publishes stands outside the ledger.
     Replay(ReplayId),
 }
 
 impl Lane {
-    /// Its name, on disk and in Kafka: `live`, `source:NAME`, `replay:ID`.
+    /// Its name, on disk and in Kafka: `live`, `source:NAME:SINCE`, `replay:ID`.
     pub fn name(&self) -> Cow<'static, str> {
         match self {
             Self::Live => Cow::Borrowed("live"),
-            Self::Source(source) => Cow::Owned(format!("source:{source}")),
+            Self::Source { source, since } => Cow::Owned(format!("source:{source}:{since}")),
             Self::Replay(id) => Cow::Owned(format!("replay:{id}")),
         }
     }
@@ -30,7 +36,7 @@ impl Lane {
     /// Whether what it publishes counts in the ledger.
     pub const fn is_in_ledger(&self) -> bool {
         match self {
-            Self::Live | Self::Source(_) => true,
+            Self::Live | Self::Source { .. } => true,
             Self::Replay(_) => false,
         }
     }
@@ -42,7 +48,10 @@ impl Lane {
         }
         let (kind, rest) = name.split_once(':')?;
         match kind {
-            "source" => Some(Self::Source(SourceName::new(rest))),
+            "source" => {
+                let (source, since) = rest.rsplit_once(':')?;
+                Some(Self::Source { source: SourceName::new(source), since: since.parse().ok()? })
+            }
             "replay" => ReplayId::parse(rest).map(Self::Replay),
             _ => None,
         }
@@ -56,12 +65,16 @@ mod tests {
     #[test]
     fn every_lane_reads_back_from_its_name() {
         let id = ReplayId::parse("rp_abcdefgh2345").unwrap();
-        let lanes = [Lane::Live, Lane::Source(SourceName::new("a-b")), Lane::Replay(id)];
-        let names = ["live", "source:a-b", "replay:rp_abcdefgh2345"];
+        let held = Lane::Source { source: SourceName::new("a-b"), since: 7 };
+        let lanes = [Lane::Live, held, Lane::Replay(id)];
+        let names = ["live", "source:a-b:7", "replay:rp_abcdefgh2345"];
         for (lane, name) in lanes.iter().zip(names) {
             assert_eq!(lane.name(), name);
             assert_eq!(Lane::parse(name).as_ref(), Some(lane));
         }
-        assert_eq!(["", "dead", "replay:../x", "other:a"].map(Lane::parse), [const { None }; 4]);
+        assert_eq!(
+            ["", "dead", "replay:../x", "other:a", "source:a"].map(Lane::parse),
+            [const { None }; 5]
+        );
     }
 }

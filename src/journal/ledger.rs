@@ -24,6 +24,7 @@ struct Credit {
     source: i64,
     accepted: i64,
     quarantined: i64,
+    held: i64,
     last_received: i64,
 }
 
@@ -35,12 +36,14 @@ impl Credits {
         source: &SourceName,
         kind: Kind,
         received: Timestamp,
+        is_held: bool,
     ) -> rusqlite::Result<i64> {
         if !self.0.contains_key(source) {
             let credit = Credit {
                 source: number(connection, source)?,
                 accepted: 0,
                 quarantined: 0,
+                held: 0,
                 last_received: i64::MIN,
             };
             self.0.insert(source.clone(), credit);
@@ -53,6 +56,7 @@ impl Credits {
         } else {
             credit.accepted += 1;
         }
+        credit.held += i64::from(is_held);
         credit.last_received = credit.last_received.max(received.millis());
         Ok(credit.source)
     }
@@ -61,7 +65,8 @@ impl Credits {
     pub(super) fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
         let mut statement = connection.prepare_cached(
             "UPDATE source SET accepted = accepted + ?2, quarantined = quarantined + ?3,
-                 pending = pending + ?2 + ?3, last_received = max(ifnull(last_received, ?4), ?4)
+                 pending = pending + ?2 + ?3 - ?5, held = held + ?5,
+                 last_received = max(ifnull(last_received, ?4), ?4)
              WHERE number = ?1",
         )?;
         for credit in self.0.values() {
@@ -69,7 +74,8 @@ impl Credits {
                 credit.source,
                 credit.accepted,
                 credit.quarantined,
-                credit.last_received
+                credit.last_received,
+                credit.held
             ])?;
         }
         Ok(())
@@ -113,6 +119,51 @@ pub(super) fn lose(
     for (source, count) in counts {
         statement.execute(params![source.as_str(), count.cast_signed()])?;
     }
+    Ok(())
+}
+
+/// Moves held events to published.
+pub(super) fn release(
+    connection: &Connection,
+    counts: &HashMap<SourceName, u64>,
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(
+        "UPDATE source SET published = published + ?2, held = held - ?2 WHERE name = ?1",
+    )?;
+    for (source, count) in counts {
+        statement.execute(params![source.as_str(), count.cast_signed()])?;
+    }
+    Ok(())
+}
+
+/// Moves held events that were lost or erased from held to erased.
+pub(super) fn lose_held(
+    connection: &Connection,
+    counts: &HashMap<SourceName, u64>,
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(
+        "UPDATE source SET erased_unpublished = erased_unpublished + ?2, held = held - ?2
+         WHERE name = ?1",
+    )?;
+    for (source, count) in counts {
+        statement.execute(params![source.as_str(), count.cast_signed()])?;
+    }
+    Ok(())
+}
+
+/// Moves what came after a sequence from pending to held.
+pub(super) fn hold_after(
+    connection: &Connection,
+    source: &SourceName,
+    sequence: u64,
+) -> rusqlite::Result<()> {
+    connection.execute(
+        "UPDATE source SET held = held + moved, pending = pending - moved
+         FROM (SELECT count(*) AS moved FROM event
+               WHERE sequence > ?2 AND source = (SELECT number FROM source WHERE name = ?1))
+         WHERE name = ?1",
+        params![source.as_str(), sequence.cast_signed()],
+    )?;
     Ok(())
 }
 

@@ -29,7 +29,7 @@ use super::shared::Shared;
 use super::tail::Tail;
 use super::tuning::Tuning;
 use super::writer::{Scouring, Writer};
-use super::{Inner, Journal, Settings, search};
+use super::{Inner, Journal, Settings, holds, search};
 use crate::bounds;
 use crate::clock::Clock;
 use crate::event::{Digest128, InstanceName};
@@ -146,6 +146,7 @@ fn start(settings: Settings, clock: Clock, mut tuning: Tuning) -> Result<Journal
     let epoch = Digest128(schema::meta(&connection, "epoch")?);
     let tail = Tail::above(head, tuning.tail_events, tuning.tail_bytes);
     let shared = Arc::new(Shared::new(head, cursors, tail));
+    shared.holds.send_replace(Arc::new(holds::load(&connection)?));
     let scouring = Scouring::begun(schema::is_unscoured(&connection)?, &shared, &clock);
     let patrol = if schema::was_closed(&connection)? {
         shared.looked_through.send_replace(true);

@@ -109,7 +109,7 @@ pub(super) fn write(
         let row = Row {
             sequence: head,
             id: event.id().0.0,
-            source: credits.add(connection, event.source(), event.kind(), received)?,
+            source: credits.add(connection, event.source(), event.kind(), received, false)?,
             kind: event.kind().as_str(),
             received: received.millis(),
             key: event.key(),

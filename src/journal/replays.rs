@@ -10,10 +10,10 @@ use rusqlite::{Connection, Row, params};
 use tokio::sync::oneshot;
 
 use super::writer::Order;
-use super::{AppendError, Journal, Lane, ReadError};
+use super::{AppendError, Journal, Lane, ReadError, holds};
 use crate::bounds;
 use crate::clock::Timestamp;
-use crate::event::ReplayId;
+use crate::event::{InstanceName, ReplayId};
 
 /// The table.
 pub(super) const TABLE: &str = "
@@ -93,6 +93,8 @@ pub(super) struct Note {
 pub(super) enum Change {
     Begin(Replay),
     End(ReplayId, Ending),
+    /// Of the sources on hold.
+    Hold(holds::Change),
 }
 
 impl Journal {
@@ -120,7 +122,7 @@ impl Journal {
         self.inner.shared.cursors().pass_over(id, count);
     }
 
-    async fn note(&self, change: Change) -> Result<(), AppendError> {
+    pub(super) async fn note(&self, change: Change) -> Result<(), AppendError> {
         let shared = &self.inner.shared;
         shared.admits()?;
         let (reply, answer) = oneshot::channel();
@@ -134,8 +136,9 @@ impl Journal {
 
 impl Change {
     /// Writes it, within the caller's transaction.
-    pub(super) fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
+    pub(super) fn write(&self, connection: &Connection, of: &InstanceName) -> rusqlite::Result<()> {
         match self {
+            Self::Hold(change) => change.write(connection, of)?,
             Self::Begin(replay) => {
                 connection.execute(
                     "INSERT INTO replay(id, asked, after, through, total, started)

@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 
 use super::fault::Code;
 use super::open::Obstacle;
-use super::replays;
+use super::{holds, replays};
 use crate::bounds;
 use crate::clock::Timestamp;
 use crate::event::InstanceName;
@@ -67,7 +67,7 @@ const SWEPT: &str = "
 ";
 
 /// What was added to the tables since version 1: each statement may be run on what has it already.
-const ADDED: &[&str] = &[SWEPT, RELEASED, replays::TABLE];
+const ADDED: &[&str] = &[SWEPT, RELEASED, replays::TABLE, holds::TABLE];
 
 /// Opens a connection that may write: the writer's, and the checkpointer's.
 pub(super) fn open_writing(database: &Path) -> rusqlite::Result<Connection> {

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::cursors::Cursors;
 use super::fault::Code;
+use super::holds::Holds;
 use super::read::Damaged;
 use super::retention::Ages;
 use super::tail::Tail;
@@ -24,6 +25,8 @@ pub(super) struct Shared {
     pub(super) head: watch::Sender<u64>,
     health: watch::Sender<Health>,
     closed: AtomicBool,
+    /// The sources on hold, as they are on disk.
+    pub(super) holds: watch::Sender<Arc<Holds>>,
     cursors: Mutex<Cursors>,
     tail: Mutex<Tail>,
     damage: Mutex<Damage>,
@@ -90,6 +93,7 @@ impl Shared {
             head: watch::Sender::new(head),
             health: watch::Sender::new(Health::Ok),
             closed: AtomicBool::new(false),
+            holds: watch::Sender::default(),
             cursors: Mutex::new(cursors),
             tail: Mutex::new(tail),
             damage: Mutex::default(),
@@ -184,7 +188,13 @@ impl Shared {
             );
         }
         let mut cursors = self.cursors();
-        new.into_iter().for_each(|damaged| cursors.lose(damaged));
+        new.into_iter().for_each(|damaged| self.lose(&mut cursors, damaged));
+    }
+
+    fn lose(&self, cursors: &mut Cursors, lost: Damaged) {
+        let held = |source: &SourceName| self.holds.borrow().keep(source, lost.first);
+        let is_held = lost.source.as_ref().is_some_and(held);
+        cursors.lose(lost, is_held);
     }
 
     /// How many rows were found damaged since the start.
@@ -201,7 +211,7 @@ impl Shared {
             met.iter().for_each(|met| new.extend(known.learn(met)));
         }
         let mut cursors = self.cursors();
-        new.into_iter().for_each(|erased| cursors.lose(erased));
+        new.into_iter().for_each(|erased| self.lose(&mut cursors, erased));
     }
 
     /// Whether erased content may still stand in the log.

@@ -21,6 +21,7 @@ use tokio::sync::oneshot;
 use super::checkpoint::{self, Checkpointer};
 use super::cursors::Moves;
 use super::fault::{Code, Fault};
+use super::holds::Holds;
 use super::identities::Identities;
 use super::ledger::{self, Credits};
 use super::patrol::Patrol;
@@ -188,9 +189,10 @@ impl Writer {
     fn write(&mut self, events: &[Clean], moves: &Moves) -> rusqlite::Result<Vec<Journaled>> {
         self.tuning.disk.before(&self.connection)?;
         self.identities.begin_transaction();
+        let holds = self.shared.holds.borrow().clone();
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let answers = insert(&mut self.identities, &transaction, events)?;
+        let answers = insert(&mut self.identities, &transaction, events, &holds)?;
         let fresh = |answer: &Journaled| matches!(answer, Journaled::Fresh { .. });
         if moves.is_empty() && !answers.iter().any(fresh) {
             return Ok(answers);
@@ -198,6 +200,8 @@ impl Writer {
         moves.write(&transaction, &self.instance)?;
         ledger::publish(&transaction, &moves.published)?;
         ledger::lose(&transaction, &moves.lost)?;
+        ledger::release(&transaction, &moves.released)?;
+        ledger::lose_held(&transaction, &moves.lost_held)?;
         self.identities.settle(&transaction, self.tuning.settled, self.clock.now())?;
         self.tuning.disk.commit(transaction)?;
         self.identities.committed();
@@ -353,6 +357,7 @@ fn insert(
     identities: &mut Identities,
     transaction: &Connection,
     events: &[Clean],
+    holds: &Holds,
 ) -> rusqlite::Result<Vec<Journaled>> {
     let before = schema::meta::<i64>(transaction, "head")?.cast_unsigned();
     let mut head = before;
@@ -364,11 +369,12 @@ fn insert(
             continue;
         }
         head += 1;
-        let received = event.received();
+        let (source, received) = (event.source(), event.received());
+        let is_held = holds.keep(source, head);
         let row = Row {
             sequence: head,
             id: event.id().0.0,
-            source: credits.add(transaction, event.source(), event.kind(), received)?,
+            source: credits.add(transaction, source, event.kind(), received, is_held)?,
             kind: event.kind().as_str(),
             received: received.millis(),
             key: event.key(),

@@ -19,8 +19,8 @@ use hookgate::delivery::{Body, Head, Peer, RequestId};
 use hookgate::desk::{
     self, Actor, CaptureAsk, CapturedDelivery, Desk, PseudonymAsk, Reason, Refusal, Role,
 };
-use hookgate::event::{Family, InstanceName, SourceName, TenantName};
-use hookgate::intake::{Caller, Intake, Source, Sources};
+use hookgate::event::{Family, InstanceName, Mode, SourceName, TenantName};
+use hookgate::intake::{Admission, Caller, Intake, Source, Sources, Terms};
 use hookgate::journal::{self, Journal};
 use hookgate::outcome::Outcome;
 use hookgate::providers::{Provider, Providers};
@@ -146,7 +146,9 @@ pub(crate) fn source_of(provider: Provider, clock: &Clock, captures: bool) -> So
     let meters = telemetry.source(&SourceLabels { source: &name, secrets: Vec::new() }, &lists);
     let boundary = Boundary::new(settings, &keys);
     let rate = Rate { per_second: 1_000.try_into().unwrap(), burst: 1_000.try_into().unwrap() };
-    Source::new(name, provider, ready.scheme, boundary, rate, meters, clock.clone())
+    let admission = Arc::new(Admission::new(rate, clock.clone()));
+    let (scheme, mode) = (ready.scheme, Mode::Live);
+    Source::new(Terms { name, provider, scheme, boundary, admission, mode }, meters)
         .with_capture(captures)
 }
 

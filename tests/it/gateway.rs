@@ -23,7 +23,7 @@ use crate::echo;
 pub(crate) const DAILY: &str = "/v1/webhooks/daily";
 pub(crate) const LIVEKIT: &str = "/v1/webhooks/livekit";
 pub(crate) const ECHO: &str = "/v1/webhooks/echo";
-const DAILY_SECRET: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+pub(crate) const DAILY_SECRET: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const LIVEKIT_SECRET: &str = "fixture-secret-of-at-least-32-characters";
 const KEY: &str = "ERERERERERERERERERERERERERERERERERERERERERE=";
 const OTHER_KEY: &str = "IiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiI=";
@@ -100,7 +100,12 @@ impl Plan {
         (text, environment())
     }
 
-    fn in_folder(text: &str, folder: tempfile::TempDir) -> Self {
+    /// Where its journal lies.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn in_folder(text: &str, folder: tempfile::TempDir) -> Self {
         let text = text.replace("DIR", folder.path().join("journal").to_str().unwrap());
         let env = environment();
         let now = Clock::system().now();
@@ -232,6 +237,12 @@ pub(crate) fn event(route: &str, id: &str) -> String {
         ),
         _ => format!(r#"{{"said":"opened","id":"{id}","room":"consult-0a1b2c3d"}}"#),
     }
+}
+
+/// A request signed at a time.
+pub(crate) fn signed(route: &str, body: &str, now: Timestamp) -> Vec<u8> {
+    let head = head(route, body, now);
+    format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
 /// A head signed at a time, without length and end.

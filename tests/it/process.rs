@@ -113,13 +113,27 @@ async fn a_second_signal_ends_the_grace() {
 }
 
 #[tokio::test]
-async fn a_hangup_is_answered_in_the_log_and_ends_nothing() {
+async fn a_hangup_has_the_file_read_again_and_ends_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let mut served = Served::start(folder.path(), "\"1ms\"").await;
+    let path = folder.path().join("hookgate.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace("name = \"daily\"", "name = \"Daily\"")).unwrap();
     served.send("-HUP");
-    let said = until(&mut served.lines, "reload is not built yet").await;
-    assert!(said.contains("WARN"), "{said}");
+    let said = until(&mut served.lines, "a mistake in the new configuration").await;
+    assert!(said.contains("source[0].name = \\\"Daily\\\": must be 1 to 64"), "{said}");
+    until(&mut served.lines, "nothing was changed").await;
     served.post("a").await;
+    let other =
+        text.split("[[source]]").nth(1).unwrap().replace("\"daily\"\nprovider", "\"b\"\nprovider");
+    let other = other.replace("/v1/daily_webhook", "/b");
+    std::fs::write(&path, format!("{text}\n[[source]]{other}")).unwrap();
+    served.send("-HUP");
+    let said = until(&mut served.lines, "changed by the reload").await;
+    assert!(said.contains("source.b added"), "{said}");
+    let said = until(&mut served.lines, "the configuration was reloaded").await;
+    assert!(said.contains("\"fingerprint\":\"cf1_"), "{said}");
+    served.post("b").await;
     served.signal();
     until(&mut served.lines, "stopped").await;
     assert_eq!(served.ended().await.code(), Some(0));

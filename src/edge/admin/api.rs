@@ -29,7 +29,7 @@ use super::tokens::{Doorkeeper, Tokens, Turned};
 /// The admin API.
 pub(super) struct Api {
     desk: Desk,
-    doorkeeper: Doorkeeper,
+    doorkeeper: Arc<Doorkeeper>,
     routes: Vec<Arc<Route>>,
     streams: Arc<Semaphore>,
 }
@@ -39,14 +39,14 @@ impl Api {
     pub(super) fn new(desk: Desk, tokens: Option<Tokens>, clock: Clock) -> Self {
         Self {
             desk,
-            doorkeeper: Doorkeeper::new(tokens, clock),
+            doorkeeper: Arc::new(Doorkeeper::new(tokens, clock)),
             routes: routes().into_iter().map(Arc::new).collect(),
             streams: Arc::new(Semaphore::new(ADMIN_STREAMS_MAX)),
         }
     }
 
     /// Who is let in.
-    pub(super) fn tokens(&self) -> &Doorkeeper {
+    pub(super) fn tokens(&self) -> &Arc<Doorkeeper> {
         &self.doorkeeper
     }
 

@@ -29,7 +29,6 @@ use super::connection;
 use super::guarded::guarded;
 use super::listen::Listener;
 use super::lobby::{Guest, Lobby};
-use super::shares::Shares;
 use super::socket::{Over, Socket};
 
 mod api;
@@ -50,6 +49,7 @@ pub use tokens::{TokenMistake, Tokens};
 use api::Api;
 use problem::Problem;
 use reply::{Answer, text};
+use tokens::Doorkeeper;
 
 /// What the admin door works with.
 pub struct AdminSettings {
@@ -70,6 +70,17 @@ pub struct Admin {
     address: SocketAddr,
     door: Arc<Door>,
     accepting: JoinHandle<()>,
+}
+
+/// Changes who may ask, while they ask.
+#[derive(Clone)]
+pub struct Keyring(Arc<Doorkeeper>);
+
+impl Keyring {
+    /// From now on these may ask, and nobody else; `None`: nobody.
+    pub fn replace(&self, tokens: Option<Tokens>) {
+        self.0.replace(tokens);
+    }
 }
 
 /// What every connection of it shares.
@@ -98,9 +109,9 @@ impl Admin {
         self.address
     }
 
-    /// From now on these may ask, and nobody else; `None`: nobody.
-    pub fn replace_tokens(&self, tokens: Option<Tokens>) {
-        self.door.api.tokens().replace(tokens);
+    /// What changes who may ask while it runs.
+    pub fn keyring(&self) -> Keyring {
+        Keyring(self.door.api.tokens().clone())
     }
 }
 
@@ -112,7 +123,7 @@ impl Drop for Admin {
 
 async fn accept(listener: Listener, limits: Limits, clock: Clock, door: Arc<Door>) {
     // Nobody proves anything here: all are guests, and the idlest makes room.
-    let lobby = Arc::new(Lobby::new(ADMIN_CONNECTIONS_MAX, Shares::new(0, 0, 0)));
+    let lobby = Arc::new(Lobby::new(ADMIN_CONNECTIONS_MAX));
     let crowded = || {
         lobby.make_room();
     };

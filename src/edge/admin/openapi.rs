@@ -154,6 +154,7 @@ fn may_meet(route: &Route, kind: Kind) -> bool {
     match kind {
         Kind::Forbidden => route.role == Role::Operator || route.changes,
         Kind::NotFound => true,
+        Kind::Mistakes => route.path.ends_with("/reload"),
         Kind::SlowBody | Kind::TooLarge | Kind::UnsupportedMediaType => body,
         Kind::NoSuchPath | Kind::MethodNotAllowed => false,
         Kind::Invalid

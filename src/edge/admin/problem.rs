@@ -31,6 +31,9 @@ pub struct ProblemDetails {
     /// The field that is wrong, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
+    /// Each mistake of a configuration, where that is the problem.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<String>,
 }
 
 /// Which problem.
@@ -45,6 +48,7 @@ pub(super) enum Kind {
     MethodNotAllowed,
     SlowBody,
     Conflict,
+    Mistakes,
     TooLarge,
     UnsupportedMediaType,
     RateLimited,
@@ -56,7 +60,7 @@ pub(super) enum Kind {
 
 impl Kind {
     /// All of them.
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::Invalid,
         Self::Malformed,
         Self::Unauthorized,
@@ -66,6 +70,7 @@ impl Kind {
         Self::MethodNotAllowed,
         Self::SlowBody,
         Self::Conflict,
+        Self::Mistakes,
         Self::TooLarge,
         Self::UnsupportedMediaType,
         Self::RateLimited,
@@ -97,6 +102,9 @@ impl Kind {
                 (StatusCode::REQUEST_TIMEOUT, "slow-body", "The body came too slowly")
             }
             Self::Conflict => (StatusCode::CONFLICT, "conflict", "Not as things stand"),
+            Self::Mistakes => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "mistakes", "The new configuration has mistakes")
+            }
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large"),
             Self::UnsupportedMediaType => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -116,12 +124,20 @@ impl Kind {
     }
 }
 
+/// What it is about.
+#[derive(Clone, Debug)]
+enum About {
+    All,
+    Field(Cow<'static, str>),
+    Mistakes(Vec<String>),
+}
+
 /// One problem with one request.
 #[derive(Clone, Debug)]
 pub(super) struct Problem {
     pub(super) kind: Kind,
     detail: Cow<'static, str>,
-    field: Option<Cow<'static, str>>,
+    about: About,
     retry_after: Option<Duration>,
     closes: bool,
 }
@@ -130,12 +146,17 @@ impl Problem {
     /// This one.
     pub(super) fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
         let detail = detail.into();
-        Self { kind, detail, field: None, retry_after: None, closes: false }
+        Self { kind, detail, about: About::All, retry_after: None, closes: false }
     }
 
     /// The same about a field.
     pub(super) fn of(self, field: impl Into<Cow<'static, str>>) -> Self {
-        Self { field: Some(field.into()), ..self }
+        Self { about: About::Field(field.into()), ..self }
+    }
+
+    /// The same, with each mistake by itself.
+    fn listing(self, errors: Vec<String>) -> Self {
+        Self { about: About::Mistakes(errors), ..self }
     }
 
     /// The same, to be tried again after this.
@@ -170,12 +191,18 @@ impl Problem {
     /// As the client reads it.
     pub(super) fn details(&self) -> ProblemDetails {
         let (status, name, title) = self.kind.parts();
+        let (field, errors) = match &self.about {
+            About::All => (None, Vec::new()),
+            About::Field(field) => (Some(field.clone().into_owned()), Vec::new()),
+            About::Mistakes(mistakes) => (None, mistakes.clone()),
+        };
         ProblemDetails {
             kind: format!("urn:hookgate:problem:{name}"),
             title: title.to_owned(),
             status: status.as_u16(),
             detail: self.detail.clone().into_owned(),
-            field: self.field.clone().map(Cow::into_owned),
+            field,
+            errors,
         }
     }
 
@@ -207,6 +234,7 @@ impl From<Refusal> for Problem {
         match refusal {
             Refusal::Invalid { field, .. } => Self::new(Kind::Invalid, said).of(field),
             Refusal::NotFound(_) => Self::new(Kind::NotFound, said),
+            Refusal::Mistakes(mistakes) => Self::new(Kind::Mistakes, said).listing(mistakes),
             Refusal::Conflict(_) => Self::new(Kind::Conflict, said),
             Refusal::Unavailable(_) => Self::new(Kind::Unavailable, said).after(soon),
             Refusal::TooSlow => Self::new(Kind::TooSlow, said),

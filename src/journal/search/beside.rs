@@ -38,7 +38,9 @@ impl Journal {
         for (lane, through) in self.inner.shared.cursors().lanes() {
             match lane {
                 Lane::Live => at.live = through,
-                Lane::Source(source) => drop(at.held.insert(source.as_str().to_owned(), through)),
+                Lane::Source { source, .. } => {
+                    at.held.insert(source.as_str().to_owned(), through);
+                }
                 Lane::Replay(_) => {}
             }
         }

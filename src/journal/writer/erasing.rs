@@ -59,6 +59,7 @@ impl Writer {
         self.tuning.disk.before(&self.connection)?;
         self.identities.begin_transaction();
         let published = self.shared.cursors().through(&Lane::Live);
+        let holds = self.shared.holds.borrow().clone();
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut entombed = Entombed::default();
@@ -68,7 +69,7 @@ impl Writer {
                 entombed.unpublished += u64::from(sequence > published);
             }
         }
-        let answers = insert(&mut self.identities, &transaction, telling)?;
+        let answers = insert(&mut self.identities, &transaction, telling, &holds)?;
         schema::set_unscoured(&transaction, true)?;
         self.tuning.disk.commit(transaction)?;
         self.identities.committed();

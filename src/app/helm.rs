@@ -1,0 +1,290 @@
+//! Changing how the gateway runs while it does: reading the configuration again, and the wish to
+//! stop.
+//!
+//! Promises: all or nothing, the new configuration is checked whole before anything of it holds;
+//! one reload at a time, and each goes on to its end, whoever waits for it; no connection is
+//! dropped, what is under way goes on with the source it began with. What only a restart changes
+//! stays as it is and is named.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+use tokio::sync::{self, watch};
+use tokio::task::spawn_blocking;
+
+use super::board::Panel;
+use super::{assembly, tell_supervisor};
+use crate::clock::Clock;
+use crate::config::{Config, Face, Mistakes, Server};
+use crate::desk::{Draining, InForce, Refusal, Reloaded, Running};
+use crate::edge::{Keyring, Signpost};
+use crate::event::{Mode, SourceName};
+use crate::hold::{Keeper, Wishes};
+use crate::intake::{Source, Sources};
+use crate::journal::Journal;
+use crate::scrub::Keys;
+use crate::secret::Secret;
+use crate::telemetry::Telemetry;
+
+/// Reads the configuration again, from where it was read at the start. Blocks.
+#[derive(Clone)]
+pub struct Reread(Arc<dyn Fn() -> Result<Config, Mistakes> + Send + Sync>);
+
+impl Reread {
+    /// By this.
+    pub fn new(read: impl Fn() -> Result<Config, Mistakes> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(read))
+    }
+}
+
+impl fmt::Debug for Reread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reread")
+    }
+}
+
+/// What changes the running gateway.
+pub(super) struct Helm {
+    identity: Secret,
+    /// There once everything stands.
+    tackle: OnceLock<Tackle>,
+    /// One reload at a time.
+    turn: sync::Mutex<()>,
+    force: Mutex<Force>,
+    drain: watch::Sender<bool>,
+}
+
+/// What it changes it with.
+pub(super) struct Tackle {
+    pub(super) reread: Option<Reread>,
+    pub(super) keys: Keys,
+    pub(super) clock: Clock,
+    pub(super) telemetry: Arc<Telemetry>,
+    pub(super) signpost: Signpost,
+    pub(super) keyring: Keyring,
+    pub(super) sources: Arc<Sources>,
+    pub(super) panel: Arc<Panel>,
+    pub(super) journal: Journal,
+    pub(super) keeper: Option<Arc<Keeper>>,
+}
+
+/// What holds now.
+struct Force {
+    face: Face,
+    told: InForce,
+    stopping: Stopping,
+}
+
+/// How long a stop may take, from the signal.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stopping {
+    pub(super) grace: Duration,
+    pub(super) deadline: Duration,
+}
+
+impl Stopping {
+    pub(super) fn of(server: &Server) -> Self {
+        Self { grace: server.drain_grace, deadline: server.drain_deadline }
+    }
+}
+
+impl Helm {
+    /// What a gateway starts with holds.
+    pub(super) fn new(config: &Config) -> Self {
+        let identity = config.keys.identity.clone();
+        let face = config.face.clone();
+        let told = InForce { fingerprint: face.fingerprint(&identity), warnings: lines(config) };
+        let force = Mutex::new(Force { face, told, stopping: Stopping::of(&config.server) });
+        Self {
+            identity,
+            tackle: OnceLock::new(),
+            turn: sync::Mutex::default(),
+            force,
+            drain: watch::Sender::new(false),
+        }
+    }
+
+    /// Everything stands: from now on it can be changed.
+    pub(super) fn rig(&self, tackle: Tackle) {
+        // It is rigged once, at the end of the start.
+        let _ = self.tackle.set(tackle);
+    }
+
+    /// Of the configuration in force.
+    pub(super) fn fingerprint(&self) -> String {
+        self.force().told.fingerprint.clone()
+    }
+
+    /// How long a stop may take now.
+    pub(super) fn stopping(&self) -> Stopping {
+        self.force().stopping
+    }
+
+    /// Waits until an operator asks for the stop.
+    pub(super) async fn asked_to_stop(&self) {
+        // The sender is ours and cannot be gone.
+        let _ = self.drain.subscribe().wait_for(|asked| *asked).await;
+    }
+
+    async fn reload(&self, tackle: &Tackle, reread: &Reread) -> Result<Reloaded, Refusal> {
+        let config = read(reread).await?;
+        let (face, before) = {
+            let force = self.force();
+            (force.face.clone(), force.told.fingerprint.clone())
+        };
+        let difference = face.difference(&config.face);
+        let face = face.reloaded(config.face.clone());
+        let warnings = lines(&config);
+        let now = face.fingerprint(&self.identity);
+        let stopping = Stopping::of(&config.server);
+        if now != before {
+            tackle.apply(config).await?;
+        }
+        let told = InForce { fingerprint: now.clone(), warnings: warnings.clone() };
+        *self.force() = Force { face, told, stopping };
+        let (changed, needs_restart) = (difference.changed, difference.needs_restart);
+        Ok(Reloaded { before, now, changed, needs_restart, warnings })
+    }
+
+    fn force(&self) -> MutexGuard<'_, Force> {
+        self.force.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Running for Helm {
+    fn drain(&self) -> Draining {
+        self.drain.send_replace(true);
+        let Stopping { grace, deadline } = self.stopping();
+        Draining { grace_seconds: grace.as_secs_f64(), deadline_seconds: deadline.as_secs_f64() }
+    }
+
+    fn reload(self: Arc<Self>) -> Pin<Box<dyn Future<Output = Result<Reloaded, Refusal>> + Send>> {
+        // Of its own: who waits may go away, half a reload may not stay.
+        let task = tokio::spawn(async move {
+            let Some(tackle) = self.tackle.get() else {
+                return Err(Refusal::Unavailable("the gateway is starting".to_owned()));
+            };
+            let Some(reread) = &tackle.reread else {
+                let why = "this gateway was not started from a file: there is none to read again";
+                return Err(Refusal::Conflict(why.to_owned()));
+            };
+            let _turn = self.turn.lock().await;
+            if tackle.panel.is_stopping() {
+                return Err(Refusal::Conflict("the gateway is stopping".to_owned()));
+            }
+            tell_supervisor(&begun());
+            let reloaded = Helm::reload(&self, tackle, reread).await;
+            tell_supervisor(&[NotifyState::Ready]);
+            say(&reloaded);
+            reloaded
+        });
+        Box::pin(async move { task.await.unwrap_or(Err(Refusal::Defect)) })
+    }
+
+    fn in_force(&self) -> InForce {
+        let mut told = self.force().told.clone();
+        told.warnings.extend(self.tackle.get().into_iter().flat_map(Tackle::orphans));
+        told
+    }
+}
+
+impl Tackle {
+    fn wish(&self, wishes: Wishes) {
+        if let Some(keeper) = &self.keeper {
+            keeper.wish(wishes);
+        }
+    }
+
+    /// Sources that are on hold and have left the configuration.
+    fn orphans(&self) -> Vec<String> {
+        let (now, holds) = (self.sources.now(), self.journal.holds().borrow().clone());
+        let left = |source: &SourceName| !now.iter().any(|known| known.name == *source);
+        let text = |source: &SourceName| {
+            format!(
+                "source.{source}: has left the configuration on hold: its held events stay held \
+                 until it is back with mode = \"live\""
+            )
+        };
+        holds.each().filter(|(source, _)| left(source)).map(|(source, _)| text(source)).collect()
+    }
+
+    /// Brings a checked configuration into force.
+    async fn apply(&self, config: Config) -> Result<(), Refusal> {
+        let before = self.sources.now();
+        let (keys, clock) = (&self.keys, &self.clock);
+        let routed = assembly::routed(config.sources, keys, &self.telemetry, clock, &before);
+        let sources = assembly::listed(&routed);
+        let new = |source: &&Arc<Source>| !before.iter().any(|old| old.name == source.name);
+        let came: Vec<_> = sources.iter().filter(new).cloned().collect();
+        if !came.is_empty()
+            && let Err(error) = self.panel.restore(&came).await
+        {
+            // They count from zero, as a source does that was never here.
+            tracing::warn!(%error, "when the last events of new sources came cannot be read");
+        }
+        // Wished before they are held, or their keeper would let them out at once.
+        let (old, new) = (assembly::wishes(&before), assembly::wishes(&sources));
+        let held = new.iter().filter(|(_, mode)| **mode == Mode::Hold);
+        let mut first = old.clone();
+        first.extend(held.map(|(source, mode)| (source.clone(), *mode)));
+        self.wish(first);
+        // The one step that can fail, and the first that changes anything.
+        if let Err(error) = assembly::hold(&self.journal, &sources).await {
+            self.wish(old);
+            return Err(Refusal::Unavailable(format!("nothing was changed: {error}")));
+        }
+        self.signpost.replace(routed, config.server.trusted_proxies);
+        self.keyring.replace(config.admin.tokens);
+        self.sources.replace(sources.clone());
+        self.wish(new);
+        assembly::show_only(&self.telemetry, &sources);
+        Ok(())
+    }
+}
+
+fn lines(config: &Config) -> Vec<String> {
+    config.warnings.iter().map(ToString::to_string).collect()
+}
+
+async fn read(reread: &Reread) -> Result<Config, Refusal> {
+    let Reread(reading) = reread.clone();
+    let read = spawn_blocking(move || reading()).await.map_err(|_panicked| Refusal::Defect)?;
+    let each = |mistakes: Mistakes| mistakes.each().iter().map(ToString::to_string).collect();
+    read.map_err(|mistakes| Refusal::Mistakes(each(mistakes)))
+}
+
+/// sd_notify(3): a reload is begun with the time of it.
+fn begun() -> Vec<NotifyState<'static>> {
+    let time = NotifyState::monotonic_usec_now().ok();
+    [NotifyState::Reloading].into_iter().chain(time).collect()
+}
+
+fn say(reloaded: &Result<Reloaded, Refusal>) {
+    match reloaded {
+        Ok(reloaded) => {
+            for change in &reloaded.changed {
+                tracing::info!(%change, "changed by the reload");
+            }
+            for key in &reloaded.needs_restart {
+                tracing::warn!(%key, "this change needs a restart and is not in force");
+            }
+            for warning in &reloaded.warnings {
+                tracing::warn!(%warning, "the configuration allows what should be known");
+            }
+            let (before, now) = (&reloaded.before, &reloaded.now);
+            tracing::info!(%before, fingerprint = %now, "the configuration was reloaded");
+        }
+        Err(Refusal::Mistakes(mistakes)) => {
+            for mistake in mistakes {
+                tracing::error!(%mistake, "a mistake in the new configuration");
+            }
+            tracing::error!("the reload was refused: nothing was changed");
+        }
+        Err(refusal) => {
+            tracing::error!(why = %refusal, "the reload was refused: nothing was changed")
+        }
+    }
+}

@@ -1,0 +1,362 @@
+//! The checked configuration as it may be shown and compared: one line a key, secrets as digests.
+//!
+//! Promises: a secret's value is compared and digested, never shown; the fingerprint is keyed with
+//! the identity key, so that no secret can be guessed from it; two texts that mean the same have
+//! the same face; a source stands under its name, so that its place in the text means nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use super::{Admin, JournalSettings, Server, Source, unit};
+use crate::event::Digest128;
+use crate::publish::{self, Delivery};
+use crate::scrub::Keys;
+use crate::secret::Secret;
+use crate::verify::{Credentials, MaxAge, SigningSecret};
+
+/// Keys outside of the sources that a reload brings into force.
+const LIVE: &[&str] = &["server.trusted_proxies", "server.drain_grace", "server.drain_deadline"];
+
+/// One key of the checked configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    key: String,
+    value: Value,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Value {
+    /// What may be shown; of a secret its name.
+    shown: String,
+    secret: Option<Secret>,
+}
+
+/// All of it, by key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Face(BTreeMap<String, Value>);
+
+/// What differs between two configurations, a line each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Difference {
+    /// What a reload brings into force.
+    pub changed: Vec<String>,
+    /// What only a restart does.
+    pub needs_restart: Vec<String>,
+}
+
+impl Face {
+    pub(super) fn of(
+        server: &Server,
+        admin: &Admin,
+        journal: &JournalSettings,
+        kafka: &publish::Settings,
+        keys: &Keys,
+        sources: &[Source],
+    ) -> Self {
+        let mut face = Self::default();
+        face.add(of_server(server));
+        face.add([
+            plain("admin.listen", admin.listen),
+            plain("journal.dir", journal.dir.display()),
+            plain("journal.retention", unit::shown(journal.retention.age)),
+            plain("journal.retention_max", journal.retention.bytes_max),
+            hidden("keys.identity", "", &keys.identity),
+            hidden("keys.pseudonym", "", &keys.pseudonym),
+        ]);
+        // As a secret: a digest of a digest, and still nobody's business.
+        let tokens = admin.tokens.as_ref().map(|tokens| Secret::new(tokens.digest().to_vec()));
+        face.add(tokens.map(|tokens| hidden("admin.token_file", "", &tokens)));
+        face.add(of_kafka(kafka));
+        for source in sources {
+            face.add(of_source(source));
+        }
+        face
+    }
+
+    /// What a reload from this one to `new` changes, and what it cannot.
+    pub fn difference(&self, new: &Self) -> Difference {
+        let mut difference = Difference::default();
+        for name in self.sources().symmetric_difference(&new.sources()) {
+            let what = if self.sources().contains(name) { "removed" } else { "added" };
+            difference.changed.push(format!("source.{name} {what}"));
+        }
+        let both: BTreeSet<_> = self.sources().intersection(&new.sources()).copied().collect();
+        let keys: BTreeSet<_> = self.0.keys().chain(new.0.keys()).collect();
+        for key in keys {
+            let of_one_alone = source_of(key).is_some_and(|name| !both.contains(name));
+            let (before, now) = (self.0.get(key), new.0.get(key));
+            if before == now || of_one_alone {
+                continue;
+            }
+            let line = told(key, before, now);
+            match is_live(key) {
+                true => difference.changed.push(line),
+                false => difference.needs_restart.push(line),
+            }
+        }
+        difference
+    }
+
+    /// What is in force once `new` has been read: its live keys, and the others of this one.
+    #[must_use]
+    pub fn reloaded(&self, new: Self) -> Self {
+        let stays = self.0.iter().filter(|(key, _)| !is_live(key));
+        let stays = stays.map(|(key, value)| (key.clone(), value.clone()));
+        let comes = new.0.into_iter().filter(|(key, _)| is_live(key));
+        Self(stays.chain(comes).collect())
+    }
+
+    /// One short text for all of it, keyed with the identity key: equal for the same settings, and
+    /// another with any key or secret changed.
+    pub fn fingerprint(&self, identity: &Secret) -> String {
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(identity.bytes()) else {
+            return String::new();
+        };
+        let mut field = |bytes: &[u8]| {
+            mac.update(&(bytes.len() as u64).to_be_bytes());
+            mac.update(bytes);
+        };
+        field(b"configuration");
+        for (key, value) in &self.0 {
+            field(key.as_bytes());
+            field(value.shown.as_bytes());
+            field(value.secret.as_ref().map_or(&[], Secret::bytes));
+        }
+        let mut first = [0; 16];
+        let whole = mac.finalize().into_bytes();
+        first.iter_mut().zip(whole).for_each(|(byte, of)| *byte = of);
+        format!("cf1_{}", Digest128(first))
+    }
+
+    fn add(&mut self, entries: impl IntoIterator<Item = Entry>) {
+        self.0.extend(entries.into_iter().map(|entry| (entry.key, entry.value)));
+    }
+
+    fn sources(&self) -> BTreeSet<&str> {
+        self.0.keys().filter_map(|key| source_of(key)).collect()
+    }
+}
+
+/// What a source's scheme is built from.
+pub(super) fn signing(credentials: &Credentials) -> Vec<Entry> {
+    let age = match credentials.max_age {
+        MaxAge::Default => "default".to_owned(),
+        MaxAge::Off => "off".to_owned(),
+        MaxAge::Within(age) => unit::shown(age),
+    };
+    let mut entries = vec![
+        plain("scheme", credentials.scheme.as_deref().unwrap_or("default")),
+        plain("awaiting_secret", credentials.awaiting_secret),
+        plain("signature_max_age", age),
+    ];
+    let secret = |key: String, signing: &SigningSecret| {
+        let shown = match signing.not_after {
+            Some(end) => format!("{} (not_after {end})", signing.label),
+            None => signing.label.clone(),
+        };
+        hidden(&key, &shown, &signing.secret)
+    };
+    let secrets = credentials.secrets.iter().enumerate();
+    entries.extend(secrets.map(|(place, signing)| secret(format!("secrets[{place}]"), signing)));
+    let keys = credentials.keys.iter().enumerate();
+    entries.extend(keys.map(|(place, key)| secret(format!("keys[{place}]"), &key.signing)));
+    entries
+}
+
+fn of_server(server: &Server) -> [Entry; 6] {
+    [
+        plain("server.instance", &server.instance),
+        plain("server.listen", server.listen),
+        plain("server.body_max", server.body_max),
+        plain("server.trusted_proxies", list(&server.trusted_proxies)),
+        plain("server.drain_grace", unit::shown(server.drain_grace)),
+        plain("server.drain_deadline", unit::shown(server.drain_deadline)),
+    ]
+}
+
+fn of_kafka(kafka: &publish::Settings) -> Vec<Entry> {
+    let delivery = match kafka.delivery {
+        Delivery::AtLeastOnce => "at_least_once",
+        Delivery::ExactlyOnce => "exactly_once",
+    };
+    let topics = kafka.create_topics.map_or("false".to_owned(), |creation| {
+        let (partitions, copies) = (creation.partitions, creation.replication_factor);
+        format!("true (partitions {partitions}, replication_factor {copies})")
+    });
+    let mut entries = vec![
+        plain("kafka.brokers", &kafka.brokers),
+        plain("kafka.topic_prefix", &kafka.topic_prefix),
+        plain("kafka.delivery", delivery),
+        plain("kafka.create_topics", topics),
+        plain("kafka.compression", &kafka.compression),
+    ];
+    let property = |(name, value): &(String, Secret)| {
+        hidden(&super::raw::join("kafka.properties", name), "", value)
+    };
+    entries.extend(kafka.properties.iter().map(property));
+    entries
+}
+
+fn of_source(source: &Source) -> Vec<Entry> {
+    let boundary = &source.boundary;
+    let pattern = |pattern: &Option<regex::Regex>| match pattern {
+        Some(pattern) => format!("{:?}", pattern.as_str()),
+        None => "none".to_owned(),
+    };
+    let rate = format!("{} a second, burst {}", source.rate.per_second, source.rate.burst);
+    let mut entries = vec![
+        plain("provider", boundary.provider.as_str()),
+        plain("tenant", boundary.tenant.as_str()),
+        plain("aliases", list(source.routes.get(1..).unwrap_or_default())),
+        plain("mode", source.mode.as_str()),
+        plain("rate", rate),
+        plain("role_labels", list(&boundary.role_labels)),
+        plain("room_name", pattern(&boundary.room_name)),
+        plain("artifact_key", pattern(&boundary.artifact_key)),
+    ];
+    entries.extend(source.signing.iter().cloned());
+    let below =
+        |entry: Entry| Entry { key: format!("source.{}.{}", boundary.source, entry.key), ..entry };
+    entries.into_iter().map(below).collect()
+}
+
+fn plain(key: &str, value: impl ToString) -> Entry {
+    Entry { key: key.to_owned(), value: Value { shown: value.to_string(), secret: None } }
+}
+
+fn hidden(key: &str, shown: &str, secret: &Secret) -> Entry {
+    let value = Value { shown: shown.to_owned(), secret: Some(secret.clone()) };
+    Entry { key: key.to_owned(), value }
+}
+
+fn list<T: ToString>(of: &[T]) -> String {
+    let each: Vec<_> = of.iter().map(|one| format!("{:?}", one.to_string())).collect();
+    format!("[{}]", each.join(", "))
+}
+
+/// The name of the source that a key belongs to; names have no dots.
+fn source_of(key: &str) -> Option<&str> {
+    key.strip_prefix("source.")?.split('.').next()
+}
+
+fn is_live(key: &str) -> bool {
+    source_of(key).is_some() || LIVE.contains(&key)
+}
+
+fn told(key: &str, before: Option<&Value>, now: Option<&Value>) -> String {
+    match (before.map(|value| value.shown.as_str()), now.map(|value| value.shown.as_str())) {
+        (Some(before), Some(now)) if before == now => format!("{key} changed"),
+        (None, Some("")) => format!("{key} added"),
+        (Some(""), None) => format!("{key} removed"),
+        (before, now) => {
+            format!("{key}: {} → {}", before.unwrap_or("none"), now.unwrap_or("none"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{DEFAULTS, parse_for, read};
+    use crate::clock::Timestamp;
+    use crate::config::tests::*;
+
+    use super::*;
+
+    fn changed(before: &str, now: &str) -> Difference {
+        good(before).face.difference(&good(now).face)
+    }
+
+    #[test]
+    fn every_key_that_is_known_has_its_place_in_the_face() {
+        let mut known = Vec::new();
+        let seen = |report: &read::Report| known.extend(report.known().iter().cloned());
+        let (folder, now) = (std::path::Path::new("/"), Timestamp::from_millis(0));
+        let env = env().into();
+        let config = parse_for(true, DEFAULTS, folder, &env, &providers(), now, seen).unwrap();
+        // They are refused until they are built, or stand for something else.
+        let without = [
+            "server.tls",
+            "admin.tls",
+            "admin.token_file",
+            "admin.allow_plaintext",
+            "tenant",
+            "keys.previous",
+            "source[].on_violation",
+            "source[].role_map",
+            "source[].capture",
+            "kafka.partitions",
+            "kafka.replication_factor",
+            "kafka.properties",
+            "source[].name",
+        ];
+        for key in known.iter().filter(|key| !without.contains(&key.as_str())) {
+            let steps: Vec<_> = key.split('.').collect();
+            let [section, key, ..] = steps[..] else { continue };
+            let found = config.face.0.keys().any(|place| match section {
+                "source[]" => {
+                    let place = place.strip_prefix("source.").and_then(|p| p.split_once('.'));
+                    place.is_some_and(|(_, of)| of.split('[').next() == key.split('[').next())
+                }
+                _ => *place == format!("{section}.{key}"),
+            });
+            assert!(found, "{section}.{key} is not in the face: a reload would not see it change");
+        }
+    }
+
+    #[test]
+    fn a_difference_shows_old_and_new_and_of_a_secret_that_it_changed() {
+        let more = "mode = \"hold\"\nrate = { per_second = 5 }\n";
+        let expected = [
+            "source.a.mode: live → hold",
+            "source.a.rate: 2000 a second, burst 4000 → 5 a second, burst 10",
+        ];
+        assert_eq!(changed(&source(""), &source(more)).changed, expected);
+        let rolled = SOURCE.replace("[{ env = \"S\" }]", "[{ env = \"S\" }, { env = \"I\" }]");
+        let rolled = format!("{KAFKA}{KEYS}{rolled}");
+        assert_eq!(changed(&source(""), &rolled).changed, ["source.a.secrets[1]: none → I"]);
+        let mut other = env();
+        other.insert("S".to_owned(), "another canary".to_owned());
+        let other = with(true, &source(""), &other).unwrap().face;
+        let secret = good(&source("")).face.difference(&other);
+        assert_eq!(secret.changed, ["source.a.secrets[0] changed"]);
+        let second = SOURCE.replace("\"a\"", "\"b\"");
+        let both = format!("{}{second}", source(""));
+        assert_eq!(changed(&source(""), &both).changed, ["source.b added"]);
+        assert_eq!(changed(&both, &source("")).changed, ["source.b removed"]);
+        let swapped = format!("{KAFKA}{KEYS}{second}{SOURCE}");
+        assert_eq!(changed(&both, &swapped), Difference::default());
+    }
+
+    #[test]
+    fn what_needs_a_restart_is_named_and_stays_in_the_face_that_is_in_force() {
+        let server = |text: &str| format!("[server]\ninstance = \"g\"\n{text}\n{}", source(""));
+        let (before, now) = (server(""), server("body_max = \"1MiB\"\ndrain_grace = \"1s\""));
+        let difference = changed(&before, &now);
+        assert_eq!(difference.needs_restart, ["server.body_max: 4194304 → 1048576"]);
+        assert_eq!(difference.changed, ["server.drain_grace: 5s → 1s"]);
+        let in_force = good(&before).face.reloaded(good(&now).face);
+        let again = in_force.difference(&good(&now).face);
+        assert_eq!((again.changed.len(), again.needs_restart.len()), (0, 1));
+        let key = Secret::new(vec![7; 32]);
+        assert_ne!(in_force.fingerprint(&key), good(&now).face.fingerprint(&key));
+    }
+
+    #[test]
+    fn a_fingerprint_is_equal_for_the_same_settings_and_changes_with_every_key_and_secret() {
+        let key = Secret::new(vec![7; 32]);
+        let of = |text: &str, env| with(true, text, &env).unwrap().face.fingerprint(&key);
+        let server = |text: &str| format!("[server]\ninstance = \"g\"\n{text}\n{}", source(""));
+        let first = of(&server(""), env());
+        assert!(first.starts_with("cf1_") && first.len() == 30, "{first}");
+        // A default that is written is the default.
+        assert_eq!(first, of(&server("body_max = \"4096KiB\""), env()));
+        assert_ne!(first, of(&server("body_max = \"1MiB\""), env()));
+        let mut other = env();
+        other.insert("S".to_owned(), "another canary".to_owned());
+        assert_ne!(first, of(&server(""), other));
+        let identity = good(&server("")).face.fingerprint(&Secret::new(vec![8; 32]));
+        assert_ne!(first, identity);
+    }
+}
