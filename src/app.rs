@@ -17,7 +17,6 @@
 //! process, so the rest of the stop has [`HANDOVER`] and not all of the deadline: no slow sender,
 //! and no absent broker, may keep the others waiting.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,27 +30,31 @@ use crate::bounds::{HANDOVER, STOP_SLACK};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::courier::Courier;
-use crate::desk::{self, Desk};
+use crate::desk::Desk;
 use crate::edge::{Admin, Behind, Edge, Inherited, Limits, Tokens};
-use crate::event::Family;
 use crate::hold::Keeper;
-use crate::intake::{Intake, Sources};
-use crate::journal::{self, Health, Journal, LedgerRow};
+use crate::intake::Intake;
+use crate::journal::{Health, Journal};
 use crate::replay::Replays;
 use crate::throttle::Peers;
 
 mod assembly;
 mod board;
+mod core;
 mod descriptors;
+mod ends;
 mod helm;
 mod memory;
 mod signals;
 
+pub use ends::{StartError, Stopped};
 pub use helm::Reread;
 pub use signals::Signals;
 
 use assembly::Out;
 use board::{Panel, Stopping};
+use core::Core;
+use ends::port;
 use helm::{Helm, Tackle};
 use memory::Ceiling;
 use signals::Asked;
@@ -83,61 +86,6 @@ impl Default for Parts {
     }
 }
 
-/// Why the gateway cannot start. Each says what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The journal cannot be opened.
-    #[error(transparent)]
-    Journal(#[from] journal::OpenError),
-    /// What the journal holds cannot be read.
-    #[error(transparent)]
-    Unreadable(#[from] journal::ReadError),
-    /// A source cannot be put on hold, as its mode says.
-    #[error("a source with mode = \"hold\" cannot be put on hold: {0}; make room on the disk")]
-    Hold(#[from] journal::AppendError),
-    /// A port cannot be opened.
-    #[error(
-        "{key} = \"{listen}\" cannot be opened: {error}; stop what listens there, or write another \
-         address"
-    )]
-    Port {
-        /// The key of the configuration.
-        key: &'static str,
-        /// Its value.
-        listen: SocketAddr,
-        /// What the system says.
-        error: io::Error,
-    },
-    /// A step of the start met a defect of ours.
-    #[error("the gateway met a defect of its own while starting: {0}")]
-    Defect(String),
-}
-
-impl StartError {
-    /// The exit code of the process.
-    pub const fn exit_code(&self) -> u8 {
-        1
-    }
-}
-
-/// How the gateway stopped.
-#[derive(Clone, Debug)]
-pub struct Stopped {
-    /// The totals of every source.
-    pub ledger: Vec<LedgerRow>,
-    /// Whether Kafka has acknowledged all of the journal.
-    pub published_all: bool,
-    /// Whether a human must look at the disk.
-    pub poisoned: bool,
-}
-
-impl Stopped {
-    /// The exit code of the process.
-    pub const fn exit_code(&self) -> u8 {
-        if self.poisoned { 1 } else { 0 }
-    }
-}
-
 /// A running gateway.
 pub struct App {
     edge: Edge,
@@ -159,38 +107,12 @@ impl App {
     /// Starts a gateway. When this returns, deliveries are taken.
     pub async fn start(config: Config, parts: Parts) -> Result<Self, StartError> {
         let helm = Arc::new(Helm::new(&config));
-        let Config { server, admin, journal: place, kafka, keys, sources, warnings, .. } = config;
-        for warning in &warnings {
-            tracing::warn!(%warning, "the configuration allows what should be known");
-        }
         let Parts { clock, limits, publish, sockets, reread } = parts;
         let limits = descriptors::provide(limits);
-        let telemetry = Arc::new(assembly::telemetry(&kafka)?);
-        let routed = assembly::routed(sources, &keys, &telemetry, &clock, &[]);
-        let (delivery, retention) = (kafka.delivery, place.retention);
-        let (settings, ages) = assembly::journal_settings(place, &server, telemetry.clone());
-        let (journal, audit) = assembly::open(settings, ages, clock.clone()).await?;
-        let topics = Family::ALL.map(|family| (family, kafka.topic(family)));
-        let sources = Arc::new(Sources::new(assembly::listed(&routed)));
-        let Out { courier, replays, keeper } = match publish {
-            true => assembly::publishing(&journal, kafka, &clock, &telemetry, &sources).await?,
-            false => Out::default(),
-        };
-        let status = courier.as_ref().map(Courier::status);
-        let panel = Panel::new(journal.clone(), status, telemetry.clone(), sources.clone(), &clock);
-        let panel = Arc::new(panel);
-        panel.restore(&sources.now()).await?;
-        let instruments = panel.instruments((delivery, retention), &warnings, clock.now());
-        let desk = Desk::new(desk::Parts {
-            journal: journal.clone(),
-            sources: sources.clone(),
-            topics,
-            audit,
-            instruments,
-            replays: replays.clone(),
-            clock: clock.clone(),
-            running: helm.clone(),
-        });
+        let core = Core::start(config, &clock, publish, &helm).await?;
+        let Core { server, admin, keys, telemetry, routed, sources, journal, panel, desk, out } =
+            core;
+        let Out { courier, replays, keeper } = out;
         let at = admin.listen;
         let settings = assembly::admin_settings(admin, sockets.admin, &limits, &clock);
         let admin = Admin::start(settings, panel.clone(), desk.clone())
@@ -422,8 +344,4 @@ fn tell_supervisor(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
         tracing::warn!(%error, "the supervisor cannot be told how far this process is");
     }
-}
-
-fn port(key: &'static str, listen: SocketAddr) -> impl FnOnce(io::Error) -> StartError {
-    move |error| StartError::Port { key, listen, error }
 }

@@ -11,7 +11,6 @@ use tokio::time::interval;
 use super::StartError;
 use crate::bounds::{GAUGES_EVERY, PEERS_SWEEP};
 use crate::clock::{Clock, Timestamp};
-use crate::config::Warning;
 use crate::courier::{Kafka, Status};
 use crate::desk::{CheckStatus, Instruments, Trends};
 use crate::edge::{Board, Check, Readiness, Standing};
@@ -140,7 +139,6 @@ impl Panel {
     pub(super) fn instruments(
         self: &Arc<Self>,
         (delivery, retention): (Delivery, Retention),
-        warnings: &[Warning],
         started: Timestamp,
     ) -> Instruments {
         let (checked, telemetry) = (self.clone(), self.telemetry.clone());
@@ -152,7 +150,6 @@ impl Panel {
             delivery,
             retention,
             started,
-            warnings: warnings.iter().map(ToString::to_string).collect(),
         }
     }
 

@@ -239,6 +239,7 @@ impl Tackle {
         self.signpost.replace(routed, config.server.trusted_proxies);
         self.keyring.replace(config.admin.tokens);
         self.sources.replace(sources.clone());
+        self.journal.keep_apart(config.journal.ages);
         self.wish(new);
         assembly::show_only(&self.telemetry, &sources);
         Ok(())

@@ -25,7 +25,7 @@ pub(super) fn check(table: &Table, report: &Report, desk: &Desk<'_>, tls: bool) 
     root.finish();
     (report.count() == 0).then_some(())?;
     let (server, kafka, keys) = (server?, kafka?, keys?);
-    let face = Face::of(&server, &admin, &journal, &kafka, &keys, &sources);
+    let face = Face::of(&server, &admin, &journal, &kafka, &keys, (&sources, &tenants));
     let warnings = Vec::new();
     Some(Config { server, admin, journal, kafka, keys, sources, tenants, warnings, face })
 }

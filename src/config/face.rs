@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use super::{Admin, JournalSettings, Server, Source, unit};
+use super::{Admin, JournalSettings, Server, Source, Tenant, unit};
 use crate::event::Digest128;
 use crate::publish::{self, Delivery};
 use crate::scrub::Keys;
@@ -53,7 +53,7 @@ impl Face {
         journal: &JournalSettings,
         kafka: &publish::Settings,
         keys: &Keys,
-        sources: &[Source],
+        (sources, tenants): (&[Source], &[Tenant]),
     ) -> Self {
         let mut face = Self::default();
         face.add(of_server(server));
@@ -71,6 +71,10 @@ impl Face {
         face.add(of_kafka(kafka));
         for source in sources {
             face.add(of_source(source));
+        }
+        for Tenant { name, retention } in tenants {
+            let retention = retention.map_or("journal.retention".to_owned(), unit::shown);
+            face.add([plain(&format!("tenant.{name}.retention"), retention)]);
         }
         face
     }
@@ -215,6 +219,7 @@ fn of_source(source: &Source) -> Vec<Entry> {
         plain("role_labels", list(&boundary.role_labels)),
         plain("room_name", pattern(&boundary.room_name)),
         plain("artifact_key", pattern(&boundary.artifact_key)),
+        plain("capture", source.capture),
     ];
     entries.extend(source.signing.iter().cloned());
     let below =
@@ -242,7 +247,7 @@ fn source_of(key: &str) -> Option<&str> {
 }
 
 fn is_live(key: &str) -> bool {
-    source_of(key).is_some() || LIVE.contains(&key)
+    source_of(key).is_some() || key.starts_with("tenant.") || LIVE.contains(&key)
 }
 
 fn told(key: &str, before: Option<&Value>, now: Option<&Value>) -> String {

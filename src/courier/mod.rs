@@ -49,6 +49,7 @@ mod outlook;
 mod pace;
 mod pause;
 mod progress;
+mod reading;
 mod route;
 mod run;
 mod setback;

@@ -430,7 +430,8 @@ pub(super) mod tests {
         send_all(&mut window);
         window.waits_again(1);
         window.pass_over(1);
-        (window.acknowledged(0), window.acknowledged(2));
+        window.acknowledged(0);
+        window.acknowledged(2);
         assert_eq!(window.settled_through(), Some(3));
         assert_eq!(window.advance(0, 1).unwrap().through, 1);
         let published = vec![(SourceName::new("odd"), 1)];

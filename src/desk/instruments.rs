@@ -30,8 +30,6 @@ pub struct Instruments {
     pub retention: Retention,
     /// Since when deliveries are taken.
     pub started: Timestamp,
-    /// What the configuration allows but should be known.
-    pub warnings: Vec<String>,
 }
 
 impl Instruments {
@@ -45,7 +43,6 @@ impl Instruments {
             delivery: Delivery::AtLeastOnce,
             retention: Retention::default(),
             started: clock.now(),
-            warnings: Vec::new(),
         }
     }
 
@@ -58,7 +55,7 @@ impl Instruments {
             name: source.name.to_string(),
             provider: settings.provider.to_string(),
             tenant: settings.tenant.to_string(),
-            mode: "live".to_owned(),
+            mode: source.mode.as_str().to_owned(),
             per_second: self.trends.per_second(&source.name, total),
             last_event: moment(meters.last_event.value()),
             outcomes: happened(meters.endings()),

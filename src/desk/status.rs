@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
-use super::{Desk, Parts, Refusal, ReplayReport};
+use super::{Desk, InForce, Parts, Refusal, ReplayReport};
 use crate::clock::Timestamp;
 use crate::journal::search::Standing;
 use crate::journal::{Health, Journal, LedgerRow, ReadError};
@@ -185,11 +185,11 @@ impl Desk {
         });
         let (ledger, journal) =
             read.await.map_err(|_panicked| Refusal::Defect)?.map_err(unreadable)?;
-        let replays = match self.replays().await {
-            Ok(page) => page.replays,
-            Err(Refusal::NotYet(_)) => Vec::new(),
-            Err(refusal) => return Err(refusal),
+        let replays = match self.inner.replays {
+            Some(_) => self.replays().await?.replays,
+            None => Vec::new(),
         };
+        let InForce { fingerprint, warnings } = self.in_force();
         let Parts { journal: of, sources, instruments, clock, .. } = &*self.inner;
         let now = clock.now();
         let checks = (instruments.checks)();
@@ -198,7 +198,7 @@ impl Desk {
         Ok(StatusReport {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             instance: of.instance().to_string(),
-            fingerprint: String::new(),
+            fingerprint,
             started: instruments.started,
             now,
             ready: worst != "unavailable",
@@ -210,7 +210,7 @@ impl Desk {
             journal,
             ledger: ledger.into_iter().map(LedgerStatus::from).collect(),
             replays: replays.into_iter().filter(|replay| replay.ended.is_none()).collect(),
-            warnings: instruments.warnings.clone(),
+            warnings,
         })
     }
 }
