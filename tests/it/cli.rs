@@ -109,7 +109,7 @@ fn every_mistake_is_shown_at_once_and_no_secret_with_them() {
         .replace("127.0.0.1:0", "nowhere")
         .replace("{ env = \"IDENTITY\" }", "\"canary-secret\"")
         .replace("{ env = \"SECRET\" }", "{ env = \"MISSING\" }")
-        + "secret = \"canary-secret\"\nmode = \"hold\"\n";
+        + "secret = \"canary-secret\"\non_violation = \"quarantine\"\n";
     let (_folder, path) = written(&text);
     for verb in ["check-config", "serve"] {
         let output = run(&[verb, "--config", &path]);
@@ -122,7 +122,7 @@ fn every_mistake_is_shown_at_once_and_no_secret_with_them() {
             "keys.identity: must not stand here itself",
             "source[0].secrets[0]: the environment variable MISSING is not set",
             "source[0].secret: is unknown",
-            "source[0].mode: not yet",
+            "source[0].on_violation: not yet",
             "has 6 mistakes",
         ] {
             assert!(both.contains(said), "{said}\n{both}");
