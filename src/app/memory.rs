@@ -119,7 +119,7 @@ mod tests {
         let limits = Limits::default();
         let ceiling =
             Ceiling::new(&limits, limits.body_bytes, bounds::BODY_BYTES_MAX_DEFAULT, 4).total();
-        assert!(ceiling < 950 << 20, "{} MiB", ceiling >> 20);
+        assert!(ceiling < 980 << 20, "{} MiB", ceiling >> 20);
     }
 
     #[test]
