@@ -208,6 +208,7 @@ async fn read(place: &Place, count: usize) -> Read {
             Some(replay) => {
                 let sequence = record.header("hookgate-sequence").unwrap().parse().unwrap();
                 let key = String::from_utf8(record.key.clone()).unwrap();
+                let key = format!("{}: {key}", record.family.as_str());
                 let list = read.replayed.entry(replay.to_owned()).or_default();
                 list.push((key, sequence, id));
             }
@@ -290,9 +291,11 @@ async fn an_operator_gets_through_the_night() {
     let person = shown["event"]["data"]["participant"]["ref"].as_str().unwrap().to_owned();
     assert_eq!(shown["state"], "published", "{shown}");
     let held = std::fs::read(shell.place.journal("journal.db")).unwrap();
-    let is_in = |bytes: &[u8]| bytes.windows(person.len()).any(|part| part == person.as_bytes());
+    // Of the person themselves the erasure event tells consumers; of their sessions nothing stays.
+    let session = shown["event"]["data"]["participant"]["session_id"].as_str().unwrap().to_owned();
+    let is_in = |bytes: &[u8]| bytes.windows(session.len()).any(|part| part == session.as_bytes());
     let log = std::fs::read(shell.place.journal("journal.db-wal")).unwrap();
-    assert!(is_in(&held) || is_in(&log), "the person was kept");
+    assert!(is_in(&held) || is_in(&log), "the session was kept");
     let forget = ["forget", "--tenant", "tenant-fixtures", "--participant", &person, "--yes"];
     let forget = [&forget[..], &["--reason", WHY, "--json"]].concat();
     let forgotten = shell.ask(&gate, &forget).await.json().remove(0);
@@ -302,10 +305,11 @@ async fn an_operator_gets_through_the_night() {
     assert!(shown["state"] == "erased" && shown.get("event").is_none(), "{shown}");
     for name in ["journal.db", "journal.db-wal", "search.db", "search.db-wal"] {
         let bytes = std::fs::read(shell.place.journal(name)).unwrap_or_default();
-        assert!(!is_in(&bytes), "{name} still holds the person");
+        assert!(!is_in(&bytes), "{name} still holds the session");
     }
 
-    // A backup, more events, and the backup restored.
+    // A backup, more events, and the backup restored. All that is in it is on Kafka: the operator
+    // goes on after its head.
     let status = shell.until_status(&gate, "published after forgetting", all_published).await;
     let backed_up = total(&status, "published");
     let (file, config) = (shell.path("backup.db"), shell.place.file());
@@ -329,7 +333,7 @@ async fn an_operator_gets_through_the_night() {
             && status["kafka"]["reason"].as_str().is_some_and(|reason| reason.contains("adopt"))
     };
     shell.until_status(&gate, "loud about the restored journal", stopped).await;
-    let adopt = ["journal", "adopt", "--config", config, "--after", "journal", "--reason", WHY];
+    let adopt = ["journal", "adopt", "--config", config, "--after", "head", "--reason", WHY];
     let mut program = shell.place.program();
     ran(program.args(adopt).env("HOOKGATE__JOURNAL__DIR", &journal)).await.good();
     shell.until_status(&gate, "going on after a human's word", all_published).await;
@@ -341,7 +345,8 @@ async fn an_operator_gets_through_the_night() {
     // What the topics hold: each event once, the replay in order, the erasure told.
     let records = published + since + cancelled + events + 1;
     let read = read(&shell.place, usize::try_from(records).unwrap()).await;
-    assert!(read.live.values().all(|times| *times == 1), "doubled: {:?}", read.live);
+    let doubled: Vec<_> = read.live.iter().filter(|(_, times)| **times > 1).collect();
+    assert!(doubled.is_empty(), "doubled: {doubled:?}");
     assert_eq!(read.replayed[&done].len() as u64, events);
     let mut last = BTreeMap::new();
     for (key, sequence, id) in &read.replayed[&done] {
