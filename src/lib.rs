@@ -106,8 +106,8 @@
 //!   `erased_content_is_in_no_byte_of_the_files_and_its_place_identity_and_digest_stay`,
 //!   `what_is_forgotten_is_in_no_byte_of_the_file_or_its_log`).
 //! - **Looking never slows the road**: searching has a file, connections, turns and a time of its
-//!   own, and who captures or follows is not waited for (`no_statement_reads_a_whole_table_or_sorts`,
-//!   `a_question_that_takes_too_long_is_ended`,
+//!   own, and who captures or follows is not waited for
+//!   (`no_statement_reads_a_whole_table_or_sorts`, `a_question_that_takes_too_long_is_ended`,
 //!   `a_capture_that_nobody_reads_slows_no_delivery_and_counts_what_it_passes_over`).
 //! - **A reload is all or nothing**, and no connection is dropped
 //!   (`a_mistake_leaves_everything_as_it_is_and_is_named_without_a_secret`,
