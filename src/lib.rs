@@ -80,6 +80,8 @@
 //! - **A damaged row holds up none behind it**, nor does a hole of thousands
 //!   (`a_torn_page_costs_its_own_rows_and_no_other`,
 //!   `a_torn_inner_page_hides_thousands_of_rows_and_holds_up_none_behind_them`).
+//! - **A held source delays no other**, and what was held goes out before its newer events
+//!   (`a_held_source_delays_no_other_and_its_events_go_out_before_its_newer_ones`).
 //! - **A replay is never ahead of live traffic**, and stands outside the ledger
 //!   (`a_replay_waits_while_live_traffic_does`, `a_replay_leaves_ledger_and_live_counts_alone`).
 //! - **Order per key**: published in journal order; sequences have no gaps when given and are never
@@ -99,6 +101,17 @@
 //!   `what_a_panic_says_is_written_nowhere_but_where_it_was_is`).
 //! - **A failed fsync poisons the journal for good; a full disk does not**
 //!   (`a_failed_commit_poisons_for_good`, `tests/disk_faults.rs`).
+//! - **What is forgotten is gone**: from rows, free pages and logs of both files, and a retry of it
+//!   is a duplicate (`who_is_forgotten_is_in_no_byte_and_nobody_else_is_gone`,
+//!   `erased_content_is_in_no_byte_of_the_files_and_its_place_identity_and_digest_stay`,
+//!   `what_is_forgotten_is_in_no_byte_of_the_file_or_its_log`).
+//! - **Looking never slows the road**: searching has a file, connections, turns and a time of its
+//!   own, and who captures or follows is not waited for
+//!   (`no_statement_reads_a_whole_table_or_sorts`, `a_question_that_takes_too_long_is_ended`,
+//!   `a_capture_that_nobody_reads_slows_no_delivery_and_counts_what_it_passes_over`).
+//! - **A reload is all or nothing**, and no connection is dropped
+//!   (`a_mistake_leaves_everything_as_it_is_and_is_named_without_a_secret`,
+//!   `a_secret_is_rotated_by_reloads_under_load_without_one_failed_delivery`).
 //! - **No change without a record**: what an operator changes is in the audit log before it begins,
 //!   and whoever alters the log is found (`what_cannot_be_recorded_is_not_done`,
 //!   `a_flipped_bit_in_any_byte_is_found`).

@@ -72,6 +72,20 @@ async fn every_event_is_committed_once_with_its_cursor() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_is_committed_tells_where_it_stands() {
+    let depot = Depot::new(exactly());
+    depot.journal.start_search();
+    depot.keep(30).await;
+    // Closing takes in what was noted; reading goes on.
+    depot.drain(depot.courier()).await;
+    for record in read(&depot.settings, 30).await {
+        let sequence = sequences(std::slice::from_ref(&record))[0];
+        let (_, facts) = depot.journal.search().unwrap().event(sequence).unwrap();
+        assert_eq!(facts.receipt, Some((record.family, record.partition, record.offset)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_journal_that_did_not_hear_of_its_last_commits_publishes_nothing_again() {
     let mut depot = Depot::new(exactly());
     depot.keep(100).await;

@@ -26,12 +26,13 @@ use hookgate::clock::Clock;
 use hookgate::scrub::Clean;
 use serde_json::Value;
 use tokio::sync::{Mutex, MutexGuard};
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 mod proof;
 
 use proof::PATIENCE;
+use proof::broker::Broker;
 use proof::consumer::{Record, assert_in_order, firsts, read};
 use proof::gate::{Gate, Place};
 use proof::recorder::{Exchange, Recorder};
@@ -46,42 +47,6 @@ const DAILY_PER_SECOND: u64 = 40;
 
 const CREATE: &str = "create_topics = true\npartitions = 4\nreplication_factor = 1";
 
-/// A broker in a folder of its own.
-struct Broker(PathBuf);
-
-impl Broker {
-    async fn start() -> (Self, String) {
-        let name = format!("road-{:016x}", rand::random::<u64>());
-        let broker = Self(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("kafka").join(name));
-        let address = broker.order("start").await;
-        (broker, address.trim().to_owned())
-    }
-
-    async fn order(&self, verb: &'static str) -> String {
-        let dir = self.0.clone();
-        spawn_blocking(move || script(&dir, verb)).await.unwrap()
-    }
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        if self.0.join("pid").exists() {
-            script(&self.0, "kill");
-        }
-        if !std::thread::panicking() {
-            std::fs::remove_dir_all(&self.0).unwrap();
-        }
-    }
-}
-
-fn script(dir: &PathBuf, verb: &str) -> String {
-    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/kafka/broker");
-    let output = std::process::Command::new(script).arg(verb).arg(dir).output();
-    let output = output.expect("tests/kafka/broker runs");
-    assert!(output.status.success(), "{verb}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
 /// A broker, a folder for gateways, and the recorder that stands before them.
 struct Stand {
     broker: Broker,
@@ -94,7 +59,7 @@ struct Stand {
 impl Stand {
     async fn start() -> Self {
         let _turn = TURN.lock().await;
-        let (broker, address) = Broker::start().await;
+        let (broker, address) = Broker::start("road").await;
         let place = Place::new(&address, "video", "1ms", CREATE);
         let roads = Road::all(place.config());
         Self { broker, place, roads, recorder: Recorder::start().await, _turn }

@@ -23,6 +23,7 @@ use tokio::time::{interval, timeout};
 
 mod proof;
 
+use proof::broker::Broker;
 use proof::gate::{Gate, Place};
 use proof::{LOOK, PATIENCE};
 
@@ -31,42 +32,6 @@ const KAFKA: &str =
 const TOKEN: &str = "a-token-that-only-this-story-knows";
 const ROOM: &str = "consult-0a1b2c3d";
 const WHY: &str = "ticket 4711";
-
-/// A broker in a folder of its own.
-struct Broker(PathBuf);
-
-impl Broker {
-    async fn start() -> (Self, String) {
-        let name = format!("story-{:016x}", rand::random::<u64>());
-        let broker = Self(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("kafka").join(name));
-        let address = broker.order("start").await;
-        (broker, address.trim().to_owned())
-    }
-
-    async fn order(&self, verb: &'static str) -> String {
-        let dir = self.0.clone();
-        spawn_blocking(move || script(&dir, verb)).await.unwrap()
-    }
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        if self.0.join("pid").exists() {
-            script(&self.0, "kill");
-        }
-        if !std::thread::panicking() {
-            std::fs::remove_dir_all(&self.0).unwrap();
-        }
-    }
-}
-
-fn script(dir: &Path, verb: &str) -> String {
-    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/kafka/broker");
-    let output = std::process::Command::new(script).arg(verb).arg(dir).output();
-    let output = output.expect("tests/kafka/broker runs");
-    assert!(output.status.success(), "{verb}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
 
 /// What a command said.
 struct Said {
@@ -220,7 +185,7 @@ async fn read(place: &Place, count: usize) -> Read {
 #[tokio::test(flavor = "multi_thread")]
 #[allow(clippy::too_many_lines, reason = "a night is told in one piece")]
 async fn an_operator_gets_through_the_night() {
-    let (broker, address) = Broker::start().await;
+    let (broker, address) = Broker::start("story").await;
     let shell = Shell::new(&address);
     let gate = shell.gate(None).await;
 

@@ -253,6 +253,24 @@ fn every_file_opens_with_what_it_promises() {
 }
 
 #[test]
+fn every_test_that_an_invariant_names_is_there() {
+    let map = fs::read_to_string(root().join("src/lib.rs")).expect("the map can be read");
+    let (_, invariants) = map.split_once("# Invariants").expect("the map has invariants");
+    let lines = invariants.lines().skip(1);
+    let header: String = lines.take_while(|line| line.starts_with("//!")).collect();
+    let is_test = |word: &&str| word.split('_').count() > 3;
+    let named: Vec<_> = header.split('`').skip(1).step_by(2).filter(is_test).collect();
+    assert!(named.len() > 20, "only {} are named: has the header changed its form?", named.len());
+    let files: Vec<_> = ["src", "tests"].into_iter().flat_map(source_files).collect();
+    let is_missing = |name: &&str| {
+        let line = format!("fn {name}(");
+        !files.iter().any(|file| file.text.contains(&line))
+    };
+    let broken = named.into_iter().filter(is_missing).map(str::to_owned);
+    report(broken.collect(), "an invariant without its test is a wish");
+}
+
+#[test]
 fn no_room_is_an_attic() {
     let files = source_files("src");
     let broken = files.iter().filter(|file| {

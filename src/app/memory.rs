@@ -23,6 +23,9 @@ pub(super) struct Ceiling {
     /// The journal's pages, batch, tail and readers, and two generations of identities: the open
     /// one and the one that is being settled.
     pub(super) journal: usize,
+    /// Deliveries that are captured: those that wait, and the one that is made up, with its values
+    /// and what is made of it.
+    pub(super) captures: usize,
     /// The search file: its pages, the events on their way into it and out of it, what is noted.
     pub(super) search: usize,
     /// Events in flight to Kafka, live ones and those of replays: ours and the client's copy.
@@ -44,6 +47,9 @@ impl Ceiling {
         // A list that grows by doubling holds its old and its new memory for a moment.
         let values = 3 * bounds::JSON_VALUES_MAX * bounds::JSON_VALUE_BYTES / 2;
         let reader = bounds::JOURNAL_READ_BYTES + bounds::JOURNAL_READER_CACHE_BYTES;
+        // No value of a body takes less than two of its bytes.
+        let captured = bounds::CAPTURE_BODY_BYTES_MAX / 2 * bounds::JSON_VALUE_BYTES * 3 / 2
+            + (bounds::CAPTURE_QUEUE + 4) * bounds::CAPTURE_BODY_BYTES_MAX;
         let sides = bounds::REPLAYS_AT_ONCE;
         let in_flight = bounds::IN_FLIGHT_BYTES + sides * bounds::SIDE_IN_FLIGHT_BYTES;
         let records = bounds::IN_FLIGHT_RECORDS + sides * bounds::SIDE_IN_FLIGHT_RECORDS;
@@ -58,6 +64,7 @@ impl Ceiling {
                 + bounds::JOURNAL_TAIL_BYTES
                 + 2 * bounds::IDENTITY_GENERATION_EVENTS * bounds::IDENTITY_BYTES
                 + bounds::JOURNAL_READERS * reader,
+            captures: bounds::CAPTURES_AT_ONCE * captured,
             search: kib(bounds::SEARCH_CACHE_KIB)
                 + (bounds::SEARCH_QUESTIONS + 1) * bounds::JOURNAL_READER_CACHE_BYTES
                 + (bounds::SEARCH_BATCH_EVENTS
@@ -74,8 +81,9 @@ impl Ceiling {
     /// All of it.
     pub(super) fn total(&self) -> usize {
         let Self { connections, deliveries, bodies, parsing, journal, .. } = *self;
-        let Self { search, kafka, peers, process, .. } = *self;
-        connections + deliveries + bodies + parsing + journal + search + kafka + peers + process
+        let Self { captures, search, kafka, peers, process, .. } = *self;
+        let road = connections + deliveries + bodies + parsing + journal + kafka;
+        road + captures + search + peers + process
     }
 
     /// Says it, part by part.
@@ -88,6 +96,7 @@ impl Ceiling {
             bodies = self.bodies,
             parsing = self.parsing,
             journal = self.journal,
+            captures = self.captures,
             search = self.search,
             kafka = self.kafka,
             peers = self.peers,
@@ -110,7 +119,7 @@ mod tests {
         let limits = Limits::default();
         let ceiling =
             Ceiling::new(&limits, limits.body_bytes, bounds::BODY_BYTES_MAX_DEFAULT, 4).total();
-        assert!(ceiling < 950 << 20, "{} MiB", ceiling >> 20);
+        assert!(ceiling < 980 << 20, "{} MiB", ceiling >> 20);
     }
 
     #[test]

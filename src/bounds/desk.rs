@@ -12,6 +12,8 @@ pub const EVENTS_PAGE_DEFAULT: usize = 100;
 pub const AUDIT_PAGE_MAX: usize = 1_000;
 /// Deliveries of one capture.
 pub const CAPTURE_DELIVERIES_MAX: u32 = 1_000;
+/// Captures at one time.
+pub const CAPTURES_AT_ONCE: usize = 2;
 /// Deliveries that wait to be made up; what comes while they do is passed over.
 pub const CAPTURE_QUEUE: usize = 16;
 /// Bytes of a body that is captured; larger ones are passed over.

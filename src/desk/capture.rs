@@ -100,7 +100,8 @@ impl Desk {
     /// the receiver is dropped.
     ///
     /// # Errors
-    /// `Conflict` where the configuration does not allow it or the source is being captured,
+    /// `Conflict` where the configuration does not allow it, the source is being captured or
+    /// [`bounds::CAPTURES_AT_ONCE`] are,
     /// `Invalid` for a count that is not possible, `NotFound` where no such source is configured.
     pub async fn capture(
         &self,
@@ -127,12 +128,17 @@ impl Desk {
         }
         let stage = Stage::of(source.provider());
         let stage = stage.ok_or_else(|| conflict("there is no test secret for this provider"))?;
+        let text = "as many sources as can be are being captured: let one of them end";
+        let turn = Arc::clone(&self.captures).try_acquire_owned().map_err(|_| conflict(text))?;
         let text = "the source is being captured already: let that end, or end it";
         let tapped = source.tap().ok_or_else(|| conflict(text))?;
         let (to, from) = mpsc::channel(1);
         let sources = self.inner.sources.clone();
         let running = Running { sources, tapped, stage, to, left: ask.count, given: 0, lost: 0 };
-        tokio::spawn(running.run());
+        tokio::spawn(async move {
+            running.run().await;
+            drop(turn);
+        });
         Ok(from)
     }
 

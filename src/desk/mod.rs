@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::audit::Audit;
-use crate::bounds::SEARCH_QUESTIONS;
+use crate::bounds::{CAPTURES_AT_ONCE, SEARCH_QUESTIONS};
 use crate::clock::Clock;
 use crate::event::Family;
 use crate::intake::Sources;
@@ -64,6 +64,8 @@ pub struct Desk {
     forgetting: Arc<Mutex<()>>,
     /// Questions that are answered at one time.
     turns: Arc<Semaphore>,
+    /// Captures at one time.
+    captures: Arc<Semaphore>,
 }
 
 /// What the desk looks at and works with.
@@ -100,7 +102,8 @@ impl Desk {
     /// A desk over these.
     pub fn new(parts: Parts) -> Self {
         let turns = Arc::new(Semaphore::new(SEARCH_QUESTIONS));
-        Self { inner: Arc::new(parts), forgetting: Arc::default(), turns }
+        let captures = Arc::new(Semaphore::new(CAPTURES_AT_ONCE));
+        Self { inner: Arc::new(parts), forgetting: Arc::default(), turns, captures }
     }
 }
 

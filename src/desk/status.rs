@@ -40,6 +40,13 @@ pub struct StatusReport {
     pub search: SearchStatus,
     /// The totals of every source ever seen.
     pub ledger: Vec<LedgerStatus>,
+    /// Beside the ledger: the totals of what was released from quarantine, by its source.
+    #[serde(default)]
+    pub released: Vec<LedgerStatus>,
+    /// Beside the ledger: the totals of our own events, which tell what was forgotten; absent
+    /// before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_events: Option<LedgerStatus>,
     /// Replays that have not ended.
     pub replays: Vec<ReplayReport>,
     /// What is allowed but should be known.
@@ -140,6 +147,9 @@ pub struct JournalStatus {
     pub disk_lasts_seconds: Option<u64>,
     /// Damaged events met since the start.
     pub damaged_events: u64,
+    /// What was forgotten may still stand in the journal's log; it is tried again by itself.
+    #[serde(default)]
+    pub erasure_pending: bool,
 }
 
 /// The file that is searched.
@@ -181,9 +191,11 @@ impl Desk {
     pub async fn status(&self) -> Result<StatusReport, Refusal> {
         let desk = self.inner.clone();
         let read = spawn_blocking(move || {
-            Ok::<_, ReadError>((desk.journal.ledger()?, desk.journal_now()))
+            let (ledger, beside) = (desk.journal.ledger()?, desk.journal.released()?);
+            let totals = (ledger, beside, desk.journal.own_events()?);
+            Ok::<_, ReadError>((totals, desk.journal_now()))
         });
-        let (ledger, journal) =
+        let ((ledger, released, own_events), journal) =
             read.await.map_err(|_panicked| Refusal::Defect)?.map_err(unreadable)?;
         let replays = match self.inner.replays {
             Some(_) => self.replays().await?.replays,
@@ -209,6 +221,8 @@ impl Desk {
             search: searched(of, journal.head),
             journal,
             ledger: ledger.into_iter().map(LedgerStatus::from).collect(),
+            released: released.into_iter().map(LedgerStatus::from).collect(),
+            own_events: own_events.map(LedgerStatus::from),
             replays: replays.into_iter().filter(|replay| replay.ended.is_none()).collect(),
             warnings,
         })
@@ -238,6 +252,7 @@ impl Parts {
             disk_free_bytes: free,
             disk_lasts_seconds: lasts,
             damaged_events: journal.damaged_events(),
+            erasure_pending: journal.is_erasure_pending(),
         }
     }
 }

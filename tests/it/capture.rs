@@ -306,8 +306,10 @@ async fn a_capture_needs_leave_a_count_and_a_source_that_is_not_being_captured()
     let first = room.capture("daily", 1).await;
     let refused = room.try_capture("daily", 1).await.unwrap_err();
     assert!(refused.to_string().contains("captured already"), "{refused}");
-    room.capture("livekit", 1).await;
-    drop(first);
+    let second = room.capture("livekit", 1).await;
+    let refused = room.try_capture("daily", 1).await.unwrap_err();
+    assert!(refused.to_string().contains("as many sources as can be"), "{refused}");
+    drop((first, second));
     // Ends as soon as its task has seen that nobody listens.
     while room.try_capture("daily", 1).await.is_err() {
         tokio::task::yield_now().await;

@@ -81,6 +81,10 @@ async fn who_is_forgotten_is_in_no_byte_and_nobody_else_is_gone() {
     let daily = ledger.iter().find(|row| row.source.as_str() == "daily").unwrap();
     assert_eq!((daily.accepted, daily.pending), (3, 3));
     assert!(ledger.iter().all(|row| row.source.as_str() != "/hookgate"));
+    let status = gate.call(OPERATOR, "GET /admin/v1/status", "").await.json();
+    let ours = &status["own_events"];
+    assert_eq!((&ours["accepted"], &ours["pending"]), (&json!(1), &json!(1)), "{status}");
+    assert_eq!(status["journal"]["erasure_pending"], false);
 }
 
 #[tokio::test(flavor = "multi_thread")]

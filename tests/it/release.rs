@@ -5,14 +5,17 @@
 use std::sync::Arc;
 
 use hookgate::desk::{AuditFilter, Filter, Refusal, ReleaseAsk, Released};
-use hookgate::event::Kind;
+use hookgate::event::{Family, Kind};
 use hookgate::normalize::daily::Daily;
 use hookgate::normalize::{At, Dialect, Draft, Reading};
 use hookgate::outcome::Outcome;
 use hookgate::providers::{Provider, Providers};
-use serde_json::json;
+use hookgate::publish::{Embedded, Injected, Received};
+use serde_json::{Value, json};
 
 use crate::capture::{Room, operator, source_of, why};
+use crate::depot::{Depot, read, settings, until};
+use crate::search::{desk, noted};
 
 /// Daily as a newer version knows it.
 struct Newer;
@@ -98,7 +101,10 @@ async fn what_a_newer_version_understands_is_let_go_once_under_its_own_name() {
     assert!(!String::from_utf8_lossy(&rows[0].value).contains("Canary"));
     let ledger = room.journal.ledger().unwrap();
     assert_eq!((ledger[0].quarantined, ledger[0].accepted, ledger.len()), (3, 0, 1));
-    assert_eq!(room.journal.released().unwrap()[0].accepted, 2);
+    let status = room.desk.status().await.unwrap();
+    let [released] = &status.released[..] else { panic!("{:?}", status.released) };
+    assert_eq!((&*released.source, released.accepted, released.pending), ("daily", 2, 2));
+    assert_eq!((status.own_events, status.ledger.len()), (None, 1));
 }
 
 #[tokio::test]
@@ -126,4 +132,43 @@ async fn what_cannot_be_let_go_stays_and_is_told_by_why() {
     let log = room.desk.audit(AuditFilter::default()).await.unwrap();
     assert_eq!(log.records.len(), 14);
     assert!(log.records.iter().all(|record| record.action == "quarantine.release"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_too_large_is_let_go_and_reaches_its_own_topic_under_its_own_id() {
+    let broker = Embedded::start("video", 4).unwrap();
+    let depot = Depot::new(settings(broker.brokers()));
+    depot.journal.start_search();
+    depot.keep(1).await;
+    // The same record twice: with what was around it, then alone.
+    broker.inject(&[Injected::TooLarge, Injected::TooLarge]);
+    let courier = depot.courier();
+    until(&courier, |status| status.cursor == 1).await;
+    depot.keep(1).await;
+    until(&courier, |status| status.cursor == 2).await;
+    noted(&depot.journal).await;
+    let desk = desk(&depot.journal);
+    let page = desk.quarantine(Filter::default()).await.unwrap();
+    assert_eq!(page.counts, [("too_large_for_kafka".to_owned(), 1)].into());
+    for (released, already) in [(1, 0), (0, 1)] {
+        let ask = ReleaseAsk { reason: why(), filter: Some(Filter::default()) };
+        let answer = desk.release(&operator(), None, ask).await.unwrap();
+        assert_eq!(answer, Released { released, already, ..Released::default() });
+    }
+    depot.drain(courier).await;
+    let records = read(&depot.settings, 3).await;
+    assert_eq!(records.len(), 3);
+    let of = |sequence: &str| {
+        let is = |record: &&Received| record.header("hookgate-sequence") == Some(sequence);
+        records.iter().find(is).unwrap()
+    };
+    let (refused, released) = (of("1"), of("3"));
+    let read = |record: &Received| serde_json::from_slice::<Value>(&record.value).unwrap();
+    assert_eq!((refused.family, released.family), (Family::Quarantine, Family::Participant));
+    assert_eq!((&read(refused)["id"], &refused.key), (&read(released)["id"], &released.key));
+    assert_eq!(read(released)["type"], "video.participant.joined");
+    assert_eq!(released.header("hookgate-replay-id"), None);
+    let status = desk.status().await.unwrap();
+    assert_eq!((status.released[0].published, status.released[0].pending), (1, 0));
+    assert_eq!((status.ledger[0].accepted, status.ledger[0].published), (2, 2));
 }

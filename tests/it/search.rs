@@ -24,7 +24,7 @@ async fn searched(journal: &Journal) {
 }
 
 /// Until what was noted is written down, too.
-async fn noted(journal: &Journal) {
+pub(crate) async fn noted(journal: &Journal) {
     searched(journal).await;
     let journal = journal.clone();
     let forget = move || journal.search().unwrap().forget(Vec::new());
@@ -242,7 +242,7 @@ async fn without_a_search_file_lists_are_refused_and_events_are_shown() {
     assert!(matches!(desk.event(1).await, Err(Refusal::NotFound(_))));
 }
 
-fn desk(journal: &Journal) -> Desk {
+pub(crate) fn desk(journal: &Journal) -> Desk {
     let folder = tempfile::tempdir().unwrap();
     let sources = Arc::new(Sources::new(Vec::new()));
     let (audit, clock) = (Audit::open(folder.path(), Clock::system()), Clock::system());

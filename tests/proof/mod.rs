@@ -6,6 +6,7 @@
 
 #![allow(dead_code, reason = "each of the two test binaries uses a part")]
 
+pub(crate) mod broker;
 pub(crate) mod consumer;
 pub(crate) mod gate;
 pub(crate) mod recorder;

@@ -22,6 +22,7 @@ pub(super) fn render(report: &StatusReport, width: Option<usize>) -> String {
         secrets(report, width),
         road(report),
         ledger(report, width),
+        beside(report, width),
         if report.replays.is_empty() { String::new() } else { replays(&report.replays, width) },
         warnings(report),
     ];
@@ -214,6 +215,9 @@ fn journal(journal: &JournalStatus, report: &StatusReport) -> String {
         let damaged = counted(journal.damaged_events, "event");
         let _ = writeln!(text, "{:<8} {BAD}{damaged} damaged{BAD:#}", "");
     }
+    if journal.erasure_pending {
+        let _ = writeln!(text, "{:<8} {ODD}what was forgotten is not yet erased{ODD:#}", "");
+    }
     if let Some(free) = journal.disk_free_bytes {
         let lasts = match journal.disk_lasts_seconds {
             Some(seconds) => {
@@ -260,6 +264,25 @@ fn ledger(report: &StatusReport, width: Option<usize>) -> String {
     if sheet.is_empty() { String::new() } else { sheet.render(width) + &odd }
 }
 
+/// What stands beside the ledger: it was counted there when it came, or came from nobody.
+fn beside(report: &StatusReport, width: Option<usize>) -> String {
+    let mut sheet = Sheet::new(&[
+        text("BESIDE IT", 0),
+        number("EVENTS", 0),
+        number("PUBLISHED", 0),
+        number("PENDING", 0),
+        number("ERASED", 1),
+    ]);
+    let released = report.released.iter().map(|row| (format!("released, {}", row.source), row));
+    let ours = report.own_events.iter().map(|row| ("erasures told".to_owned(), row));
+    for (name, row) in released.chain(ours) {
+        let (published, pending) = (count(row.published), count(row.pending));
+        let erased = count(row.erased_unpublished);
+        sheet.row(PLAIN, [name, count(row.accepted), published, pending, erased]);
+    }
+    if sheet.is_empty() { String::new() } else { sheet.render(width) }
+}
+
 fn warnings(report: &StatusReport) -> String {
     let lines = report.warnings.iter();
     lines.map(|warning| format!("{ODD}warning{ODD:#}  {warning}\n")).collect()
@@ -298,13 +321,18 @@ mod tests {
             "journal": {"health": "ok", "head": 18204, "bytes": 19333120,
                 "oldest": "2026-10-22T10:00:00Z", "retention_seconds": 2592000,
                 "retention_max_bytes": 53687091200u64, "disk_free_bytes": 214748364800u64,
-                "disk_lasts_seconds": 8640000, "damaged_events": 0},
+                "disk_lasts_seconds": 8640000, "damaged_events": 0, "erasure_pending": true},
             "search": {"through": 18203, "lag_events": 1, "rebuilding": false},
             "ledger": [
                 {"source": "classes", "accepted": 0, "quarantined": 0, "published": 0,
                  "pending": 0, "held": 0, "erased_unpublished": 1},
                 {"source": "consultations", "accepted": 18200, "quarantined": 4,
                  "published": 18100, "pending": 104, "held": 0, "erased_unpublished": 0}],
+            "released": [
+                {"source": "consultations", "accepted": 3, "quarantined": 0, "published": 2,
+                 "pending": 1, "held": 0, "erased_unpublished": 0}],
+            "own_events": {"source": "/hookgate", "accepted": 1, "quarantined": 0,
+                "published": 1, "pending": 0, "held": 0, "erased_unpublished": 0},
             "replays": [],
             "warnings": ["source[0].secrets[1]: ends 2026-12-01"],
         });
@@ -331,6 +359,7 @@ old-secret expires in 10 d 14 h: add its successor
 kafka    down, exactly_once, published up to 18100
          104 events behind, the oldest 72 s old, 0 in flight
 journal  ok, up to 18204, 18.4 MiB, oldest 29 d ago; kept 30 d or 50.0 GiB
+         what was forgotten is not yet erased
 disk     200.0 GiB free, enough for 100 d at the growth of the last hour
 search   up to 18203, 1 event behind
 
@@ -338,6 +367,10 @@ LEDGER         ACCEPTED  QUARANTINED  PUBLISHED  PENDING  HELD  ERASED
 classes               0            0          0        0     0       1
 consultations    18,200            4     18,100      104     0       0
 the ledger of classes does not add up
+
+BESIDE IT                EVENTS  PUBLISHED  PENDING  ERASED
+released, consultations       3          2        1       0
+erasures told                 1          1        0       0
 
 warning  source[0].secrets[1]: ends 2026-12-01
 ";
