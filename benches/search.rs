@@ -275,7 +275,7 @@ fn first_person(journal: &Journal) -> String {
     let (_, terms) = hookgate::journal::search::Row::of(&event);
     let person = terms.into_iter().find_map(|term| match term {
         Term::Person(person) => Some(person),
-        _ => None,
+        Term::Id(_) | Term::Room(_) | Term::Session(_) | Term::Artifact(_) => None,
     });
     person.expect("a person")
 }

@@ -9,6 +9,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::filter::LevelFilter;
 
@@ -77,7 +78,8 @@ pub struct Global {
     pub admin: String,
     /// The file that holds your token of the admin API
     #[arg(long, global = true, value_name = "FILE", env = "HOOKGATE_TOKEN_FILE")]
-    #[arg(hide_env_values = true)]
+    // An empty variable, as containers set them, is none.
+    #[arg(hide_env_values = true, value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub token_file: Option<PathBuf>,
 }
 
@@ -241,5 +243,11 @@ mod tests {
     #[test]
     fn the_command_line_is_without_contradictions() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn an_empty_token_file_stops_no_verb() {
+        let line = ["hookgate", "keygen", "--token-file", ""];
+        assert!(Arguments::try_parse_from(line).is_ok());
     }
 }

@@ -130,6 +130,7 @@ struct Open {
     kept: Replay,
     asked: Asked,
     orders: watch::Sender<Order>,
+    turns: Arc<Semaphore>,
     /// `None` until its courier runs.
     status: watch::Receiver<Option<courier::Status>>,
 }
@@ -268,14 +269,15 @@ impl Replays {
         let (orders, taken) = watch::channel(Order::Go);
         let (told, status) = watch::channel(None);
         let id = kept.id.clone();
+        let turns = Arc::clone(&self.inner.turns);
         let turn = Turn {
             parts: Arc::clone(&self.inner.parts),
-            turns: Arc::clone(&self.inner.turns),
+            turns: Arc::clone(&turns),
             kept: kept.clone(),
             asked: asked.clone(),
             told,
         };
-        self.all_open().insert(id.clone(), Open { kept, asked, orders, status });
+        self.all_open().insert(id.clone(), Open { kept, asked, orders, turns, status });
         let replays = self.clone();
         let mut tasks = lock(&self.inner.tasks);
         while tasks.try_join_next().is_some() {}
@@ -297,7 +299,9 @@ impl Open {
         let status = self.status.borrow();
         let Some(status) = status.as_ref() else {
             let (asked, position) = (self.asked.clone(), replay.after);
-            let waits = Some("it waits for its turn: others run".to_owned());
+            // One that has only just begun has its turn in a moment.
+            let is_full = self.turns.available_permits() == 0;
+            let waits = is_full.then(|| "its turn comes when another one has ended".to_owned());
             return Standing { replay, asked, position, waits };
         };
         replay.published += status.settled.published;

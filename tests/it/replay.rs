@@ -262,7 +262,10 @@ async fn a_replay_never_comes_before_the_event_itself() {
     let courier = depot.courier();
     let replays = replays(&depot, &courier, Clock::system()).await;
     let begun = replays.begin(asked(&depot, Choice::default(), 10_000), &counted).await;
-    let id = begun.unwrap().replay.id;
+    let begun = begun.unwrap();
+    // No other one runs that it could wait for.
+    assert!(!begun.waits.is_some_and(|why| why.contains("its turn")));
+    let id = begun.replay.id;
     done(&replays, &id).await;
     let mut live = std::collections::BTreeSet::new();
     for record in read(&depot.settings, 80).await {

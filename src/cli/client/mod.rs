@@ -100,7 +100,12 @@ impl Client {
             .no_proxy()
             .build()
             .context("the HTTP client cannot be made")?;
-        let token = global.token_file.as_deref().map(token).transpose()?;
+        let token = global
+            .token_file
+            .as_deref()
+            .filter(|path| *path != Path::new(""))
+            .map(token)
+            .transpose()?;
         Ok(Self { http, base: base(&global.admin)?, token })
     }
 

@@ -63,7 +63,7 @@ impl Screen {
         let event = format!("{}{remark}", scene.name);
         let person = person.as_ref().map(|name| format!("says {name:?}")).unwrap_or_default();
         self.line(&format!(
-            "{style}POST{style:#}  {:<9}{event:<30}{person:<26}{style}{answer:<18}{style:#}\
+            "{style}POST{style:#}  {:<9}{event:<39}{person:<26}{style}{answer:<18}{style:#}\
              {FAINT}{:>6.1} ms{FAINT:#}",
             scene.source,
             took.as_secs_f64() * 1e3
@@ -82,7 +82,7 @@ impl Screen {
         let removed = event.pointer("/data/removed").and_then(Value::as_array).map_or(0, Vec::len);
         let style = if record.family == Family::Quarantine { ODD } else { READ };
         self.line(&format!(
-            "{style}READ{style:#}  {:<9}{:<30}{:<26}{style}{:<18}{style:#}{FAINT}{place}, \
+            "{style}READ{style:#}  {:<9}{:<39}{:<26}{style}{:<18}{style:#}{FAINT}{place}, \
              {removed} removed{FAINT:#}",
             text("/provider"),
             text("/type"),

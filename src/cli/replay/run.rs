@@ -95,7 +95,7 @@ pub(super) async fn watch(client: &Client, report: ReplayReport) -> Result<(), F
     let ended = tokio::select! {
         ended = until_the_end(client, report, &bar) => ended,
         _ = tokio::signal::ctrl_c() => {
-            bar.abandon();
+            bar.finish_and_clear();
             hint(&format!("the replay goes on;\n{}", ways(&id)));
             return Ok(());
         }
@@ -121,8 +121,8 @@ async fn until_the_end(
     let clock = Clock::system();
     let mut heard = clock.steady();
     loop {
-        bar.set_position(report.published + report.gone);
         bar.set_message(message(&report));
+        bar.set_position(report.published + report.gone);
         match report.state {
             ReplayState::Running | ReplayState::Waiting => {}
             ReplayState::Done | ReplayState::Cancelled | ReplayState::Failed => return Ok(report),

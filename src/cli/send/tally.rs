@@ -153,9 +153,12 @@ fn fits(sent: Sent, got: Got) -> bool {
         return false;
     };
     match sent {
-        Sent::Authentic => matches!(label, "accepted" | "quarantined" | "ping"),
-        Sent::Stored => matches!(label, "accepted" | "quarantined" | "ping" | "duplicate"),
-        Sent::Duplicate => matches!(label, "duplicate" | "ping"),
+        Sent::Authentic => matches!(label, "accepted" | "quarantined" | "ping" | "shadowed"),
+        // A shadow keeps nothing, so it knows no duplicate.
+        Sent::Stored => {
+            matches!(label, "accepted" | "quarantined" | "ping" | "duplicate" | "shadowed")
+        }
+        Sent::Duplicate => matches!(label, "duplicate" | "ping" | "shadowed"),
         Sent::Forged => label == "bad_signature",
     }
 }
@@ -201,5 +204,21 @@ mod tests {
         let mut tally = Tally::default();
         tally.add(Sent::Stored, Got::Outcome("duplicate"), MS);
         assert_eq!(tally.unexpected(), 0);
+    }
+
+    #[test]
+    fn a_shadow_takes_all_but_forgeries() {
+        let mut tally = Tally::default();
+        for sent in [Sent::Authentic, Sent::Stored, Sent::Duplicate] {
+            tally.add(sent, Got::answer(200, Some("shadowed")), MS);
+        }
+        tally.add_pair(
+            Sent::Authentic,
+            (Got::Outcome("shadowed"), MS),
+            (Got::Outcome("shadowed"), MS),
+        );
+        assert_eq!(tally.unexpected(), 0);
+        tally.add(Sent::Forged, Got::answer(200, Some("shadowed")), MS);
+        assert_eq!(tally.unexpected(), 1);
     }
 }
