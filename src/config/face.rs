@@ -17,7 +17,8 @@ use crate::secret::Secret;
 use crate::verify::{Credentials, MaxAge, SigningSecret};
 
 /// Keys outside of the sources that a reload brings into force.
-const LIVE: &[&str] = &["server.trusted_proxies", "server.drain_grace", "server.drain_deadline"];
+const LIVE: &[&str] =
+    &["server.trusted_proxies", "server.drain_grace", "server.drain_deadline", "admin.token_file"];
 
 /// One key of the checked configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -170,3 +170,24 @@ async fn shadow_takes_effect_and_keeps_nothing() {
     client.send(&gate.signed(DAILY, &event(DAILY, "a"))).await;
     client.answer().await.is(200, "accepted");
 }
+
+#[tokio::test]
+async fn a_token_that_left_its_file_is_known_no_more() {
+    let (gate, notebook) = Notebook::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tokens");
+    // The SHA-256 of "first" and of "second".
+    let first = "a7937b64b8caa58f03721bb6bacf5c78cb235febe0e70b1b84cd99541461a08e";
+    let second = "16367aacb67a4a017c8da8ab95682ccb390863780f7114dda0a0e0c55644c7c4";
+    std::fs::write(&file, format!("vera:viewer:{first}\n")).unwrap();
+    let with = format!("[admin]\ntoken_file = {file:?}\n");
+    changes(&gate, &notebook, "[admin]\n", &with, "admin.token_file added").await;
+    let status = "GET /admin/v1/status";
+    assert_eq!(gate.call("first", status, "").await.status, 200);
+    std::fs::write(&file, format!("vera:viewer:{second}\n")).unwrap();
+    changes(&gate, &notebook, "", "", "admin.token_file changed").await;
+    assert_eq!(gate.call("first", status, "").await.status, 401);
+    assert_eq!(gate.call("second", status, "").await.status, 200);
+    changes(&gate, &notebook, &with, "[admin]\n", "admin.token_file removed").await;
+    assert_eq!(gate.call("second", status, "").await.status, 401);
+}
