@@ -146,14 +146,19 @@ impl Desk {
     /// again: the audit log says the pseudonym.
     ///
     /// # Errors
-    /// `Invalid` where neither or an empty or overlong id is given, `NotFound` where no such source
-    /// is configured.
+    /// `Invalid` where neither or an empty or overlong id is given, or the reason repeats it,
+    /// `NotFound` where no such source is configured.
     pub async fn pseudonym(
         &self,
         by: &Actor,
         ask: PseudonymAsk,
     ) -> Result<PseudonymAnswer, Refusal> {
         let found = self.pseudonyms(&ask);
+        // Before the record: it holds the reason.
+        let by_name = found.as_ref().is_ok_and(|found| found.room_by_name);
+        for name in ask.participant.iter().chain(ask.room.iter().filter(|_| !by_name)) {
+            ask.reason.is_without(name)?;
+        }
         let answer = found.as_ref().ok();
         let seen = answer.map(|found| [found.participant.as_deref(), found.room.as_deref()]);
         let seen = seen.map(|seen| seen.into_iter().flatten().collect::<Vec<_>>().join(" "));

@@ -164,6 +164,9 @@ impl Desk {
             // Under an older configuration it may have left as it is.
             sought.names.push(given.clone());
         }
+        if !sought.refs.contains(given) {
+            ask.reason.is_without(given)?;
+        }
         Ok(sought)
     }
 

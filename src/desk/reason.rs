@@ -3,12 +3,15 @@
 //! A reason is written by a human for humans, so no list of what may stand in it can be made. What
 //! has the form of a person's address, of a telephone number or of a secret is refused, by one look
 //! at each character; dates, times, tickets, sequences and our own pseudonyms pass. A name in it
-//! cannot be told from any other word: that is for whoever writes it. An error never quotes.
+//! cannot be told from any other word, unless the same call brings it as whom to forget or to look
+//! up: else that is for whoever writes it. An error never quotes.
 
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::Refusal;
 
 /// A reason that may be kept: short, one line, nothing in it that looks like a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -44,6 +47,23 @@ impl Reason {
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Refuses a reason that has this name in it, as words of its own and in any case: what a call
+    /// brings as personal would be kept for good by the record of that call.
+    pub(super) fn is_without(&self, name: &str) -> Result<(), Refusal> {
+        let (text, name) = (self.0.to_lowercase(), name.trim().to_lowercase());
+        let stands = |(at, found): (usize, &str)| {
+            let (before, rest) = text.split_at_checked(at).unwrap_or_default();
+            let after = rest.strip_prefix(found).unwrap_or_default();
+            !before.ends_with(char::is_alphanumeric) && !after.starts_with(char::is_alphanumeric)
+        };
+        if name.is_empty() || !text.match_indices(&name).any(stands) {
+            return Ok(());
+        }
+        let rule = "must not repeat the name that is asked for: it is kept for good; name a \
+                    ticket instead";
+        Err(Refusal::Invalid { field: "reason", rule: rule.to_owned() })
     }
 }
 
@@ -230,6 +250,17 @@ mod tests {
         ] {
             assert_eq!(reason(text), Err(ReasonError::Personal), "{text}");
         }
+    }
+
+    #[test]
+    fn a_name_that_the_call_brings_is_not_taken_as_words_of_its_own() {
+        let is_taken = |text: &str, name: &str| reason(text).unwrap().is_without(name).is_ok();
+        assert!(!is_taken("Frau Weiß asked (ticket 7)", "weiß"));
+        assert!(!is_taken("room Praxis-Dr-Weiß", "Praxis-Dr-Weiß"));
+        assert!(!is_taken("u, her account u-2", "u-2"));
+        assert!(is_taken("unused since May", "u"));
+        assert!(is_taken("ticket 4711", "471"));
+        assert!(is_taken("ticket 4711", " "));
     }
 
     #[test]

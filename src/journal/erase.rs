@@ -22,6 +22,7 @@ use super::writer::{Aside, Order};
 use super::{AppendError, Journal, LedgerRow, ReadError, digests, ledger, read, release};
 #[cfg(doc)]
 use crate::bounds;
+use crate::event::SourceName;
 use crate::scrub::Clean;
 
 /// What became tombstones.
@@ -96,18 +97,21 @@ impl Journal {
     }
 }
 
-/// Takes key and value out of a row, within the caller's transaction. `false` where there is
-/// nothing to take.
-pub(super) fn entomb(connection: &Connection, sequence: u64) -> rusqlite::Result<bool> {
-    let head = read::row(connection, sequence, |row, _| {
+/// Takes key and value out of a row, within the caller's transaction, and says whose it was; `None`
+/// where there is nothing to take.
+pub(super) fn entomb(
+    connection: &Connection,
+    sequence: u64,
+) -> rusqlite::Result<Option<SourceName>> {
+    let head = read::row(connection, sequence, |row, source| {
         let empty = Row { key: &[], value: &[], sequence, ..*row };
-        schema::checksum(&empty)
+        (schema::checksum(&empty), SourceName::new(source))
     })?;
-    let Some(crc) = head else { return Ok(false) };
+    let Some((crc, source)) = head else { return Ok(None) };
     digests::keep(connection, sequence)?;
     release::drop_masked(connection, sequence)?;
     connection
         .prepare_cached("UPDATE event SET key = x'', value = x'', crc = ?2 WHERE sequence = ?1")?
         .execute(params![sequence.cast_signed(), crc])?;
-    Ok(true)
+    Ok(Some(source))
 }

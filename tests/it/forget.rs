@@ -124,3 +124,21 @@ async fn an_ask_that_cannot_be_meant_is_refused_without_its_value() {
         assert!(!answer.body.contains(HER) && !answer.body.contains("Zoe"), "{answer:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reason_that_repeats_whom_it_is_about_is_refused_and_kept_nowhere() {
+    let gate = Gate::start().await;
+    let dir = gate.folder.path().join("journal");
+    let why = "Praxis Weiss wants it";
+    for (call, ask) in [
+        ("forget", json!({"tenant": "tenant-fixtures", "room": "praxis weiss", "reason": why})),
+        ("pseudonym", json!({"source": "daily", "participant": "Weiss", "reason": why})),
+        ("pseudonym", json!({"source": "daily", "room": "Praxis Weiss", "reason": why})),
+    ] {
+        let call = format!("POST /admin/v1/{call}");
+        let answer = gate.call(OPERATOR, &call, &ask.to_string()).await;
+        assert_eq!((answer.status, &answer.json()["field"]), (400, &json!("reason")), "{answer:?}");
+        assert!(!answer.body.contains("eiss"), "{answer:?}");
+    }
+    assert_eq!(count(&dir, "Weiss"), 0);
+}

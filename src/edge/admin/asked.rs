@@ -102,6 +102,11 @@ pub(super) fn from_body<A: DeserializeOwned>(body: &[u8], fields: &Fields) -> Re
         let detail = format!("the body is not JSON: see its line {line}, column {column}");
         return Err(Problem::new(Kind::Malformed, detail));
     }
+    // serde would take a list for an object, its items for the fields in their order.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        let detail = "the body is not as the OpenAPI document says: it is one object";
+        return Err(Problem::new(Kind::Invalid, detail).of("body"));
+    }
     read(&mut serde_json::Deserializer::from_slice(body), fields, "body")
 }
 
@@ -228,6 +233,7 @@ mod tests {
             ("canary", None, "not JSON"),
             ("", None, "not JSON"),
             ("[]", Some("body"), "as the OpenAPI document says"),
+            (r#" ["t","p",null,"why"]"#, Some("body"), "it is one object"),
         ];
         for (body, field, says) in cases {
             let (detail, about) = json::<ForgetAsk>(body).unwrap_err();

@@ -144,6 +144,17 @@ fn what_an_earlier_process_could_not_finish_the_next_one_does() {
 }
 
 #[test]
+fn what_is_held_is_not_taken_for_published_once_live_traffic_has_passed_it() {
+    let dir = folder();
+    let journal = open(dir.path(), Tuning::default());
+    keep(&journal, 1..=2, 100);
+    wait(journal.hold(vec![SourceName::new("a")])).unwrap();
+    keep(&journal, 3..=4, 100);
+    publish(&journal, 4, &[("a", 2)]);
+    assert_eq!(erase(&journal, &[1, 3, 4]), Entombed { events: 3, unpublished: 2 });
+}
+
+#[test]
 fn the_ledger_balances_whatever_the_courier_had_in_its_hands() {
     let dir = folder();
     let journal = open(dir.path(), Tuning::default());

@@ -10,6 +10,7 @@ use rusqlite::TransactionBehavior;
 use super::{AppendError, Health, Writer, insert};
 use crate::bounds;
 use crate::clock::Clock;
+use crate::event::SourceName;
 use crate::journal::erase::{self, Entombed, Erasing};
 use crate::journal::fault::Fault;
 use crate::journal::shared::Shared;
@@ -58,15 +59,20 @@ impl Writer {
     fn entomb(&mut self, sequences: &[u64], telling: &[Clean]) -> rusqlite::Result<Entombed> {
         self.tuning.disk.before(&self.connection)?;
         self.identities.begin_transaction();
-        let published = self.shared.cursors().through(&Lane::Live);
         let holds = self.shared.holds.borrow().clone();
+        let is_out = |source: &SourceName, sequence| {
+            // Live traffic passes over what is held: its cursor says nothing of it.
+            let held = holds.of(source).filter(|_| holds.keep(source, sequence));
+            let lane = held.map_or(Lane::Live, |hold| hold.lane(source));
+            sequence <= self.shared.cursors().through(&lane)
+        };
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut entombed = Entombed::default();
         for &sequence in sequences {
-            if erase::entomb(&transaction, sequence)? {
+            if let Some(source) = erase::entomb(&transaction, sequence)? {
                 entombed.events += 1;
-                entombed.unpublished += u64::from(sequence > published);
+                entombed.unpublished += u64::from(!is_out(&source, sequence));
             }
         }
         let answers = insert(&mut self.identities, &transaction, telling, &holds)?;
