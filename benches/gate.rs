@@ -50,10 +50,10 @@ pub(crate) fn environment() -> BTreeMap<String, String> {
     env.map(|(name, value)| (name.to_owned(), value)).into()
 }
 
-/// The configuration, read.
-pub(crate) fn config(folder: &Path, brokers: &str) -> Config {
+/// A configuration, read.
+pub(crate) fn config(folder: &Path, text: &str) -> Config {
     let now = Clock::system().now();
     let standard = Providers::standard();
-    let config = config::parse(&text(brokers), folder, &environment(), &standard, now);
+    let config = config::parse(text, folder, &environment(), &standard, now);
     config.unwrap_or_else(|mistakes| panic!("{mistakes}"))
 }

@@ -85,9 +85,14 @@ impl Lane {
 
     /// The head that signs a body.
     pub(crate) fn head(&self, body: &[u8]) -> Head {
+        self.head_at(body, NOW)
+    }
+
+    /// The head of a body that is signed and received then.
+    pub(crate) fn head_at(&self, body: &[u8], now: Timestamp) -> Head {
         let peer = Peer::new(IpAddr::from([127, 0, 0, 1]));
-        let head = Head::new(SourceName::new("bench"), NOW, peer, RequestId::fresh(1));
-        let signed = self.verifier.scheme().sign(body, NOW);
+        let head = Head::new(SourceName::new("bench"), now, peer, RequestId::fresh(1));
+        let signed = self.verifier.scheme().sign(body, now);
         signed.into_iter().fold(head, |head, (name, value)| head.with(name, value.as_bytes()))
     }
 

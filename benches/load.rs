@@ -44,15 +44,26 @@ impl Run {
 
 /// Posts all requests once over so many connections, from a thread of its own.
 pub(crate) fn post(to: SocketAddr, requests: &Requests, connections: usize) -> Run {
+    post_paced(to, requests, connections, None)
+}
+
+/// The same with so many requests a second, each at its own moment, if a connection is free then;
+/// what it waits for one is part of its latency.
+pub(crate) fn post_paced(
+    to: SocketAddr,
+    requests: &Requests,
+    connections: usize,
+    pace: Option<u64>,
+) -> Run {
     let requests = Arc::clone(requests);
     let client = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.expect("a runtime").block_on(run(to, requests, connections))
+        runtime.expect("a runtime").block_on(run(to, requests, connections, pace))
     });
     client.join().expect("the client ends")
 }
 
-async fn run(to: SocketAddr, requests: Requests, connections: usize) -> Run {
+async fn run(to: SocketAddr, requests: Requests, connections: usize, pace: Option<u64>) -> Run {
     let next = Arc::new(AtomicUsize::new(0));
     let mut streams = Vec::new();
     for _ in 0..connections {
@@ -63,7 +74,10 @@ async fn run(to: SocketAddr, requests: Requests, connections: usize) -> Run {
     let began = Instant::now();
     let tasks = streams.into_iter().map(|stream| {
         let (next, requests) = (Arc::clone(&next), Arc::clone(&requests));
-        tokio::spawn(connection(stream, next, requests))
+        let due = move |place: usize| {
+            pace.map(|pace| began + Duration::from_secs_f64(place as f64 / pace as f64))
+        };
+        tokio::spawn(connection(stream, next, requests, due))
     });
     let tasks: Vec<_> = tasks.collect();
     let mut all = Run { good: 0, bad: 0, took: Duration::ZERO, latencies: Vec::new() };
@@ -82,11 +96,18 @@ async fn connection(
     mut stream: TcpStream,
     next: Arc<AtomicUsize>,
     requests: Requests,
+    due: impl Fn(usize) -> Option<Instant>,
 ) -> (usize, usize, Vec<Duration>) {
     let (mut good, mut bad, mut latencies) = (0, 0, Vec::new());
     let mut buffer = vec![0; 4_096];
-    while let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) {
-        let began = Instant::now();
+    loop {
+        let place = next.fetch_add(1, Ordering::Relaxed);
+        let Some(request) = requests.get(place) else { break };
+        let due = due(place);
+        if let Some(due) = due {
+            tokio::time::sleep_until(due.into()).await;
+        }
+        let began = due.unwrap_or_else(Instant::now);
         stream.write_all(request).await.expect("the server reads");
         let status = answer(&mut stream, &mut buffer).await;
         latencies.push(began.elapsed());

@@ -95,7 +95,7 @@ fn main() {
 /// Fills the journal up to so many rows, if it has fewer; the number to go on after.
 fn filled(runtime: &Runtime, folder: &Path, lanes: &[Lane; 2], rows: u64) -> u64 {
     let parts = Parts { publish: false, ..Parts::default() };
-    let started = runtime.block_on(App::start(gate::config(folder, BROKERS), parts));
+    let started = runtime.block_on(App::start(gate::config(folder, &gate::text(BROKERS)), parts));
     let app = started.expect("a gateway");
     let head = *app.journal().head().borrow();
     let from = std::fs::read_to_string(folder.join("made")).unwrap_or_default();

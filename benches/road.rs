@@ -94,7 +94,7 @@ impl Bench {
     /// A gateway as `serve` would start it; without a broker nothing is published.
     fn start(&self, folder: &Path, broker: Option<&Embedded>) -> App {
         let brokers = broker.map_or("127.0.0.1:1", Embedded::brokers);
-        let config = gate::config(folder, brokers);
+        let config = gate::config(folder, &gate::text(brokers));
         let parts = Parts { publish: broker.is_some(), ..Parts::default() };
         self.runtime.block_on(App::start(config, parts)).expect("a gateway")
     }

@@ -158,5 +158,8 @@ pub const REPLAY_RATE_MAX: u32 = 100_000;
 pub const CHOICE_TEXT_BYTES_MAX: usize = 4_096;
 /// How long a plan may count.
 pub const REPLAY_PLAN_WITHIN: Duration = Duration::from_secs(25);
+/// Events that a plan looks at one by one where the search file names them; of more it reads the
+/// journal.
+pub const REPLAY_PLAN_LISTED: usize = 10_000;
 /// How long what a replay has under way may take when it is cancelled or the gateway stops.
 pub const REPLAY_WIND_UP: Duration = Duration::from_secs(5);

@@ -110,7 +110,7 @@ impl Choice {
 }
 
 /// Whether a kind is the one that is written, or begins as written before a star.
-fn is_of(kind: Kind, written: &str) -> bool {
+pub(super) fn is_of(kind: Kind, written: &str) -> bool {
     match written.strip_suffix('*') {
         Some(beginning) => kind.as_str().starts_with(beginning),
         None => kind.as_str() == written,

@@ -34,6 +34,7 @@ use crate::publish::Settings;
 use crate::telemetry::Telemetry;
 
 mod choice;
+mod lookup;
 mod plan;
 mod turn;
 

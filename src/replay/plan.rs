@@ -1,15 +1,16 @@
 //! How many events a choice means, before any of them goes.
 //!
-//! Looks at the journal page by page and holds nothing between two. Blocks; for a time that has a
-//! bound.
+//! Looks at the journal page by page and holds nothing between two, and passes over what the search
+//! file knows to be something else. Blocks; for a time that has a bound.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Choice;
+use super::lookup::Places;
 use crate::clock::{Clock, Timestamp};
 use crate::event::Family;
-use crate::journal::{Journal, ReadError};
+use crate::journal::{Journal, ReadError, Stored};
 
 /// What was counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,6 +36,23 @@ pub enum CountError {
     Unreadable(#[from] ReadError),
 }
 
+/// What is counted, and until when.
+struct Counting<'a> {
+    choice: &'a Choice,
+    journal: &'a Journal,
+    clock: &'a Clock,
+    end: Duration,
+}
+
+impl Counting<'_> {
+    fn in_time(&self) -> Result<(), CountError> {
+        match self.clock.steady() < self.end {
+            true => Ok(()),
+            false => Err(CountError::TooSlow),
+        }
+    }
+}
+
 impl Counted {
     /// Counts what a choice means up to a sequence. Blocks.
     pub fn of(
@@ -44,19 +62,40 @@ impl Counted {
         clock: &Clock,
         within: Duration,
     ) -> Result<Self, CountError> {
-        let end = clock.steady().saturating_add(within);
+        let counting =
+            Counting { choice, journal, clock, end: clock.steady().saturating_add(within) };
         let mut counted = Self::default();
-        let mut read = 0;
-        while read < through {
-            if clock.steady() >= end {
-                return Err(CountError::TooSlow);
+        let known = match Places::of(choice, journal) {
+            None => 0,
+            Some(Places::Listed(listed, known)) => {
+                for sequence in listed.into_iter().take_while(|sequence| *sequence <= through) {
+                    counting.in_time()?;
+                    let event = journal.event(sequence)?;
+                    event.iter().for_each(|event| counted.look(choice, journal, event));
+                }
+                known
             }
-            read = match choice.needs_content() {
-                true => counted.page(choice, journal, read, through)?,
-                false => counted.heads(choice, journal, read, through)?,
+            Some(Places::Between(span)) => {
+                let last = span.last.min(through);
+                counted.read(&counting, span.first.saturating_sub(1), last)?;
+                span.through
+            }
+        };
+        counted.read(&counting, known, through)?;
+        Ok(counted)
+    }
+
+    /// Counts between two sequences.
+    fn read(&mut self, of: &Counting<'_>, after: u64, through: u64) -> Result<(), CountError> {
+        let mut read = after;
+        while read < through {
+            of.in_time()?;
+            read = match of.choice.needs_content() {
+                true => self.page(of.choice, of.journal, read, through)?,
+                false => self.heads(of.choice, of.journal, read, through)?,
             };
         }
-        Ok(counted)
+        Ok(())
     }
 
     fn page(
@@ -68,11 +107,15 @@ impl Counted {
     ) -> Result<u64, ReadError> {
         let slice = journal.slice(read, through)?;
         for event in &slice.rows {
-            if choice.holds(event) && !journal.is_held(&event.source, event.sequence) {
-                self.count(event.sequence, event.received, event.kind.family());
-            }
+            self.look(choice, journal, event);
         }
         Ok(slice.through)
+    }
+
+    fn look(&mut self, choice: &Choice, journal: &Journal, event: &Stored) {
+        if choice.holds(event) && !journal.is_held(&event.source, event.sequence) {
+            self.count(event.sequence, event.received, event.kind.family());
+        }
     }
 
     fn heads(

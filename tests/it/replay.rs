@@ -9,7 +9,7 @@ use std::time::Duration;
 use hookgate::bounds::REPLAY_BACKLOG_MAX;
 use hookgate::clock::Clock;
 use hookgate::courier::{Courier, Kafka};
-use hookgate::event::ReplayId;
+use hookgate::event::{QuarantineReason, ReplayId};
 use hookgate::journal::{How, LedgerRow};
 use hookgate::publish::{Embedded, Injected, Received, Settings, Tail};
 use hookgate::replay::{Asked, Choice, Counted, Parts, ReplayError, Replays, Standing};
@@ -113,6 +113,55 @@ fn apart(records: Vec<Received>, id: &ReplayId) -> (Vec<Received>, Vec<Received>
 
 fn ledger(depot: &Depot) -> Vec<LedgerRow> {
     depot.journal.ledger().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_counts_the_same_with_the_search_file_and_without() {
+    let mut depot = Depot::new(settings("127.0.0.1:1"));
+    depot.keep(2_100).await;
+    depot.keep_unknown().await;
+    let middle = Clock::system().now();
+    depot.keep(2_100).await;
+    let event = depot.journal.event(7).unwrap().unwrap();
+    let (all, text) = (Choice::default, |text: &str| Some(text.to_owned()));
+    let key = std::str::from_utf8(&event.key).unwrap().split_once('/').unwrap().1.to_owned();
+    let choices = [
+        all(),
+        room(3),
+        Choice { rooms: vec![key, "room-nobody".to_owned()], ..all() },
+        Choice { until: Some(middle), ..room(3) },
+        Choice { since: Some(middle), ..all() },
+        Choice { until: Some(event.received), ..all() },
+        Choice { event_id: Some(event.id.to_string()), ..all() },
+        Choice { event_id: text("ev1_no"), ..all() },
+        Choice { kind: text("participant.*"), source: text("depot"), ..all() },
+        Choice { family: text("recording"), tenant: text("tenant-other"), ..all() },
+        Choice { quarantined: Some(true), ..all() },
+        Choice { quarantined: Some(false), family: text("quarantine"), ..all() },
+        Choice { reason: Some(QuarantineReason::UnknownKind), ..all() },
+    ];
+    let each = |depot: &Depot| choices.iter().map(|choice| count(depot, choice)).collect();
+    let read: Vec<Counted> = each(&depot);
+    assert_eq!((read[0].events, read[1].events, read[6].events), (4_201, 600, 1));
+    assert_eq!((read[10].events, read[12].events), (1, 1));
+
+    depot.journal.start_search();
+    let mut standing = depot.journal.search().unwrap().standing();
+    standing.wait_for(|now| now.through >= 4_201).await.unwrap();
+    assert_eq!(each(&depot), read);
+
+    // What the file does not know yet is counted, too.
+    depot.keep(70).await;
+    let early: Vec<Counted> = each(&depot);
+    depot.reopen();
+    assert_eq!(each(&depot), early);
+    assert_eq!(early[1].events, 610);
+    let (choice, clock) = (all(), Clock::system());
+    let half = Counted::of(&choice, &depot.journal, 2_000, &clock, PATIENCE).unwrap();
+    depot.journal.start_search();
+    let mut standing = depot.journal.search().unwrap().standing();
+    standing.wait_for(|now| now.through >= 4_201).await.unwrap();
+    assert_eq!(Counted::of(&choice, &depot.journal, 2_000, &clock, PATIENCE), Ok(half));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -46,7 +46,7 @@ mod words;
 
 pub use notes::Notes;
 pub use state::{Positions, State, state_of};
-pub use wanted::{Page, Row, Wanted};
+pub use wanted::{Page, Row, Span, Wanted};
 pub use words::{Term, Words};
 
 pub(super) use notes::{Noted, notes};
@@ -146,6 +146,12 @@ impl Search {
         self.ask(|connection, in_time| {
             Question::new(connection, wanted, at, before)?.page(limit, in_time)
         })
+    }
+
+    /// Between which sequences events can lie that are meant, by when they were received. Blocks.
+    pub fn span(&self, wanted: &Wanted) -> Result<Span, SearchError> {
+        let at = Positions::default();
+        self.ask(|connection, _| Ok(Some(Question::new(connection, wanted, &at, u64::MAX)?.span())))
     }
 
     /// How many events there are that are meant, by reason of quarantine. Blocks.

@@ -12,7 +12,7 @@ use super::super::schema;
 use super::fill;
 use super::runs::{InTerms, Run, Runs, Stream};
 use super::state::{Positions, State, state_of};
-use super::wanted::{Page, Row, Wanted};
+use super::wanted::{Page, Row, Span, Wanted};
 use super::words::Term;
 use crate::clock::Timestamp;
 use crate::event::{Digest128, EventId, Kind, QuarantineReason};
@@ -82,6 +82,11 @@ impl<'a> Question<'a> {
         self.first = self.first.max(lowest.cast_unsigned() << bits);
         self.last = self.last.min(((highest.cast_unsigned() + 1) << bits) - 1);
         Ok(())
+    }
+
+    /// Between which sequences the events lie.
+    pub(super) fn span(&self) -> Span {
+        Span { first: self.first, last: self.last, through: self.through }
     }
 
     /// At most so many rows, the newest first. `in_time` says whether there is time left.

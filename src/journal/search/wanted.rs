@@ -67,6 +67,17 @@ pub struct Page {
     pub through: u64,
 }
 
+/// Between which sequences events lie that are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// None is below.
+    pub first: u64,
+    /// None is above, among those that the file knows.
+    pub last: u64,
+    /// The highest sequence that the file knows.
+    pub through: u64,
+}
+
 impl Wanted {
     /// Whether an event is meant, its terms known: for events as they come.
     pub fn accepts(&self, row: &Row, terms: &BTreeSet<Term>) -> bool {
