@@ -88,8 +88,9 @@ pub const ADMIN_ASK: Duration = Duration::from_secs(10);
 pub const ADMIN_CHANGE: Duration = Duration::from_secs(60);
 /// Answers that go on for ever (tail, capture) at one time.
 pub const ADMIN_STREAMS_MAX: usize = 16;
-/// How often such an answer says that it is alive when it has nothing to say.
-pub const ADMIN_STREAM_BEAT: Duration = Duration::from_secs(15);
+/// How often such an answer says that it is alive when it has nothing to say; a reader who has gone
+/// is noticed, and its place free, within two of them.
+pub const ADMIN_STREAM_BEAT: Duration = Duration::from_secs(3);
 /// Bytes of `admin.token_file`.
 pub const TOKEN_FILE_BYTES_MAX: usize = 64 * 1024;
 /// Tokens in it.

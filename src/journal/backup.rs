@@ -10,9 +10,8 @@
 //! other events than those that came after the copy, so a cursor in Kafka that speaks of the old
 //! one must not be believed; by the epoch the courier sees that and waits for a human.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
@@ -94,24 +93,24 @@ pub fn backup(
     let unusable = |why: Obstacle| BackupError::Journal(OpenError::new(dir, why));
     fs::metadata(&files.database).map_err(Obstacle::File).map_err(unusable)?;
     disk::refuse_foreign(&files.database).map_err(unusable)?;
-    // The name is ours from here on, for nobody else and for its owner alone.
-    let at = |error: io::Error| {
-        if error.kind() == io::ErrorKind::AlreadyExists {
-            return BackupError::Exists(to.to_owned());
-        }
-        BackupError::File { path: to.to_owned(), error }
+    let at = |error: io::Error| BackupError::File { path: to.to_owned(), error };
+    // Only a whole copy ever has the name, also where this process is killed.
+    let is_free = || match fs::symlink_metadata(to) {
+        Ok(_) => Err(BackupError::Exists(to.to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(at(error)),
     };
-    drop(OpenOptions::new().write(true).create_new(true).mode(0o600).open(to).map_err(at)?);
+    is_free()?;
     let part = beside(to);
     let copied = copy(&files, &part, now, tell).map_err(unusable).and_then(|copied| {
         File::open(&part).and_then(|file| file.sync_all()).map_err(at)?;
+        is_free()?;
         fs::rename(&part, to).map_err(at)?;
         disk::sync_folder(folder_of(to)).map_err(at)?;
         Ok(copied)
     });
     if copied.is_err() {
         drop(fs::remove_file(&part));
-        drop(fs::remove_file(to));
     }
     copied
 }
