@@ -82,7 +82,7 @@ impl Screen {
         let removed = event.pointer("/data/removed").and_then(Value::as_array).map_or(0, Vec::len);
         let style = if record.family == Family::Quarantine { ODD } else { READ };
         self.line(&format!(
-            "{style}READ{style:#}  {:<9}{:<39}{:<26}{style}{:<18}{style:#}{FAINT}{place}, \
+            "{style}READ{style:#}  {:<9}{:<33}{:<25}{style}{:<17}{style:#}{FAINT}{place}, \
              {removed} removed{FAINT:#}",
             text("/provider"),
             text("/type"),
