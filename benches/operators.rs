@@ -12,9 +12,10 @@
 //! memory. The machine is shared: look at the median first, and at ratios of one run.
 //!
 //! Budget at ten million events: the p99 of every page below 50 ms, of `status` below 10 ms; a plan
-//! of an hour or of a room of few below a second, any plan below the time that a plan may count;
-//! beside a replay of the rate that is asked where nothing is said, the median p99 of deliveries is
-//! below twice that without, and their rate above two thirds. It fails when one is not kept.
+//! of an hour, of an event or of a room of few below a second (what has to read millions of events
+//! is shown, and refused where it takes longer than it may); beside a replay at the rate of which
+//! nothing was said, the median p99 of deliveries is below twice that without, and their rate above
+//! two thirds. It fails when one is not kept.
 //!
 //! `ROWS=10000000 cargo bench --bench operators` (most of it filling, and 17 GB of disk);
 //! `JOURNAL=DIR` keeps the journal there and takes one that is there already. `ROUNDS=3`,

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use hookgate::bounds::REPLAY_PLAN_WITHIN;
 use hookgate::desk::{Actor, Desk, EventState, Filter, ReplayAnswer, ReplayAsk, Role};
 use tokio::runtime::Runtime;
 
@@ -15,25 +14,21 @@ const SOON: Duration = Duration::from_secs(1);
 /// Plans everything; whether all kept their budget.
 pub(crate) fn all(runtime: &Runtime, desk: &Desk) -> bool {
     let ticks = Ticks::now();
-    let [oldest, newest] = asked::samples(runtime, desk);
+    let [old, newest] = asked::samples(runtime, desk);
     let all = Filter::default;
     let some = |text: &str| Some(text.to_owned());
     println!("\n| plan of | events | first s | median s |");
     println!("|---|---|---|---|");
     let mut kept = true;
     for (name, filter, budget) in [
-        ("the last hour", Filter { since: some("1h"), ..all() }, SOON),
-        ("a room of ten", Filter { room: newest.row.room.clone(), ..all() }, SOON),
-        ("its last hour", Filter { room: newest.row.room, since: some("1h"), ..all() }, SOON),
-        ("an event", Filter { event_id: Some(newest.row.event_id), ..all() }, REPLAY_PLAN_WITHIN),
-        (
-            "the quarantine",
-            Filter { state: Some(EventState::Quarantined), ..all() },
-            REPLAY_PLAN_WITHIN,
-        ),
-        ("a source", Filter { source: some("daily"), ..all() }, REPLAY_PLAN_WITHIN),
-        ("a room of millions", Filter { room: oldest.row.room, ..all() }, REPLAY_PLAN_WITHIN),
-        ("everything", all(), REPLAY_PLAN_WITHIN),
+        ("the last hour", Filter { since: some("1h"), ..all() }, Some(SOON)),
+        ("a room of few", Filter { room: newest.row.room.clone(), ..all() }, Some(SOON)),
+        ("its last hour", Filter { room: newest.row.room, since: some("1h"), ..all() }, Some(SOON)),
+        ("an event", Filter { event_id: Some(newest.row.event_id), ..all() }, Some(SOON)),
+        ("the quarantine", Filter { state: Some(EventState::Quarantined), ..all() }, None),
+        ("a source", Filter { source: some("daily"), ..all() }, None),
+        ("a room of millions", Filter { room: old.row.room, ..all() }, None),
+        ("everything", all(), None),
     ] {
         let mut events = String::new();
         let mut is_counted = true;
@@ -47,7 +42,7 @@ pub(crate) fn all(runtime: &Runtime, desk: &Desk) -> bool {
         });
         let [first, median] = [times[0], at(&times, 0.5)].map(|time| time.as_secs_f64());
         println!("| {name} | {events} | {first:.3} | {median:.3} |");
-        kept &= is_counted && at(&times, 0.5) < budget;
+        kept &= budget.is_none_or(|budget| is_counted && at(&times, 0.5) < budget);
     }
     println!("\nsteal {:.1} %", Ticks::now().steal_since(&ticks) * 100.0);
     kept
