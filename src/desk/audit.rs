@@ -98,7 +98,7 @@ impl Desk {
     /// not `Ok` is recorded as refused with its text, which by the rule of [`Refusal`] names no
     /// value.
     ///
-    /// ```ignore
+    /// ```text
     /// let (reason, target) = (ask.reason.clone(), format!("source {source}"));
     /// self.audited(by, "capture", Some(&target), &reason, async { … }).await
     /// ```

@@ -294,7 +294,7 @@ impl Journal {
     }
 
     /// From now on published events of these sources are kept for times of their own, instead of
-    /// [`Retention::age`]. To be said before the first [`bounds::RETENTION_LOOK`] is over.
+    /// [`Retention::age`]. To be said before the first [`crate::bounds::RETENTION_LOOK`] is over.
     pub fn keep_apart(&self, ages: impl IntoIterator<Item = (SourceName, Duration)>) {
         self.inner.shared.set_ages(ages.into_iter().collect());
     }
