@@ -162,7 +162,7 @@ pub(super) struct Out {
     pub(super) keeper: Option<Arc<Keeper>>,
 }
 
-/// Starts it. Sources that are to be held are, before a delivery of theirs is taken.
+/// Starts it. The sources that are to be held are so already.
 pub(super) async fn publishing(
     journal: &Journal,
     kafka: publish::Settings,
@@ -173,7 +173,6 @@ pub(super) async fn publishing(
     let (journal, clock, telemetry) = (journal.clone(), clock.clone(), Arc::clone(telemetry));
     let courier =
         Courier::start(journal.clone(), kafka.clone(), clock.clone(), Arc::clone(&telemetry));
-    hold(&journal, &sources.now()).await?;
     let keeper = hold::Parts {
         journal: journal.clone(),
         settings: kafka.clone(),
