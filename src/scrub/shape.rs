@@ -13,8 +13,8 @@ pub(super) enum Form {
     EventRef,
     /// A provider's event type: lower-case letters in words parted by `.`, `_`, `-`.
     EventType,
-    /// A version: up to three numbers below 1,000, parted by dots (neither a telephone number nor an
-    /// IP address fits).
+    /// A version: up to three numbers below 1,000, parted by dots (neither a telephone number nor
+    /// an IP address fits).
     Version,
     /// A cloud region: a part of the world from [`AREAS`], then words and digits parted by `-`.
     Region,

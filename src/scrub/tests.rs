@@ -8,8 +8,9 @@ use regex::Regex;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::clock::Timestamp;
 use crate::delivery::{Body, Head, Peer, RequestId};
-use crate::event::{ProviderName, TenantName};
+use crate::event::{ProviderName, SourceName, TenantName};
 use crate::normalize::{At, Dialect, Draft, Reading, normalize};
 use crate::secret::Secret;
 use crate::verify::{Authentic, Claimed, Manners, Refusal, Scheme, Verified, Verifier};
