@@ -50,6 +50,7 @@ pub use quarantine::{QuarantinePage, ReleaseAsk, Released};
 pub use reason::{Reason, ReasonError};
 pub use replays::{Place, Plan, ReplayAnswer, ReplayAsk, ReplayPage, ReplayReport, ReplayState};
 pub use running::{ChangeAsk, Draining, InForce, Reloaded, Running, Still};
+pub use specimen::Stage;
 pub use status::{
     CheckStatus, JournalStatus, KafkaStatus, LedgerStatus, SearchStatus, SecretStatus,
     SourceStatus, StatusReport,
