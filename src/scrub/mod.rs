@@ -29,6 +29,7 @@ use crate::normalize::{Normalized, Personal, Removed, Word};
 use crate::secret::Secret;
 
 pub mod data;
+pub mod detect;
 mod encode;
 mod erasure;
 mod identity;
