@@ -45,6 +45,7 @@ mod descriptors;
 mod ends;
 mod helm;
 mod memory;
+mod risks;
 mod signals;
 
 pub use ends::{StartError, Stopped};
@@ -110,8 +111,8 @@ impl App {
         let Parts { clock, limits, publish, sockets, reread } = parts;
         let limits = descriptors::provide(limits);
         let core = Core::start(config, &clock, publish, &helm).await?;
-        let Core { server, admin, keys, telemetry, routed, sources, journal, panel, desk, out } =
-            core;
+        let Core { server, admin, keys, telemetry, routed, sources, journal, .. } = core;
+        let Core { panel, audit, desk, out, .. } = core;
         let Out { courier, replays, keeper } = out;
         let at = admin.listen;
         let settings = assembly::admin_settings(admin, sockets.admin, &limits, &clock);
@@ -140,6 +141,7 @@ impl App {
             sources,
             panel: seen,
             journal: journal.clone(),
+            audit,
             keeper: keeper.clone(),
         });
         let threads = tokio::runtime::Handle::current().metrics().num_workers();

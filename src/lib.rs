@@ -114,7 +114,8 @@
 //!   `a_secret_is_rotated_by_reloads_under_load_without_one_failed_delivery`).
 //! - **No change without a record**: what an operator changes is in the audit log before it begins,
 //!   and whoever alters the log is found (`what_cannot_be_recorded_is_not_done`,
-//!   `a_flipped_bit_in_any_byte_is_found`).
+//!   `a_flipped_bit_in_any_byte_is_found`); nor does a policy let out more without one
+//!   (`a_risk_that_cannot_be_recorded_at_the_start_is_not_in_force_and_no_delivery_is_lost`).
 //! - **Only `edge` knows HTTP, only `publish` Kafka, only `journal` SQLite, only `clock` the time**
 //!   (`each_piece_of_the_outside_is_named_in_one_place`).
 

@@ -51,7 +51,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("edge", FLOORS_0_TO_3_AND_DESK),
     ("config", &[
         "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify",
-        "normalize", "providers", "scrub", "journal", "publish", "edge",
+        "normalize", "providers", "scrub", "journal", "publish", "desk", "edge",
     ]),
     // 5 roof, and the verbs that start from it
     ("app", &[

@@ -17,7 +17,7 @@ use crate::intake::{Admission, Source, Sources, Terms};
 use crate::journal::{AppendError, Journal};
 use crate::replay::Replays;
 use crate::scrub::detect::Detector;
-use crate::scrub::{Boundary, Keys, RULES};
+use crate::scrub::{self, Boundary, FormerKey, Keys, RULES};
 use crate::telemetry::{Lists, SourceLabels, Telemetry};
 use crate::verify::{Refusal, Scheme};
 use crate::{config, courier, journal, publish, replay};
@@ -49,7 +49,9 @@ pub(super) fn routed(
 ) -> Vec<Routed> {
     let lists = lists();
     let route = |source: config::Source| {
+        let former_from_root = source.former_from_root;
         let config::Source { routes, provider, scheme, boundary, rate, mode, capture, .. } = source;
+        let boundary = if former_from_root { rooted(boundary, keys) } else { boundary };
         let name = boundary.source.clone();
         let meters = telemetry.source(&labels(&name, &*scheme), &lists);
         let same = before.iter().find(|old| old.name == name && old.admission.terms() == rate);
@@ -63,6 +65,18 @@ pub(super) fn routed(
         Routed { source: Arc::new(source), paths: routes }
     };
     sources.into_iter().map(route).collect()
+}
+
+/// Where a tenant's key before its own was derived from the root, that of the root in force: the
+/// text may name another one, which only a restart brings.
+fn rooted(mut boundary: scrub::Settings, keys: &Keys) -> scrub::Settings {
+    if let Some(own) = &mut boundary.pseudonym_key {
+        own.former = own.former.take().and_then(|former| {
+            let key = keys.root_of(former.version)?.clone();
+            Some(FormerKey { key, ..former })
+        });
+    }
+    boundary
 }
 
 /// The sources alone.

@@ -6,6 +6,8 @@ use super::StartError;
 use super::assembly::{self, Out};
 use super::board::Panel;
 use super::helm::Helm;
+use super::risks;
+use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::config::{Admin, Config, Server};
 use crate::courier::Courier;
@@ -27,6 +29,7 @@ pub(super) struct Core {
     pub(super) sources: Arc<Sources>,
     pub(super) journal: Journal,
     pub(super) panel: Arc<Panel>,
+    pub(super) audit: Audit,
     pub(super) desk: Desk,
     pub(super) out: Out,
 }
@@ -39,15 +42,25 @@ impl Core {
         publish: bool,
         helm: &Arc<Helm>,
     ) -> Result<Self, StartError> {
-        let Config { server, admin, journal: place, kafka, keys, sources, warnings, .. } = config;
+        let Config { server, admin, journal: place, kafka, keys, warnings, .. } = config;
+        let mut sources = config.sources;
         for warning in &warnings {
             tracing::warn!(%warning, "the configuration allows what should be known");
         }
         let telemetry = Arc::new(assembly::telemetry(&kafka)?);
-        let routed = assembly::routed(sources, &keys, &telemetry, clock, &[]);
         let (delivery, retention) = (kafka.delivery, place.retention);
         let (settings, ages) = assembly::journal_settings(place, &server, telemetry.clone());
         let (journal, audit) = assembly::open(settings, ages, clock.clone()).await?;
+        let accepted = risks::of(&sources);
+        match risks::record(&audit, &accepted).await {
+            Err(why) if !accepted.is_empty() => {
+                risks::withhold(&mut sources);
+                helm.withhold(&why);
+            }
+            // Without one nothing waits for the log; that it is of no use has been said.
+            Ok(()) | Err(_) => risks::say(&accepted),
+        }
+        let routed = assembly::routed(sources, &keys, &telemetry, clock, &[]);
         let topics = Family::ALL.map(|family| (family, kafka.topic(family)));
         let sources = Arc::new(Sources::new(assembly::listed(&routed)));
         // Whether anything is published or not: before a delivery of theirs is taken.
@@ -64,12 +77,24 @@ impl Core {
             journal: journal.clone(),
             sources: sources.clone(),
             topics,
-            audit,
+            audit: audit.clone(),
             instruments: panel.instruments((delivery, retention), clock.now()),
             replays: out.replays.clone(),
             clock: clock.clone(),
             running: helm.clone(),
         });
-        Ok(Self { server, admin, keys, telemetry, routed, sources, journal, panel, desk, out })
+        Ok(Self {
+            server,
+            admin,
+            keys,
+            telemetry,
+            routed,
+            sources,
+            journal,
+            panel,
+            audit,
+            desk,
+            out,
+        })
     }
 }

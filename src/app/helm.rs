@@ -16,10 +16,11 @@ use tokio::sync::{self, watch};
 use tokio::task::spawn_blocking;
 
 use super::board::Panel;
-use super::{assembly, tell_supervisor};
+use super::{assembly, risks, tell_supervisor};
+use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::config::{Config, Face, Mistakes, Server};
-use crate::desk::{Draining, InForce, Refusal, Reloaded, Running};
+use crate::desk::{AcceptedRisk, Draining, InForce, Refusal, Reloaded, Running};
 use crate::edge::{Keyring, Signpost};
 use crate::event::{Mode, SourceName};
 use crate::hold::{Keeper, Wishes};
@@ -68,6 +69,7 @@ pub(super) struct Tackle {
     pub(super) sources: Arc<Sources>,
     pub(super) panel: Arc<Panel>,
     pub(super) journal: Journal,
+    pub(super) audit: Audit,
     pub(super) keeper: Option<Arc<Keeper>>,
 }
 
@@ -76,6 +78,8 @@ struct Force {
     face: Face,
     told: InForce,
     stopping: Stopping,
+    /// Why the risks that the configuration accepts are not in force.
+    withheld: Option<String>,
 }
 
 /// How long a stop may take, from the signal.
@@ -96,8 +100,11 @@ impl Helm {
     pub(super) fn new(config: &Config) -> Self {
         let identity = config.keys.identity.clone();
         let face = config.face.clone();
-        let told = InForce { fingerprint: face.fingerprint(&identity), warnings: lines(config) };
-        let force = Mutex::new(Force { face, told, stopping: Stopping::of(&config.server) });
+        let fingerprint = face.fingerprint(&identity);
+        let accepted_risks = risks::of(&config.sources);
+        let told = InForce { fingerprint, warnings: lines(config), accepted_risks };
+        let stopping = Stopping::of(&config.server);
+        let force = Mutex::new(Force { face, told, stopping, withheld: None });
         Self {
             identity,
             tackle: OnceLock::new(),
@@ -111,6 +118,18 @@ impl Helm {
     pub(super) fn rig(&self, tackle: Tackle) {
         // It is rigged once, at the end of the start.
         let _ = self.tackle.set(tackle);
+    }
+
+    /// The risks that the configuration accepts are not in force, because they cannot be recorded.
+    pub(super) fn withhold(&self, why: &Refusal) {
+        tracing::error!(%why, "no accepted risk is in force: none can be recorded");
+        let text = format!(
+            "no accepted risk is in force, because none can be recorded ({why}): events leave as \
+             without those rules; put the audit log in order, then start or reload again"
+        );
+        let mut force = self.force();
+        force.told.accepted_risks.clear();
+        force.withheld = Some(text);
     }
 
     /// Of the configuration in force.
@@ -131,20 +150,26 @@ impl Helm {
 
     async fn reload(&self, tackle: &Tackle, reread: &Reread) -> Result<Reloaded, Refusal> {
         let config = read(reread).await?;
-        let (face, before) = {
+        let (face, told, withheld) = {
             let force = self.force();
-            (force.face.clone(), force.told.fingerprint.clone())
+            (force.face.clone(), force.told.clone(), force.withheld.is_some())
         };
-        let difference = face.difference(&config.face);
+        let InForce { fingerprint: before, accepted_risks: old, .. } = told;
+        let mut difference = face.difference(&config.face);
         let face = face.reloaded(config.face.clone());
-        let warnings = lines(&config);
+        let (warnings, accepted_risks) = (lines(&config), risks::of(&config.sources));
         let now = face.fingerprint(&self.identity);
         let stopping = Stopping::of(&config.server);
-        if now != before {
-            tackle.apply(config).await?;
+        if now != before || withheld {
+            tackle.apply(config, &accepted_risks, &old).await?;
         }
-        let told = InForce { fingerprint: now.clone(), warnings: warnings.clone() };
-        *self.force() = Force { face, told, stopping };
+        if withheld && !accepted_risks.is_empty() {
+            difference.changed.push("accepted risks are recorded and in force".to_owned());
+        }
+        risks::say(&accepted_risks);
+        let fingerprint = now.clone();
+        let told = InForce { fingerprint, warnings: warnings.clone(), accepted_risks };
+        *self.force() = Force { face, told, stopping, withheld: None };
         let (changed, needs_restart) = (difference.changed, difference.needs_restart);
         Ok(Reloaded { before, now, changed, needs_restart, warnings })
     }
@@ -185,7 +210,11 @@ impl Running for Helm {
     }
 
     fn in_force(&self) -> InForce {
-        let mut told = self.force().told.clone();
+        let (mut told, withheld) = {
+            let force = self.force();
+            (force.told.clone(), force.withheld.clone())
+        };
+        told.warnings.extend(withheld);
         told.warnings.extend(self.tackle.get().into_iter().flat_map(Tackle::orphans));
         told
     }
@@ -211,8 +240,18 @@ impl Tackle {
         holds.each().filter(|(source, _)| left(source)).map(|(source, _)| text(source)).collect()
     }
 
-    /// Brings a checked configuration into force.
-    async fn apply(&self, config: Config) -> Result<(), Refusal> {
+    /// Brings a checked configuration into force, with these risks for those that were accepted.
+    async fn apply(
+        &self,
+        config: Config,
+        accepted: &[AcceptedRisk],
+        old: &[AcceptedRisk],
+    ) -> Result<(), Refusal> {
+        let unchanged = |error: &dyn fmt::Display| {
+            Refusal::Unavailable(format!("nothing was changed: {error}"))
+        };
+        // Before anything of it holds: what cannot be recorded is not done.
+        risks::record(&self.audit, accepted).await.map_err(|error| unchanged(&error))?;
         let before = self.sources.now();
         let (keys, clock) = (&self.keys, &self.clock);
         let routed = assembly::routed(config.sources, keys, &self.telemetry, clock, &before);
@@ -226,15 +265,18 @@ impl Tackle {
             tracing::warn!(%error, "when the last events of new sources came cannot be read");
         }
         // Wished before they are held, or their keeper would let them out at once.
-        let (old, new) = (assembly::wishes(&before), assembly::wishes(&sources));
+        let (wished, new) = (assembly::wishes(&before), assembly::wishes(&sources));
         let held = new.iter().filter(|(_, mode)| **mode == Mode::Hold);
-        let mut first = old.clone();
+        let mut first = wished.clone();
         first.extend(held.map(|(source, mode)| (source.clone(), *mode)));
         self.wish(first);
         // The one step that can fail, and the first that changes anything.
         if let Err(error) = assembly::hold(&self.journal, &sources).await {
-            self.wish(old);
-            return Err(Refusal::Unavailable(format!("nothing was changed: {error}")));
+            self.wish(wished);
+            if let Err(why) = risks::record(&self.audit, old).await {
+                tracing::error!(%why, "the audit log names risks that did not come into force");
+            }
+            return Err(unchanged(&error));
         }
         self.signpost.replace(routed, config.server.trusted_proxies);
         self.keyring.replace(config.admin.tokens);

@@ -116,6 +116,8 @@ pub const AUDIT_PAGE_DEFAULT: usize = 100;
 pub const AUDIT_LINE_BYTES_MAX: u64 = 16 * 1024;
 /// Bytes that are read at a time on the way back through it.
 pub const AUDIT_READ_BYTES: u64 = 64 * 1024;
+/// Records that are looked at, the newest first, for the risks that were accepted last.
+pub const AUDIT_RISKS_LOOKED_AT: usize = 100_000;
 /// Characters of the target of a change that are kept.
 pub const AUDIT_TARGET_CHARS_MAX: usize = 256;
 /// Characters of the result of a change that are kept.

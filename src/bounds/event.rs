@@ -46,6 +46,10 @@ pub const POLICY_RANGES_MAX: usize = 64;
 pub const POLICY_REASON_BYTES_MAX: usize = 300;
 /// Patterns of national ids of one tenant.
 pub const NATIONAL_ID_PATTERNS_MAX: usize = 32;
+/// The highest version of a key of pseudonyms.
+pub const PSEUDONYM_VERSION_MAX: u32 = 99;
+/// Former pseudonyms that are published for longer than this beside the new ones are warned about.
+pub const FORMER_PSEUDONYMS_ADVISED: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 /// Violations listed in one event; what is beyond is counted in `violations_more`.
 pub const VIOLATIONS_MAX: usize = 16;
 /// A count that is larger may be a telephone number and does not leave.

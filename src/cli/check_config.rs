@@ -1,6 +1,7 @@
 //! `check-config`: every mistake of a configuration at once, before anything runs by it.
 //!
-//! The mistakes are this verb's result and stand on standard output.
+//! The mistakes are this verb's result and stand on standard output; without one, what the
+//! configuration allows does: warnings, accepted risks, and the policy of each source.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -8,7 +9,9 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{Failure, configured, print};
-use crate::config::DEFAULTS;
+use crate::config::{Config, DEFAULTS, short_hash};
+use crate::desk::AcceptedRisk;
+use crate::scrub::policy::Policy;
 
 /// What to check.
 #[derive(Debug, Args)]
@@ -32,19 +35,10 @@ pub fn run(args: &CheckConfig) -> Result<(), Failure> {
     let shown = path.display();
     match configured(path) {
         Ok(config) => {
-            let mut text = String::new();
-            for warning in &config.warnings {
-                let _ = writeln!(text, "warning: {warning}");
-            }
-            let sources = config.sources.len();
-            let warnings = config.warnings.len();
-            let _ = writeln!(
-                text,
-                "{shown} is good: {}, {}",
-                counted(sources, "source"),
-                counted(warnings, "warning")
-            );
-            Ok(print(&text)?)
+            let text = told(&config);
+            let (sources, warnings) = (config.sources.len(), config.warnings.len());
+            let (sources, warnings) = (counted(sources, "source"), counted(warnings, "warning"));
+            Ok(print(&format!("{text}{shown} is good: {sources}, {warnings}\n"))?)
         }
         Err(Failure::Configuration(_, mistakes)) => {
             print(&format!("{mistakes}\n"))?;
@@ -53,6 +47,26 @@ pub fn run(args: &CheckConfig) -> Result<(), Failure> {
         }
         Err(other) => Err(other),
     }
+}
+
+/// What should be known of a configuration without a mistake: warnings, the risks that its policies
+/// accept, and which policy holds for each source.
+fn told(config: &Config) -> String {
+    let mut text = String::new();
+    for warning in &config.warnings {
+        let _ = writeln!(text, "warning: {warning}");
+    }
+    let boundaries = || config.sources.iter().map(|source| &source.boundary);
+    for risk in boundaries().flat_map(AcceptedRisk::of) {
+        let _ = writeln!(text, "accepted risk: {risk}");
+    }
+    let standard = short_hash(&Policy::standard());
+    for boundary in boundaries() {
+        let hash = short_hash(&boundary.policy);
+        let as_it_comes = if hash == standard { " (the standard one)" } else { "" };
+        let _ = writeln!(text, "policy of {}: {hash}{as_it_comes}", boundary.source);
+    }
+    text
 }
 
 fn counted(count: usize, what: &str) -> String {

@@ -4,6 +4,7 @@
 use toml::Table;
 
 use super::given::Givers;
+use super::keys::{self, Ring};
 use super::read::{Report, Section};
 use super::source::{Desk, sources};
 use super::{Config, Face, admin, kafka, server, tenant};
@@ -18,9 +19,10 @@ pub(super) fn check(table: &Table, report: &Report, desk: &Desk<'_>, tls: bool) 
     let mut journal = server::journal(root.table("journal"), givers.folder);
     let instance = server.as_ref().map(|server| &server.instance);
     let kafka = kafka::kafka(root.table("kafka"), instance, givers, tls);
-    let keys = server::keys(root.table("keys"), givers);
-    let tenants = tenant::tenants(&mut root);
-    let sources = sources(&mut root, desk);
+    let mut ring = Ring::default();
+    let keys = keys::keys(root.table("keys"), desk, &mut ring);
+    let tenants = tenant::tenants(&mut root, keys.as_ref(), desk, &mut ring);
+    let sources = sources(&mut root, desk, &tenants);
     journal.ages = tenant::ages(&tenants, &sources);
     root.finish();
     (report.count() == 0).then_some(())?;

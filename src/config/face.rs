@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use super::{Admin, JournalSettings, Server, Source, Tenant, unit};
+use super::{Admin, JournalSettings, Server, Source, Tenant, short_hash, unit};
+use crate::desk::AcceptedRisk;
 use crate::event::Digest128;
 use crate::publish::{self, Delivery};
 use crate::scrub::Keys;
@@ -63,9 +64,8 @@ impl Face {
             plain("journal.dir", journal.dir.display()),
             plain("journal.retention", unit::shown(journal.retention.age)),
             plain("journal.retention_max", journal.retention.bytes_max),
-            hidden("keys.identity", "", &keys.identity),
-            hidden("keys.pseudonym", "", &keys.pseudonym.key),
         ]);
+        face.add(of_keys(keys));
         // As a secret: a digest of a digest, and still nobody's business.
         let tokens = admin.tokens.as_ref().map(|tokens| Secret::new(tokens.digest().to_vec()));
         face.add(tokens.map(|tokens| hidden("admin.token_file", "", &tokens)));
@@ -73,9 +73,8 @@ impl Face {
         for source in sources {
             face.add(of_source(source));
         }
-        for Tenant { name, retention } in tenants {
-            let retention = retention.map_or("journal.retention".to_owned(), unit::shown);
-            face.add([plain(&format!("tenant.{name}.retention"), retention)]);
+        for tenant in tenants {
+            face.add(of_tenant(tenant));
         }
         face
     }
@@ -204,12 +203,56 @@ fn of_kafka(kafka: &publish::Settings) -> Vec<Entry> {
     entries
 }
 
+fn of_keys(keys: &Keys) -> Vec<Entry> {
+    let mut entries = vec![
+        hidden("keys.identity", "", &keys.identity),
+        hidden("keys.pseudonym", "", &keys.pseudonym.key),
+        plain("keys.version", keys.pseudonym.version),
+    ];
+    let identity = keys.former_identity.as_ref();
+    entries.extend(identity.map(|key| hidden("keys.previous.identity", "", key)));
+    if let Some(former) = &keys.pseudonym.former {
+        entries.push(hidden("keys.previous.pseudonym", "", &former.key));
+        entries.push(plain("keys.previous.until", former.until));
+    }
+    entries
+}
+
+fn of_tenant(tenant: &Tenant) -> Vec<Entry> {
+    let Tenant { name, retention, class, recording, hipaa_tier, launched, .. } = tenant;
+    let retention = retention.map_or("journal.retention".to_owned(), unit::shown);
+    let mut entries = vec![
+        plain("retention", retention),
+        plain("class", class.as_str()),
+        plain("recording", recording.as_str()),
+        plain("hipaa_tier", hipaa_tier),
+        plain("launched", launched),
+        plain("policy", short_hash(&tenant.policy)),
+        plain("national_id_patterns", list(&tenant.national_ids)),
+    ];
+    if let Some(own) = &tenant.pseudonym_key {
+        entries.push(hidden("pseudonym_key", "", &own.key));
+        entries.push(plain("pseudonym_version", own.version));
+        // A former root is whichever is in force, so that a new one in the text changes nothing.
+        entries.extend(own.former.as_ref().map(|former| match tenant.former_from_root {
+            true => plain("previous_pseudonym", format!("from_root until {}", former.until)),
+            false => hidden("previous_pseudonym", &format!("until {}", former.until), &former.key),
+        }));
+    }
+    let below = |entry: Entry| Entry { key: format!("tenant.{name}.{}", entry.key), ..entry };
+    entries.into_iter().map(below).collect()
+}
+
 fn of_source(source: &Source) -> Vec<Entry> {
     let boundary = &source.boundary;
     let pattern = |pattern: &Option<regex::Regex>| match pattern {
         Some(pattern) => format!("{:?}", pattern.as_str()),
         None => "none".to_owned(),
     };
+    let roles = boundary.role_map.iter().map(|(text, label)| format!("{text} → {label}"));
+    let roles: Vec<_> = roles.collect();
+    let risks = AcceptedRisk::of(boundary).into_iter().map(|risk| risk.to_string());
+    let risks: Vec<_> = risks.collect();
     let rate = format!("{} a second, burst {}", source.rate.per_second, source.rate.burst);
     let mut entries = vec![
         plain("provider", boundary.provider.as_str()),
@@ -218,6 +261,10 @@ fn of_source(source: &Source) -> Vec<Entry> {
         plain("mode", source.mode.as_str()),
         plain("rate", rate),
         plain("role_labels", list(&boundary.role_labels)),
+        plain("role_map", list(&roles)),
+        plain("on_violation", boundary.on_violation.as_str()),
+        plain("policy", short_hash(&boundary.policy)),
+        plain("policy.accept_risk", list(&risks)),
         plain("room_name", pattern(&boundary.room_name)),
         plain("artifact_key", pattern(&boundary.artifact_key)),
         plain("capture", source.capture),
@@ -280,34 +327,48 @@ mod tests {
         let seen = |report: &read::Report| known.extend(report.known().iter().cloned());
         let (folder, now) = (std::path::Path::new("/"), Timestamp::from_millis(0));
         let env = env().into();
-        let config = parse_for(true, DEFAULTS, folder, &env, &providers(), now, seen).unwrap();
+        let previous = "until = \"2027-01-01T00:00:00Z\" }\n";
+        let of_keys = format!(
+            "[keys]\nprevious = {{ identity = {{ env = \"OLD_I\" }}, \
+             pseudonym = {{ env = \"OLD_P\" }}, {previous}"
+        );
+        let of_tenant = format!(
+            "[[tenant]]\npseudonym_key = {{ env = \"TENANT\" }}\n\
+             previous_pseudonym = {{ key = {{ env = \"OLD_TENANT\" }}, {previous}"
+        );
+        let text = DEFAULTS.replace("[keys]\n", &of_keys).replace("[[tenant]]\n", &of_tenant);
+        let text = text.replace("version = 1\n", "version = 2\n");
+        let config = parse_for(true, &text, folder, &env, &providers(), now, seen).unwrap();
         // They are refused until they are built, or stand for something else.
         let without = [
             "server.tls",
             "admin.tls",
             "admin.token_file",
             "admin.allow_plaintext",
-            "tenant",
-            "keys.previous",
-            "source[].on_violation",
-            "source[].role_map",
-            "source[].capture",
             "kafka.partitions",
             "kafka.replication_factor",
             "kafka.properties",
             "source[].name",
+            "tenant[].name",
         ];
-        for key in known.iter().filter(|key| !without.contains(&key.as_str())) {
-            let steps: Vec<_> = key.split('.').collect();
-            let [section, key, ..] = steps[..] else { continue };
-            let found = config.face.0.keys().any(|place| match section {
-                "source[]" => {
-                    let place = place.strip_prefix("source.").and_then(|p| p.split_once('.'));
-                    place.is_some_and(|(_, of)| of.split('[').next() == key.split('[').next())
-                }
-                _ => *place == format!("{section}.{key}"),
-            });
-            assert!(found, "{section}.{key} is not in the face: a reload would not see it change");
+        // A key without the names and places in it: `source.daily.secrets[0]` is `source.secrets`.
+        let bare = |place: &String| {
+            let place = place.split('[').next().unwrap_or_default();
+            let mut steps: Vec<_> = place.split('.').collect();
+            if matches!(steps[0], "source" | "tenant") {
+                steps.remove(1);
+            }
+            steps.join(".")
+        };
+        let places: Vec<String> = config.face.0.keys().map(bare).collect();
+        let within = |long: &str, short: &str| {
+            long.strip_prefix(short).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        let sections = |key: &&String| key.contains('.') && !without.contains(&key.as_str());
+        for key in known.iter().filter(sections) {
+            let key = key.replace("[]", "");
+            let found = places.iter().any(|at| within(&key, at) || within(at, &key));
+            assert!(found, "{key} is not in the face: a reload would not see it change");
         }
     }
 
@@ -333,6 +394,39 @@ mod tests {
         assert_eq!(changed(&both, &source("")).changed, ["source.b removed"]);
         let swapped = format!("{KAFKA}{KEYS}{second}{SOURCE}");
         assert_eq!(changed(&both, &swapped), Difference::default());
+    }
+
+    #[test]
+    fn keys_need_a_restart_and_those_of_a_tenant_do_not_and_none_is_shown() {
+        let until = "until = \"2027-01-01T00:00:00Z\"";
+        let text = |keys: &str, tenant: &str| {
+            format!("{KAFKA}{KEYS}{keys}\n{SOURCE}[[tenant]]\nname = \"t\"\n{tenant}")
+        };
+        let previous = format!("previous = {{ pseudonym = {{ env = \"OLD_P\" }}, {until} }}");
+        let rotated = format!("version = 2\n{previous}");
+        let expected = [
+            "keys.previous.pseudonym added",
+            "keys.previous.until: none → 2027-01-01T00:00:00.000Z",
+            "keys.version: 1 → 2",
+        ];
+        let difference = changed(&text("", ""), &text(&rotated, ""));
+        assert_eq!(difference.needs_restart, expected);
+        assert_eq!(difference.changed.len(), 0);
+        let own = format!(
+            "pseudonym_key = {{ env = \"TENANT\" }}\npseudonym_version = 2\n\
+             previous_pseudonym = {{ key = {{ env = \"OLD_TENANT\" }}, {until} }}"
+        );
+        let expected = [
+            "tenant.t.previous_pseudonym: none → until 2027-01-01T00:00:00.000Z",
+            "tenant.t.pseudonym_key added",
+            "tenant.t.pseudonym_version: none → 2",
+        ];
+        let difference = changed(&text("", ""), &text("", &own));
+        assert_eq!(difference.changed, expected);
+        assert_eq!(difference.needs_restart.len(), 0);
+        let swapped = own.replace("OLD_TENANT", "OLD_I");
+        let difference = changed(&text("", &own), &text("", &swapped));
+        assert_eq!(difference.changed, ["tenant.t.previous_pseudonym changed"]);
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! Promises: a message names the variable or the file, never what is in it; a secret written
 //! inline is refused without being shown. Line breaks at its end are not part of a secret. Paths
-//! are below the configuration's folder unless absolute. These files are the only ones read here.
+//! are below the configuration's folder unless absolute. These files, that of the tokens and those
+//! of policies are the only ones that are read.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::Environment;
 use super::read::{Section, article};
-use crate::bounds::{SECRET_FILE_BYTES_MAX, TOKEN_FILE_BYTES_MAX};
+use crate::bounds::{POLICY_FILE_BYTES_MAX, SECRET_FILE_BYTES_MAX, TOKEN_FILE_BYTES_MAX};
 use crate::clock::Timestamp;
 use crate::secret::Secret;
 use crate::verify::SigningSecret;
@@ -53,7 +54,7 @@ impl Givers<'_> {
             return None;
         };
         let mut section = Section::new(path.to_owned(), Some(table), report);
-        let not_after = if dated { ending(&mut section) } else { Ok(None) };
+        let not_after = if dated { moment(&mut section, "not_after") } else { Ok(None) };
         let from = (section.value("env"), section.value("file"));
         let found = match from {
             (Some(Value::String(name)), None) => self.variable(name),
@@ -93,6 +94,11 @@ impl Givers<'_> {
         Ok((path.display().to_string(), text))
     }
 
+    /// A file of rules for what may leave.
+    pub(super) fn policy_file(&self, name: &str) -> Result<Zeroizing<String>, String> {
+        read(&self.folder.join(name), POLICY_FILE_BYTES_MAX)
+    }
+
     fn file(&self, name: &str) -> Result<(String, Secret), String> {
         let path: PathBuf = self.folder.join(name);
         let shown = path.display();
@@ -121,18 +127,21 @@ fn read(path: &Path, cap: usize) -> Result<Zeroizing<String>, String> {
     Ok(Zeroizing::new(text.to_owned()))
 }
 
-/// `not_after`: `Ok(None)` if absent, `Err` if it was wrong.
-fn ending(section: &mut Section<'_>) -> Result<Option<Timestamp>, ()> {
+/// A moment that stands where secrets do: `Ok(None)` if absent, `Err` if it was wrong.
+pub(super) fn moment(
+    section: &mut Section<'_>,
+    key: &'static str,
+) -> Result<Option<Timestamp>, ()> {
     const RULE: &str = "must be a moment in RFC 3339, such as \"2027-01-01T00:00:00Z\"";
-    let text = match section.value("not_after") {
+    let text = match section.value(key) {
         None => return Ok(None),
         Some(Value::String(text)) => text.clone(),
         Some(other) => other.to_string(),
     };
     let moment = Timestamp::parse(&text);
     if moment.is_none() {
-        // Not shown: it stands where secrets are written.
-        section.report().mistake(&section.key("not_after"), RULE);
+        // Not shown: the secret itself may have been written here.
+        section.report().mistake(&section.key(key), RULE);
     }
     moment.map(Some).ok_or(())
 }

@@ -9,7 +9,10 @@ use std::fmt;
 use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
+
+use regex::Regex;
 
 use crate::clock::Timestamp;
 use crate::edge::Tokens;
@@ -18,11 +21,14 @@ use crate::providers::{Provider, Providers};
 use crate::{bounds, journal, publish, scrub, throttle, verify};
 
 mod admin;
+mod boundary;
 mod check;
 mod environment;
 mod face;
 mod given;
 mod kafka;
+mod keys;
+mod policy;
 mod rate;
 mod raw;
 mod read;
@@ -33,6 +39,8 @@ mod unit;
 
 pub use environment::Environment;
 pub use face::{Difference, Entry, Face};
+pub use policy::short_hash;
+pub use tenant::{Class, HIPAA_TIER_REQUIRED};
 
 /// The documented default configuration: every key, its default, and what is not yet built.
 pub const DEFAULTS: &str = include_str!("default.toml");
@@ -107,6 +115,9 @@ pub struct Source {
     pub scheme: Box<dyn verify::Scheme>,
     /// What may leave from it; its name and tenant too.
     pub boundary: scrub::Settings,
+    /// Whether its tenant's key before was derived from the root. The root in force is the one that
+    /// a process began with, whatever the text says now.
+    pub former_from_root: bool,
     /// How fast its authentic deliveries may come.
     pub rate: throttle::Rate,
     /// Whether its deliveries may be captured as test cases.
@@ -130,6 +141,22 @@ pub struct Tenant {
     pub name: TenantName,
     /// How long its published events stay, where that is not `journal.retention`.
     pub retention: Option<Duration>,
+    /// Whom its events are about.
+    pub class: Class,
+    /// Whether its rooms may be recorded.
+    pub recording: scrub::Recording,
+    /// Whether its account at the provider may carry health data.
+    pub hipaa_tier: bool,
+    /// Whether it serves real people.
+    pub launched: bool,
+    /// What may leave from its sources, before their own rules.
+    pub policy: Arc<scrub::policy::Policy>,
+    /// What national ids look like.
+    pub national_ids: Vec<Regex>,
+    /// Its own key of pseudonyms; `None`: derived from `keys.pseudonym`.
+    pub pseudonym_key: Option<scrub::PseudonymKey>,
+    /// Whether the key before its own was derived from the root.
+    pub former_from_root: bool,
 }
 
 /// Something allowed that the operator should know.

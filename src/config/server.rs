@@ -1,24 +1,17 @@
-//! `[server]`, `[journal]` and `[keys]`, checked.
+//! `[server]` and `[journal]`, checked.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-
-use super::given::Givers;
 use super::read::Section;
 use super::{JournalSettings, Server, unit};
 use crate::bounds;
 use crate::event::InstanceName;
 use crate::journal::Retention;
-use crate::scrub::Keys;
-use crate::secret::Secret;
 
 const ADDRESS: &str = "must be an address and a port, such as \"0.0.0.0:8080\" or \"[::]:8080\"";
 const INSTANCE: &str = "must be 1 to 64 letters, digits, dots, hyphens or underscores";
-const KEY_BYTES: usize = 32;
 
 /// `[server]`. `None` only beside a mistake.
 pub(super) fn server(mut section: Section<'_>) -> Option<Server> {
@@ -96,20 +89,6 @@ fn retention(section: &mut Section<'_>) -> Retention {
     Retention { age: age.unwrap_or(default.age), bytes_max: bytes.unwrap_or(default.bytes_max) }
 }
 
-/// `[keys]`: two different keys of 32 bytes. `None` only beside a mistake.
-pub(super) fn keys(mut section: Section<'_>, givers: &Givers<'_>) -> Option<Keys> {
-    let identity = key(&mut section, "identity", givers);
-    let pseudonym = key(&mut section, "pseudonym", givers);
-    section.later("previous", "keys cannot be rotated in this version");
-    if identity.is_some() && identity == pseudonym {
-        let rule = "must differ from keys.identity: it has to be replaceable alone; make one \
-             with `hookgate keygen`";
-        section.report().mistake(&section.key("pseudonym"), rule);
-    }
-    section.finish();
-    Some(Keys::new(identity?, pseudonym?))
-}
-
 fn instance(section: &mut Section<'_>) -> Option<InstanceName> {
     let fits = |text: &str| {
         let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
@@ -165,17 +144,6 @@ fn trusted_proxies(section: &mut Section<'_>) -> Vec<ipnet::IpNet> {
         }
     }
     networks
-}
-
-fn key(section: &mut Section<'_>, name: &'static str, givers: &Givers<'_>) -> Option<Secret> {
-    let text = givers.required(section, name)?;
-    let bytes = STANDARD.decode(text.bytes()).ok().filter(|bytes| bytes.len() == KEY_BYTES);
-    if bytes.is_none() {
-        let rule = "must hold exactly 32 bytes in base64 (44 characters); make one with \
-             `hookgate keygen`";
-        section.report().mistake(&section.key(name), rule);
-    }
-    bytes.map(Secret::new)
 }
 
 #[cfg(test)]

@@ -1,20 +1,17 @@
-//! `[[source]]`, checked: names, routes, secrets and what may leave.
+//! `[[source]]`, checked: names, routes, secrets.
 
 use std::collections::BTreeMap;
 
-use regex::{Regex, RegexBuilder};
-use regex_syntax::hir::Look;
 use toml::Value;
 
 use super::face::{self, Entry};
 use super::given::Givers;
-use super::read::{Report, Section, listed};
-use super::{Source, rate};
+use super::read::{Section, listed};
+use super::{Source, Tenant, boundary, rate};
 use crate::bounds;
 use crate::clock::Timestamp;
 use crate::event::{Mode, SourceName, TenantName};
 use crate::providers::{Provider, Providers};
-use crate::scrub;
 use crate::verify::{ApiKey, Credentials, MaxAge, Scheme};
 
 const NAME: &str = "must be 1 to 64 lower-case letters, digits or hyphens, no hyphen at its ends";
@@ -22,7 +19,7 @@ const TENANT: &str = "must be 1 to 64 letters, digits, dots, hyphens or undersco
 const ALIAS: &str = "must be a path such as \"/v1/daily_webhook\": up to 256 letters, digits and \
      - . _ ~ /, no slash at its end, no empty step, no \"..\"";
 
-/// What sources are checked with.
+/// What sources, tenants and keys are checked with.
 pub(super) struct Desk<'a> {
     pub(super) givers: Givers<'a>,
     pub(super) providers: &'a Providers,
@@ -30,7 +27,7 @@ pub(super) struct Desk<'a> {
 }
 
 /// All of `[[source]]`: at least one, no two with one name or one route.
-pub(super) fn sources(root: &mut Section<'_>, desk: &Desk<'_>) -> Vec<Source> {
+pub(super) fn sources(root: &mut Section<'_>, desk: &Desk<'_>, tenants: &[Tenant]) -> Vec<Source> {
     let report = root.report();
     let sections = root.tables("source");
     if sections.is_empty() && !report.has_mistake_at("source") {
@@ -45,12 +42,13 @@ pub(super) fn sources(root: &mut Section<'_>, desk: &Desk<'_>) -> Vec<Source> {
     let mut taken = BTreeMap::new();
     // What is beyond is refused as a whole: its mistakes would only take time.
     let each = sections.into_iter().take(bounds::SOURCES_MAX);
-    each.filter_map(|section| source(section, desk, &mut taken)).collect()
+    each.filter_map(|section| source(section, desk, tenants, &mut taken)).collect()
 }
 
 fn source(
     mut section: Section<'_>,
     desk: &Desk<'_>,
+    tenants: &[Tenant],
     taken: &mut BTreeMap<String, String>,
 ) -> Option<Source> {
     let name = name(&mut section);
@@ -60,10 +58,8 @@ fn source(
     let signed = scheme(&mut section, provider, desk);
     let mode = mode(&mut section);
     let rate = rate::rate(&mut section);
-    later(&mut section);
-    let role_labels = role_labels(&mut section);
-    let room_name = pattern(&mut section, "room_name", true);
-    let artifact_key = pattern(&mut section, "artifact_key", false);
+    let theirs = tenants.iter().find(|theirs| Some(&theirs.name) == tenant.as_ref());
+    let said = boundary::said(&mut section, theirs, &desk.givers);
     let capture = section.flag("capture").unwrap_or(false);
     section.finish();
     let provider = *provider?;
@@ -73,12 +69,8 @@ fn source(
         provider,
         scheme,
         signing,
-        boundary: scrub::Settings {
-            role_labels,
-            room_name,
-            artifact_key,
-            ..scrub::Settings::new(SourceName::new(name?), tenant?, provider.name)
-        },
+        boundary: said.settings(SourceName::new(name?), tenant?, provider.name, theirs),
+        former_from_root: theirs.is_some_and(|theirs| theirs.former_from_root),
         rate: rate?,
         capture,
         mode,
@@ -256,82 +248,6 @@ fn mode(section: &mut Section<'_>) -> Mode {
     written.and_then(Mode::parse).unwrap_or_default()
 }
 
-fn later(section: &mut Section<'_>) {
-    if section.choice("on_violation", &["mask", "quarantine"]) == Some("quarantine") {
-        section.not_yet("on_violation", "only \"mask\" is built");
-    }
-    section.later("role_map", "roles are taken from role_labels only");
-}
-
-fn role_labels(section: &mut Section<'_>) -> Vec<String> {
-    let report = section.report();
-    let most = bounds::ROLE_LABELS_MAX;
-    let written = section.texts("role_labels");
-    if written.len() > most {
-        let text = format!("must not be more than {most}");
-        report.mistake(&section.key("role_labels"), text);
-    }
-    let mut labels: Vec<String> = Vec::new();
-    for (path, label) in written.into_iter().take(most) {
-        let bound = bounds::ROLE_LABEL_BYTES_MAX;
-        let fits = (1..=bound).contains(&label.len()) && !label.chars().any(char::is_control);
-        if !fits || label.trim() != label {
-            let rule = format!("must be 1 to {bound} bytes, no space at its ends, no line breaks");
-            report.wrong(&path, label, rule);
-        } else if labels.iter().any(|known| known == label) {
-            report.wrong(&path, label, "stands there twice; take one out");
-        } else {
-            labels.push(label.to_owned());
-        }
-    }
-    labels
-}
-
-/// A pattern of what may leave. `whole`: it should say how the text ends, too.
-fn pattern(section: &mut Section<'_>, key: &'static str, whole: bool) -> Option<Regex> {
-    let text = section.text(key)?;
-    let path = section.key(key);
-    let report = section.report();
-    let most = bounds::PATTERN_BYTES_MAX;
-    if text.len() > most {
-        report.mistake(&path, format!("must not be longer than {most} bytes"));
-        return None;
-    }
-    let built = RegexBuilder::new(text).size_limit(bounds::PATTERN_COMPILED_BYTES_MAX).build();
-    match built {
-        Ok(regex) => {
-            anchored(text, &path, whole, report);
-            Some(regex)
-        }
-        Err(error) => {
-            // The library's text has many lines; its last one says what is wrong.
-            let text_of = error.to_string();
-            let last = text_of.lines().last().unwrap_or_default();
-            let last = last.trim_start_matches("error: ");
-            let rule = format!("must be a regular expression: {last}");
-            report.wrong(&path, text, rule);
-            None
-        }
-    }
-}
-
-fn anchored(text: &str, path: &str, whole: bool, report: &Report) {
-    let Ok(parsed) = regex_syntax::parse(text) else {
-        return;
-    };
-    let properties = parsed.properties();
-    if !properties.look_set_prefix().contains(Look::Start) {
-        let text = "matches anywhere in a text, so that what stands before the match leaves too; \
-             begin it with ^ (before each choice of a |)";
-        report.warning(path, text);
-    }
-    if whole && !properties.look_set_suffix().contains(Look::End) {
-        let text = "does not say how a text ends, so that what stands behind the match leaves too; \
-             end it with $ (after each choice of a |)";
-        report.warning(path, text);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use crate::config::tests::*;
@@ -364,23 +280,6 @@ mod tests {
             let text = format!("{KAFKA}{KEYS}{}", SOURCE.replace("\"a\"", &format!("{wrong:?}")));
             mistake(&text, "source[0].name = ", "lower-case letters");
         }
-    }
-
-    #[test]
-    fn an_open_pattern_is_a_warning_and_a_broken_one_a_mistake() {
-        let warned = |extra: &str| good(&source(extra)).warnings.len();
-        assert_eq!(warned("room_name = '^consult-[0-9a-f]{8}$'"), 0);
-        assert_eq!(warned("room_name = '^(demo-room|consult-[0-9a-f]{8})$'"), 0);
-        assert_eq!(warned("room_name = 'consult'"), 2);
-        // The trap: each end belongs to one choice only.
-        assert_eq!(warned("room_name = '^demo-room|consult-[0-9a-f]{8}$'"), 2);
-        assert_eq!(warned("artifact_key = '^recordings/[0-9a-f-]{36}/'"), 0);
-        assert_eq!(warned("artifact_key = 'recordings/'"), 1);
-        mistake(&source("room_name = '^(a'"), "source[0].room_name = \"^(a\"", "unclosed group");
-        let huge = "room_name = '^(((a{100}){100}){100}){100}$'";
-        mistake(&source(huge), "source[0].room_name = ", "size limit");
-        let long = format!("room_name = '^{}$'", "a".repeat(1_100));
-        mistake(&source(&long), "source[0].room_name: ", "longer than 1024 bytes");
     }
 
     #[test]

@@ -35,6 +35,7 @@ mod quarantine;
 mod reason;
 mod release;
 mod replays;
+mod risk;
 mod running;
 mod specimen;
 mod status;
@@ -49,6 +50,7 @@ pub use instruments::Instruments;
 pub use quarantine::{QuarantinePage, ReleaseAsk, Released};
 pub use reason::{Reason, ReasonError};
 pub use replays::{Place, Plan, ReplayAnswer, ReplayAsk, ReplayPage, ReplayReport, ReplayState};
+pub use risk::AcceptedRisk;
 pub use running::{ChangeAsk, Draining, InForce, Reloaded, Running, Still};
 pub use specimen::Stage;
 pub use status::{

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, Desk, Reason, Refusal};
+use super::{AcceptedRisk, Actor, Desk, Reason, Refusal};
 
 /// A change that needs nothing but a reason: `drain`, `reload`, the end of a replay.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -59,6 +59,8 @@ pub struct InForce {
     pub fingerprint: String,
     /// What it allows but should be known, each with its key.
     pub warnings: Vec<String>,
+    /// Risks that its policies accept.
+    pub accepted_risks: Vec<AcceptedRisk>,
 }
 
 /// Nothing that can be changed: for a desk without a gateway around it.

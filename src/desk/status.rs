@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
-use super::{Desk, InForce, Parts, Refusal, ReplayReport};
+use super::{AcceptedRisk, Desk, InForce, Parts, Refusal, ReplayReport};
 use crate::clock::Timestamp;
 use crate::journal::search::Standing;
 use crate::journal::{Health, Journal, LedgerRow, ReadError};
@@ -51,6 +51,9 @@ pub struct StatusReport {
     pub replays: Vec<ReplayReport>,
     /// What is allowed but should be known.
     pub warnings: Vec<String>,
+    /// What leaves by a rule that accepts the risk of it, and why.
+    #[serde(default)]
+    pub accepted_risks: Vec<AcceptedRisk>,
 }
 
 /// One dependency.
@@ -201,7 +204,7 @@ impl Desk {
             Some(_) => self.replays().await?.replays,
             None => Vec::new(),
         };
-        let InForce { fingerprint, warnings } = self.in_force();
+        let InForce { fingerprint, warnings, accepted_risks } = self.in_force();
         let Parts { journal: of, sources, instruments, clock, .. } = &*self.inner;
         let now = clock.now();
         let checks = (instruments.checks)();
@@ -225,6 +228,7 @@ impl Desk {
             own_events: own_events.map(LedgerStatus::from),
             replays: replays.into_iter().filter(|replay| replay.ended.is_none()).collect(),
             warnings,
+            accepted_risks,
         })
     }
 }

@@ -46,6 +46,13 @@ impl Keys {
     pub fn new(identity: Secret, pseudonym: Secret) -> Self {
         Self { identity, former_identity: None, pseudonym: PseudonymKey::first(pseudonym) }
     }
+
+    /// The root whose pseudonyms show this version, if it is the one in force or the one before.
+    pub fn root_of(&self, version: u8) -> Option<&Secret> {
+        let PseudonymKey { key, version: now, former } = &self.pseudonym;
+        let former = former.as_ref().filter(|former| former.version == version);
+        if *now == version { Some(key) } else { former.map(|former| &former.key) }
+    }
 }
 
 impl PseudonymKey {

@@ -17,6 +17,7 @@ use crate::normalize::Word;
 
 mod difference;
 mod layer;
+mod risk;
 mod rows;
 
 pub use difference::Difference;
@@ -72,6 +73,9 @@ pub struct Accepted {
     pub now: Action,
     /// Why, in the words of the rule.
     pub why: String,
+    column: usize,
+    /// What stood there before, kind by kind.
+    was: Vec<Cell>,
 }
 
 /// What may leave, for every kind and field.
@@ -150,7 +154,7 @@ impl Policy {
         Some(self.cell(kind, column).action)
     }
 
-    /// The risks that its rules accept.
+    /// The risks that its rules accept and that are not taken back by later ones.
     pub fn accepted(&self) -> &[Accepted] {
         &self.accepted
     }

@@ -100,7 +100,53 @@ fn a_good_configuration_is_said_to_be_good() {
     let (_folder, path) = written(CONFIG);
     let output = run(&["check-config", "--config", &path]);
     assert_eq!(code(&output), 0, "{}", err(&output));
-    assert_eq!(out(&output), format!("{path} is good: 1 source, 0 warnings\n"));
+    let lines: Vec<&str> = out(&output).lines().collect();
+    let [policy, good] = lines[..] else { panic!("{lines:?}") };
+    let hash = policy.strip_prefix("policy of daily: ").unwrap();
+    let hash = hash.strip_suffix(" (the standard one)").unwrap();
+    assert!(hash.len() == 12 && hash.chars().all(|c| c.is_ascii_hexdigit()), "{policy}");
+    assert_eq!(good, format!("{path} is good: 1 source, 0 warnings"));
+}
+
+/// The configuration with a tenant of its source, which is of this class and says this.
+fn with_tenant(lines: &str) -> String {
+    format!("{CONFIG}[[tenant]]\nname = \"tenant-fixtures\"\n{lines}\n")
+}
+
+#[test]
+fn what_a_configuration_allows_is_shown_with_its_reason() {
+    let (folder, path) = written(&with_tenant("class = \"patients\"\npolicy = \"wider.toml\""));
+    let rule = "[[rule]]\nfields = [\"participant.region\"]\nkinds = [\"recording.ready\"]\n\
+         action = \"pass\"\nreason = \"a test\"\naccept_risk = \"ticket 7\"\n";
+    std::fs::write(folder.path().join("wider.toml"), rule).unwrap();
+    let output = run(&["check-config", "--config", &path]);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    let lines: Vec<&str> = out(&output).lines().collect();
+    let [tier, risk, policy, good] = lines[..] else { panic!("{lines:?}") };
+    let code = hookgate::config::HIPAA_TIER_REQUIRED;
+    assert!(tier.starts_with(&format!("warning: tenant[0].hipaa_tier: {code}: ")), "{tier}");
+    let said =
+        "daily/participant.region: unlisted → pass with recording.ready: ticket 7".to_owned();
+    assert_eq!(risk, format!("accepted risk: {said}"));
+    assert!(policy.starts_with("policy of daily: ") && !policy.contains("standard"), "{policy}");
+    assert!(good.ends_with(" is good: 1 source, 1 warning"), "{good}");
+}
+
+#[test]
+fn after_the_launch_patients_without_their_tier_are_78_for_check_and_serve() {
+    let text = with_tenant("class = \"patients\"\nlaunched = true");
+    let (folder, path) = written(&text);
+    for verb in ["check-config", "serve"] {
+        let output = run(&[verb, "--config", &path]);
+        assert_eq!(code(&output), 78, "{verb}");
+        let both = format!("{}{}", out(&output), err(&output));
+        let said = format!("tenant[0].hipaa_tier: {}: ", hookgate::config::HIPAA_TIER_REQUIRED);
+        assert!(both.contains(&said) && both.contains("hipaa_tier = true"), "{both}");
+    }
+    assert!(!folder.path().join("journal").exists(), "no folder was made");
+    let stated = text.replace("launched = true", "launched = true\nhipaa_tier = true");
+    let (_folder, path) = written(&stated);
+    assert_eq!(code(&run(&["check-config", "--config", &path])), 0);
 }
 
 #[test]
@@ -109,7 +155,7 @@ fn every_mistake_is_shown_at_once_and_no_secret_with_them() {
         .replace("127.0.0.1:0", "nowhere")
         .replace("{ env = \"IDENTITY\" }", "\"canary-secret\"")
         .replace("{ env = \"SECRET\" }", "{ env = \"MISSING\" }")
-        + "secret = \"canary-secret\"\non_violation = \"quarantine\"\n";
+        + "secret = \"canary-secret\"\non_violation = \"drop\"\n";
     let (_folder, path) = written(&text);
     for verb in ["check-config", "serve"] {
         let output = run(&[verb, "--config", &path]);
@@ -122,7 +168,7 @@ fn every_mistake_is_shown_at_once_and_no_secret_with_them() {
             "keys.identity: must not stand here itself",
             "source[0].secrets[0]: the environment variable MISSING is not set",
             "source[0].secret: is unknown",
-            "source[0].on_violation: not yet",
+            "source[0].on_violation = \"drop\": must be one of",
             "has 6 mistakes",
         ] {
             assert!(both.contains(said), "{said}\n{both}");

@@ -8,19 +8,22 @@
     reason = "in a test a panic is the finding"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use clap::{CommandFactory, Parser};
 use hookgate::cli::{Arguments, Verb};
 use hookgate::clock::Timestamp;
-use hookgate::config::{self, Config, Mistakes};
+use hookgate::config::{self, Class, Config, HIPAA_TIER_REQUIRED, Mistakes};
+use hookgate::event::Kind;
 use hookgate::providers::Providers;
+use hookgate::scrub::Recording;
+use hookgate::scrub::policy::{self, Action};
 
 const IDENTITY: &str = "ERERERERERERERERERERERERERERERERERERERERERE=";
 const PSEUDONYM: &str = "IiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiI=";
 
-/// The contract's example without the lines that are not built yet.
+/// The contract's example with all that is built.
 const CONTRACT: &str = r#"
 [server]
 instance = "gate-1"               # default: the host name; stable over restarts, unique in a fleet
@@ -48,6 +51,19 @@ properties = { "security.protocol" = "SASL_SSL", "sasl.password" = { env = "KAFK
 [keys]                            # 32 random bytes in base64 each
 identity = { env = "HOOKGATE_IDENTITY_KEY" }    # event ids and record keys; the same on every instance
 pseudonym = { env = "HOOKGATE_PSEUDONYM_KEY" }  # persons, and rooms whose names may not leave
+version = 2
+previous = { identity = { env = "OLD_IDENTITY" }, pseudonym = { env = "OLD_PSEUDONYM" }, until = "2027-01-01T00:00:00Z" }
+
+[[tenant]]                        # optional; a source may name a tenant that has no section
+name = "tenant-curaway-patients"
+class = "patients"                # "pupils", "standard"
+recording = "forbidden"
+hipaa_tier = true
+launched = true
+retention = "90d"
+pseudonym_key = { env = "TENANT" }
+policy = "patients.toml"
+national_id_patterns = ["[A-Z][0-9]{9}"]
 
 [[source]]
 name = "curaway-daily"            # POST /v1/webhooks/curaway-daily
@@ -60,8 +76,10 @@ secrets = [ { env = "DAILY_WEBHOOK_SECRET" }, { file = "old-secret", not_after =
 mode = "live"
 signature_max_age = "2h"          # by the signed timestamp; "off" allowed
 rate = { per_second = 1000, burst = 2000 }
-on_violation = "mask"             # or "quarantine"
+on_violation = "quarantine"       # or "mask"
 role_labels = ["Doctor", "Patient", "Companion"]
+role_map = { "host" = "Doctor" }  # from the same three fields to a label
+capture = true                    # allows `hookgate capture`
 room_name = "^consult-[0-9a-f]{8}$"   # names that match may leave as they are; others leave as pseudonyms
 artifact_key = "^recordings/[0-9a-f-]{36}/"   # storage keys that match may leave
 
@@ -72,6 +90,9 @@ tenant = "tenant-school"
 keys = [ { api_key = "APIabc", secret = { env = "LIVEKIT_API_SECRET" } } ]
 "#;
 
+const STRICTER: &str = "[[rule]]\nfields = [\"participant.region\"]\naction = \"drop\"\n\
+     reason = \"nobody needs it\"\n";
+
 fn env() -> BTreeMap<String, String> {
     [
         ("HOOKGATE_IDENTITY_KEY", IDENTITY),
@@ -79,6 +100,9 @@ fn env() -> BTreeMap<String, String> {
         ("DAILY_WEBHOOK_SECRET", IDENTITY),
         ("LIVEKIT_API_SECRET", IDENTITY),
         ("KAFKA_PASSWORD", "canary-password"),
+        ("OLD_IDENTITY", "MzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzM="),
+        ("OLD_PSEUDONYM", "REREREREREREREREREREREREREREREREREREREREREQ="),
+        ("TENANT", "VVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVU="),
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into()
@@ -90,6 +114,7 @@ fn parse(text: &str, env: &BTreeMap<String, String>) -> Result<Config, Mistakes>
         let secret = if file == "pseudonym" { PSEUDONYM } else { IDENTITY };
         std::fs::write(folder.path().join(file), secret).unwrap();
     }
+    std::fs::write(folder.path().join("patients.toml"), STRICTER).unwrap();
     let text = text.replace("FOLDER", folder.path().to_str().unwrap());
     let now = Timestamp::parse("2026-11-20T10:00:00Z").unwrap();
     config::parse(&text, folder.path(), env, &Providers::standard(), now)
@@ -119,6 +144,16 @@ fn the_contract_s_example_passes() {
     assert_eq!(daily.routes, ["/v1/webhooks/curaway-daily", "/v1/daily_webhook"]);
     let labels = daily.scheme.secret_labels();
     assert_eq!(labels, ["DAILY_WEBHOOK_SECRET", "old-secret"]);
+    let tenant = &config.tenants[0];
+    assert!((tenant.class, tenant.launched) == (Class::Patients, true) && tenant.hipaa_tier);
+    let boundary = &daily.boundary;
+    assert_eq!(boundary.recording, Recording::Forbidden);
+    assert_eq!(boundary.national_ids.len(), 1);
+    let dropped = boundary.policy.action_of(Kind::ParticipantJoined, "participant.region");
+    assert_eq!(dropped, Some(Action::Drop));
+    assert_eq!(config.keys.pseudonym.former.as_ref().map(|former| former.version), Some(1));
+    let rest = |key: &str| !key.starts_with("kafka.");
+    assert!(!config.warnings.iter().any(|w| rest(&w.key)), "{:?}", config.warnings);
     assert!(!format!("{config:?}").contains("canary"));
 }
 
@@ -135,18 +170,26 @@ fn the_example_to_deploy_passes() {
     let text = std::fs::read_to_string(path).unwrap();
     if let Some(config) = passing(parse(&text, &env())) {
         assert_eq!(config.journal.dir, Path::new("/var/lib/hookgate"));
-        // What is warned about may depend on this machine's certificates only.
-        let rest = |key: &str| key != "kafka.properties";
-        assert!(!config.warnings.iter().any(|w| rest(&w.key)), "{:?}", config.warnings);
+        // That its patients have no account fit for them is said until somebody says they have;
+        // whatever else is warned about may depend on this machine's certificates only.
+        let (tier, rest): (Vec<_>, Vec<_>) =
+            config.warnings.iter().partition(|warning| warning.key == "tenant[0].hipaa_tier");
+        assert!(tier.len() == 1 && tier[0].text.starts_with(HIPAA_TIER_REQUIRED), "{tier:?}");
+        assert!(!rest.iter().any(|w| w.key != "kafka.properties"), "{rest:?}");
     }
+}
+
+/// What stands behind a heading of the README.
+fn section(heading: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let (_, section) = text.split_once(&format!("\n## {heading}\n")).unwrap();
+    section.split("\n## ").next().unwrap().to_owned()
 }
 
 /// The first block of a language behind a heading of the README.
 fn readme(heading: &str, language: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    let text = std::fs::read_to_string(path).unwrap();
-    let (_, section) = text.split_once(&format!("\n## {heading}\n")).unwrap();
-    let section = section.split("\n## ").next().unwrap();
+    let section = section(heading);
     let (_, block) = section.split_once(&format!("\n```{language}\n")).unwrap();
     block.split_once("\n```").unwrap().0.to_owned()
 }
@@ -161,6 +204,41 @@ fn the_readme_s_configuration_passes_with_the_variables_it_names() {
     let config = parse(&text, &named).unwrap_or_else(|mistakes| panic!("{mistakes}"));
     let routes: Vec<&String> = config.sources.iter().flat_map(|source| &source.routes).collect();
     assert_eq!(routes, ["/v1/webhooks/consultations", "/v1/webhooks/classes"]);
+}
+
+#[test]
+fn the_readme_lists_every_error_code_and_no_other() {
+    let section = section("Error codes");
+    let listed: BTreeSet<_> = codes(&section).collect();
+    let known = [policy::RISK_REQUIRED, policy::REFUSED, HIPAA_TIER_REQUIRED];
+    assert_eq!(listed, BTreeSet::from(known.map(str::to_owned)));
+    for code in known {
+        let row = section.lines().find(|line| line.starts_with(&format!("| `{code}` | ")));
+        assert_eq!(row.map(|row| row.matches(" | ").count()), Some(2), "{code}: when, what to do");
+    }
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            for code in codes(&std::fs::read_to_string(&path).unwrap()) {
+                assert!(listed.contains(&code), "{code} of {} is not listed", path.display());
+            }
+        }
+    }
+}
+
+/// The stable codes that a text names.
+fn codes(text: &str) -> impl Iterator<Item = String> {
+    let word = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    let words = text.split(move |c| !word(c)).filter(|text| {
+        let end = text.rsplit('_').next().unwrap();
+        text.starts_with("VIDEO_") && end.len() == 3 && end.parse::<u16>().is_ok()
+    });
+    words.map(str::to_owned)
 }
 
 #[test]

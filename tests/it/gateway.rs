@@ -105,6 +105,11 @@ impl Plan {
         self.folder.path()
     }
 
+    /// Its folder alone.
+    pub(crate) fn into_folder(self) -> tempfile::TempDir {
+        self.folder
+    }
+
     pub(crate) fn in_folder(text: &str, folder: tempfile::TempDir) -> Self {
         let text = text.replace("DIR", folder.path().join("journal").to_str().unwrap());
         let env = environment();

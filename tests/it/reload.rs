@@ -13,7 +13,9 @@ use hookgate::verify::{Credentials, SigningSecret};
 
 use crate::gateway::{DAILY, DAILY_SECRET, Gate, Plan, event, providers};
 
+mod boundary;
 mod effects;
+mod risks;
 mod rotation;
 
 /// The file that a gateway reads its configuration from, and the environment it reads it with.

@@ -24,7 +24,7 @@ pub(super) fn render(report: &StatusReport, width: Option<usize>) -> String {
         ledger(report, width),
         beside(report, width),
         if report.replays.is_empty() { String::new() } else { replays(&report.replays, width) },
-        warnings(report),
+        noted(report, width.unwrap_or(usize::MAX)),
     ];
     let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     parts.join("\n")
@@ -283,9 +283,14 @@ fn beside(report: &StatusReport, width: Option<usize>) -> String {
     if sheet.is_empty() { String::new() } else { sheet.render(width) }
 }
 
-fn warnings(report: &StatusReport) -> String {
-    let lines = report.warnings.iter();
-    lines.map(|warning| format!("{ODD}warning{ODD:#}  {warning}\n")).collect()
+/// What is allowed: more leaves than without a rule, or something else should be known.
+fn noted(report: &StatusReport, width: usize) -> String {
+    let risks = report.accepted_risks.iter().map(|risk| ("risk", risk.to_string()));
+    let warnings = report.warnings.iter().map(|warning| ("warning", warning.clone()));
+    let line = |(what, text): (&str, String)| {
+        format!("{ODD}{what:<7}{ODD:#}  {}\n", wrapped(&text, width, 9))
+    };
+    risks.chain(warnings).map(line).collect()
 }
 
 #[cfg(test)]
@@ -334,7 +339,11 @@ mod tests {
             "own_events": {"source": "/hookgate", "accepted": 1, "quarantined": 0,
                 "published": 1, "pending": 0, "held": 0, "erased_unpublished": 0},
             "replays": [],
-            "warnings": ["source[0].secrets[1]: ends 2026-12-01"],
+            "warnings": ["source[0].secrets[1]: ends 2026-12-01",
+                "tenant[0].hipaa_tier: VIDEO_HIPAA_TIER_REQUIRED_001: patients need an account"],
+            "accepted_risks": [
+                {"source": "consultations", "field": "participant.region", "why": "billing",
+                 "kinds": ["recording.ready"], "before": "unlisted", "now": "pass"}],
         });
         serde_json::from_value(text).unwrap()
     }
@@ -372,7 +381,11 @@ BESIDE IT                EVENTS  PUBLISHED  PENDING  ERASED
 released, consultations       3          2        1       0
 erasures told                 1          1        0       0
 
+risk     consultations/participant.region: unlisted → pass with recording.ready:
+         billing
 warning  source[0].secrets[1]: ends 2026-12-01
+warning  tenant[0].hipaa_tier: VIDEO_HIPAA_TIER_REQUIRED_001: patients need an
+         account
 ";
 
     #[test]

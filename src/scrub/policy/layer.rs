@@ -131,7 +131,7 @@ impl Laying<'_> {
             }
             return;
         }
-        let mut loosened: Vec<(Kind, Action)> = Vec::new();
+        let mut loosened: Vec<(Kind, Cell)> = Vec::new();
         for (kind, kind_by_name) in kinds.iter().copied() {
             let fits = FIELDS.get(column).is_none_or(|field| field.fits(kind.family()));
             if !fits {
@@ -142,33 +142,23 @@ impl Laying<'_> {
                 }
                 continue;
             }
-            let here = kind as usize * COLUMNS + column;
-            let ranges = &self.policy.ranges;
-            let Some(old) = self.policy.cells.get(here).copied() else { continue };
+            let old = self.policy.cell(kind, column);
             if !self.standard && old.action == Action::Unlisted && action == Action::Drop {
                 continue;
             }
-            let finer = |old: Cell| {
-                let of = |cell: Cell| ranges.get(usize::from(cell.ranges));
-                let (old, new) = (of(old).into_iter().flatten(), of(cell).into_iter().flatten());
-                let old: Vec<_> = old.collect();
-                new.into_iter().any(|lower| !old.contains(&lower))
-            };
-            let looser = action.strictness() < old.action.strictness()
-                || (action == Action::Bucket && old.action == Action::Bucket && finer(old));
-            if looser && !self.standard {
-                loosened.push((kind, old.action));
+            match self.policy.is_looser(old, cell) {
+                true if !self.standard => loosened.push((kind, old)),
+                true => {}
+                false => self.policy.take_back(kind, column, cell),
             }
-            if let Some(place) = self.policy.cells.get_mut(here) {
-                *place = cell;
-            }
+            self.policy.set(kind, column, cell);
         }
         self.accept(at, column, action, &loosened);
     }
 
     /// Notes what a rule lets out that was kept, or refuses it.
-    fn accept(&mut self, at: &str, column: usize, now: Action, loosened: &[(Kind, Action)]) {
-        let Some((_, before)) = loosened.first().copied() else { return };
+    fn accept(&mut self, at: &str, column: usize, now: Action, loosened: &[(Kind, Cell)]) {
+        let Some((_, Cell { action: before, .. })) = loosened.first().copied() else { return };
         let field = column_name(column);
         let Some(why) = self.written.accept_risk.clone() else {
             let (before, now) = (before.as_str(), now.as_str());
@@ -179,8 +169,9 @@ impl Laying<'_> {
             self.flaw(at, Some(RISK_REQUIRED), text);
             return;
         };
-        let kinds = loosened.iter().map(|(kind, _)| *kind).collect();
-        self.policy.accepted.push(Accepted { field, kinds, before, now, why });
+        let (kinds, was) = loosened.iter().copied().unzip();
+        let accepted = Accepted { field, kinds, before, now, why, column, was };
+        self.policy.accepted.push(accepted);
     }
 
     fn unsuited(&mut self, at: &str, column: usize) {

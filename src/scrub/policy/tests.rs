@@ -136,6 +136,46 @@ fn what_is_looser_needs_its_risk_accepted_and_is_listed() {
 }
 
 #[test]
+fn a_risk_ends_where_a_rule_above_keeps_what_was_kept_before() {
+    let of = |action: &str, more: &str| {
+        let more = format!("action = \"{action}\"\nkinds = [\"recording.ready\"]\n{more}");
+        rule("[\"participant.duration_seconds\"]", &more)
+    };
+    let risky = with(&of("pass", "accept_risk = \"billing\""));
+    assert_eq!(risky.accepted().len(), 1);
+    assert!(risky.with(&of("drop", "")).unwrap().accepted().is_empty());
+    // Halfway: less leaves than was accepted, and more than before it was.
+    let coarse = risky.with(&of("bucket", "ranges = [0, 60]")).unwrap();
+    assert_eq!(coarse.accepted(), risky.accepted());
+    let other = rule("[\"participant.region\"]", "action = \"drop\"");
+    assert_eq!(risky.with(&other).unwrap().accepted(), risky.accepted());
+}
+
+#[test]
+fn without_its_risks_a_policy_lets_out_what_it_did_before_them() {
+    let of = |field: &str, action: &str, more: &str| {
+        let more = format!("action = \"{action}\"\nkinds = [\"recording.ready\"]\n{more}");
+        rule(&format!("[\"{field}\"]"), &more)
+    };
+    let strict = of("recording.duration_seconds", "bucket", "ranges = [0, 60]");
+    let strict = with(&strict);
+    let why = "accept_risk = \"billing\"";
+    let steps = [
+        of("participant.duration_seconds", "bucket", &format!("ranges = [0, 300]\n{why}")),
+        of("participant.duration_seconds", "bucket", &format!("ranges = [0, 60]\n{why}")),
+        of("recording.duration_seconds", "pass", why),
+        of("participant.region", "pass", why),
+    ];
+    let risky = strict.with(&steps.concat()).unwrap();
+    assert_eq!(risky.accepted().len(), 4);
+    let cautious = risky.without_risks();
+    assert_eq!(cautious.accepted(), []);
+    assert_eq!(cautious.hash(), strict.hash());
+    assert!(strict.differences(&cautious).is_empty());
+    assert_ne!(risky.hash(), strict.hash());
+}
+
+#[test]
 fn a_person_leaves_as_they_are_under_no_risk() {
     for field in ["participant.ref", "participant.role"] {
         let risky = "action = \"pass\"\naccept_risk = \"why not\"";

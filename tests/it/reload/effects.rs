@@ -13,11 +13,11 @@ use super::{ALIAS, Notebook, ask, reloaded, signed_by};
 const DAILY_LINES: &str = "name = \"daily\"\nprovider = \"daily\"\ntenant = \"tenant-fixtures\"\n\
      aliases = [\"/v1/daily_webhook\"]\nsecrets = [ { env = \"DAILY\" } ]";
 
-const RECORDING: &str = r#"{"version":"1.0.0","type":"recording.ready-to-download","id":"ID","payload":{"type":"cloud","recording_id":"5a5a5a5a-eeee-4eee-8eee-5a5a5a5a5a5a","room_name":"consult-0a1b2c3d","start_ts":1790000010,"status":"finished","duration":61,"s3_key":"recordings/5a5a5a5a-eeee-4eee-8eee-5a5a5a5a5a5a/1790000010028"},"event_ts":1790000072}"#;
-const JOINED: &str = r#"{"event":"participant_joined","room":{"sid":"RM_wjY5hazbpMRz","name":"consult-0a1b2c3d"},"participant":{"sid":"PA_zUyTCjpwWpmD","identity":"p-1","name":"Doctor","joinedAt":"1795168811"},"id":"ID","createdAt":"1795168835"}"#;
+pub(super) const RECORDING: &str = r#"{"version":"1.0.0","type":"recording.ready-to-download","id":"ID","payload":{"type":"cloud","recording_id":"5a5a5a5a-eeee-4eee-8eee-5a5a5a5a5a5a","room_name":"consult-0a1b2c3d","start_ts":1790000010,"status":"finished","duration":61,"s3_key":"recordings/5a5a5a5a-eeee-4eee-8eee-5a5a5a5a5a5a/1790000010028"},"event_ts":1790000072}"#;
+pub(super) const JOINED: &str = r#"{"event":"participant_joined","room":{"sid":"RM_wjY5hazbpMRz","name":"consult-0a1b2c3d"},"participant":{"sid":"PA_zUyTCjpwWpmD","identity":"p-1","name":"Doctor","joinedAt":"1795168811"},"id":"ID","createdAt":"1795168835"}"#;
 
 /// Changes the text, and looks that the reload says so under this key.
-async fn changes(gate: &Gate, notebook: &Notebook, from: &str, to: &str, key: &str) {
+pub(super) async fn changes(gate: &Gate, notebook: &Notebook, from: &str, to: &str, key: &str) {
     notebook.change(from, to);
     let told = reloaded(gate).await;
     let said = told.changed.iter().any(|line| line.starts_with(key));
@@ -25,7 +25,7 @@ async fn changes(gate: &Gate, notebook: &Notebook, from: &str, to: &str, key: &s
 }
 
 /// The event as it was kept last.
-async fn kept(gate: &Gate, route: &str, body: &str) -> Value {
+pub(super) async fn kept(gate: &Gate, route: &str, body: &str) -> Value {
     gate.post(&gate.signed(route, body)).await.is(200, "accepted");
     let stored = gate.app.journal().read_after(0).unwrap();
     serde_json::from_slice(&stored.last().unwrap().value).unwrap()
