@@ -236,6 +236,7 @@ impl Tackle {
             self.wish(old);
             return Err(Refusal::Unavailable(format!("nothing was changed: {error}")));
         }
+        assembly::note_keys(&self.journal, keys, &sources).await;
         self.signpost.replace(routed, config.server.trusted_proxies);
         self.keyring.replace(config.admin.tokens);
         self.sources.replace(sources.clone());
