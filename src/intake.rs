@@ -255,7 +255,8 @@ impl Intake {
                 let quarantined = reason.map(|_| Outcome::Quarantined(id));
                 (quarantined.unwrap_or(Outcome::Accepted(id)), Some(sequence))
             }
-            Ok(Journaled::Duplicate) => {
+            // Under its one name, which may be that of the identity key before.
+            Ok(Journaled::Duplicate { id }) => {
                 self.journal.notes().delivered_again(id);
                 (Outcome::Duplicate(id), None)
             }

@@ -20,7 +20,7 @@ use crate::scrub::detect::Detector;
 use crate::scrub::{self, Boundary, FormerKey, Keys, RULES};
 use crate::telemetry::{Lists, SourceLabels, Telemetry};
 use crate::verify::{Refusal, Scheme};
-use crate::{config, courier, journal, publish, replay};
+use crate::{config, courier, desk, journal, publish, replay};
 
 /// The closed lists that are counted by.
 static REFUSALS: LazyLock<Vec<&str>> = LazyLock::new(|| Refusal::ALL.map(Refusal::as_str).into());
@@ -93,6 +93,21 @@ pub(super) fn wishes(sources: &[Arc<Source>]) -> Wishes {
 pub(super) async fn hold(journal: &Journal, sources: &[Arc<Source>]) -> Result<(), AppendError> {
     let due = hold::due(&wishes(sources), &journal.holds().borrow());
     if due.is_empty() { Ok(()) } else { journal.hold(due).await }
+}
+
+/// Notes under which keys the journal is written from now on, and says what in it none of them
+/// recognizes. Before a delivery is taken; where it fails, deliveries are taken all the same.
+pub(super) async fn note_keys(journal: &Journal, keys: &Keys, sources: &[Arc<Source>]) {
+    let in_use = keys.in_use(sources.iter().map(|source| source.boundary().settings()));
+    if let Err(error) = journal.written_under(in_use).await {
+        tracing::warn!(%error, "the keys in use cannot be noted; the next start tries again");
+    }
+    let journal = journal.clone();
+    match spawn_blocking(move || desk::key_alarms(&journal)).await {
+        Ok(Ok(alarms)) => alarms.iter().for_each(|alarm| tracing::warn!("{alarm}")),
+        Ok(Err(error)) => tracing::warn!(%error, "which keys were in use cannot be read"),
+        Err(error) => tracing::error!(%error, "which keys were in use cannot be read"),
+    }
 }
 
 /// What the public door is told.

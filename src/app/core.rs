@@ -65,6 +65,7 @@ impl Core {
         let sources = Arc::new(Sources::new(assembly::listed(&routed)));
         // Whether anything is published or not: before a delivery of theirs is taken.
         assembly::hold(&journal, &sources.now()).await?;
+        assembly::note_keys(&journal, &keys, &sources.now()).await;
         let out = match publish {
             true => assembly::publishing(&journal, kafka, clock, &telemetry, &sources).await?,
             false => Out::default(),

@@ -278,6 +278,7 @@ impl Tackle {
             }
             return Err(unchanged(&error));
         }
+        assembly::note_keys(&self.journal, keys, &sources).await;
         self.signpost.replace(routed, config.server.trusted_proxies);
         self.keyring.replace(config.admin.tokens);
         self.sources.replace(sources.clone());

@@ -158,7 +158,7 @@ pub const REPLAY_RATE_DEFAULT: u32 = 500;
 /// Events a second that may be asked for.
 pub const REPLAY_RATE_MAX: u32 = 100_000;
 /// Bytes of a room or a person in a filter; a plan's own may hold several.
-pub const CHOICE_TEXT_BYTES_MAX: usize = 4_096;
+pub const CHOICE_TEXT_BYTES_MAX: usize = 16 * 1024;
 /// How long a plan may count.
 pub const REPLAY_PLAN_WITHIN: Duration = Duration::from_secs(25);
 /// Events that a plan looks at one by one where the search file names them; of more it reads the

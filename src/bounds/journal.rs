@@ -19,6 +19,9 @@ pub const IDENTITY_BYTES: usize = 48;
 /// Identities of a full generation that each commit puts into their final order: few, so that no
 /// commit stands out.
 pub const IDENTITIES_SETTLED_PER_COMMIT: usize = 512;
+/// Earlier keys that are told from one another, of each kind of names; of yet earlier ones it is
+/// only known that there were some.
+pub const KEYS_NOTED: usize = 16;
 /// How often the second connection copies the write-ahead log into the database.
 pub const CHECKPOINT_EVERY: Duration = Duration::from_millis(100);
 /// How often a full disk is tried again.

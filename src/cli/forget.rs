@@ -34,7 +34,7 @@ pub struct Forget {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub struct Whom {
-    /// The person as p1_…
+    /// The person as p1_…, of any version
     #[arg(long, value_name = "p1_…")]
     pub participant: Option<String>,
     /// The person by the provider's id: - (standard input), prompt, or a file that holds it

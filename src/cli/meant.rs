@@ -9,6 +9,8 @@ use clap::Args;
 use super::Failure;
 use super::given::From;
 use crate::desk::{EventState, Filter};
+use crate::event::EventId;
+use crate::scrub::data::is_name;
 
 /// All that is given must hold; nothing given means all.
 #[derive(Clone, Debug, Default, Args)]
@@ -38,7 +40,7 @@ pub struct Meant {
     /// The room by its own name: - (standard input), prompt, or a file that holds it
     #[arg(long, value_name = "-|prompt|FILE", conflicts_with = "room")]
     pub room_from: Option<From>,
-    /// The person as p1_…
+    /// The person as p1_…, of any version
     #[arg(long, value_name = "p1_…")]
     pub participant: Option<String>,
     /// The person by the provider's id: - (standard input), prompt, or a file that holds it
@@ -107,21 +109,17 @@ pub(super) fn read(
 
 /// Whether this is a person as they may be seen. It is not repeated: it may be somebody's name.
 pub(super) fn pseudonym(text: &str) -> Result<(), Failure> {
-    let rule = "--participant: must be p1_ and 26 letters or digits; a provider's id comes with \
-         --participant-from";
-    if is_keyed(text, "p1_") { Ok(()) } else { Err(Failure::Usage(rule.to_owned())) }
+    let rule = "--participant: must be such as p1_ and 26 letters or digits; a provider's id \
+         comes with --participant-from";
+    if is_name(text, 'p') { Ok(()) } else { Err(Failure::Usage(rule.to_owned())) }
 }
 
 fn event_id(text: &str) -> Result<(), Failure> {
     let rule = "--event-id: must be ev1_ and 26 letters or digits, as answers and lists show it";
-    if is_keyed(text, "ev1_") { Ok(()) } else { Err(Failure::Usage(rule.to_owned())) }
-}
-
-fn is_keyed(text: &str, prefix: &str) -> bool {
-    let digest = text.strip_prefix(prefix).filter(|rest| rest.len() == 26);
-    digest.is_some_and(|rest| {
-        rest.bytes().all(|byte| byte.is_ascii_lowercase() || (b'2'..=b'7').contains(&byte))
-    })
+    match EventId::parse(text) {
+        Some(_) => Ok(()),
+        None => Err(Failure::Usage(rule.to_owned())),
+    }
 }
 
 #[cfg(test)]
@@ -135,8 +133,10 @@ mod tests {
             event_id: Some(event_id.to_owned()),
             ..Meant::default()
         };
-        let digest = "a2".repeat(13);
-        assert!(meant(&format!("p1_{digest}"), &format!("ev1_{digest}")).filter(None).is_ok());
+        let digest = "2a".repeat(13);
+        for person in [format!("p1_{digest}"), format!("p12_{digest}")] {
+            assert!(meant(&person, &format!("ev1_{digest}")).filter(None).is_ok());
+        }
         for (participant, event_id) in [("canary", "ev1_"), ("p1_canary", "ev1_")] {
             let Err(Failure::Usage(said)) = meant(participant, event_id).filter(None) else {
                 panic!("{participant} is taken");

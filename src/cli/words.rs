@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::clock::Timestamp;
+use crate::scrub::data::is_name;
 
 /// A moment as a column shows it, in UTC to the second: `2026-11-20 10:00:00`.
 pub(super) fn moment(at: Timestamp) -> String {
@@ -31,7 +32,7 @@ pub(super) fn lasting(time: Duration) -> String {
 
 /// A pseudonym or id cut for the eye, where there is no room for it; anything else as it is.
 pub(super) fn short(text: &str) -> String {
-    let is_keyed = text.len() == 29 && text.get(2..3) == Some("_");
+    let is_keyed = ['p', 'r', 'k'].into_iter().any(|letter| is_name(text, letter));
     match text.get(..11).filter(|_| is_keyed) {
         Some(start) => format!("{start}…"),
         None => text.to_owned(),

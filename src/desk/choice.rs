@@ -9,10 +9,11 @@ use std::time::Duration;
 use super::{Desk, EventState, Filter, Refusal};
 use crate::bounds;
 use crate::clock::{Clock, Timestamp};
-use crate::event::QuarantineReason;
+use crate::event::{EventId, QuarantineReason};
 use crate::intake::Source;
 use crate::normalize::Personal;
 use crate::replay::{self, Choice};
+use crate::scrub::data::{RoomKey, is_name};
 
 impl Desk {
     /// Which events a filter of a replay means. `limit` and `cursor` mean nothing here.
@@ -137,40 +138,40 @@ fn family(text: Option<&str>) -> Result<Option<String>, Refusal> {
 }
 
 /// A room as events show it: as it is written where it is a pseudonym or its name may leave, else
-/// as record keys show it.
+/// as record keys show it, under every key there is.
 fn rooms(text: Option<&str>, sources: &[&Source]) -> Result<Vec<String>, Refusal> {
     let shown = |part: &str, shown: &mut Vec<String>| {
-        if is_digest(part, &["r1_", "k1_"]) {
+        if is_room(part) {
             return shown.push(part.to_owned());
         }
-        for source in sources {
-            let boundary = source.boundary();
-            shown.push(match boundary.lets_out(Personal::new(part)) {
-                true => part.to_owned(),
-                false => boundary.room_key(Personal::new(part)).to_string(),
-            });
+        for boundary in sources.iter().map(|source| source.boundary()) {
+            let name = Personal::new(part);
+            match boundary.lets_out(name) {
+                true => shown.push(part.to_owned()),
+                false => shown.extend(boundary.room_keys(name).iter().map(RoomKey::to_string)),
+            }
         }
     };
-    each("room", text, &["r1_", "k1_"], shown)
+    each("room", text, is_room, shown)
 }
 
-/// A person as events show them.
+/// A person as events show them, under every key there is.
 fn participants(text: Option<&str>, sources: &[&Source]) -> Result<Vec<String>, Refusal> {
     let shown = |part: &str, shown: &mut Vec<String>| {
-        if is_digest(part, &["p1_"]) {
+        if is_person(part) {
             return shown.push(part.to_owned());
         }
-        let person = |source: &&Source| source.boundary().person(Personal::new(part)).to_string();
-        shown.extend(sources.iter().map(person));
+        let persons = |source: &&Source| source.boundary().persons(Personal::new(part));
+        shown.extend(sources.iter().flat_map(persons).map(|person| person.to_string()));
     };
-    each("participant", text, &["p1_"], shown)
+    each("participant", text, is_person, shown)
 }
 
 /// What is written, or each part of what a plan wrote as a list. Bounded.
 fn each(
     field: &'static str,
     text: Option<&str>,
-    prefixes: &[&str],
+    is_name: fn(&str) -> bool,
     show: impl Fn(&str, &mut Vec<String>),
 ) -> Result<Vec<String>, Refusal> {
     let Some(text) = text else { return Ok(Vec::new()) };
@@ -180,7 +181,7 @@ fn each(
         return Err(Refusal::Invalid { field, rule });
     }
     let mut all = Vec::new();
-    if text.split(',').any(|part| is_digest(part, prefixes)) {
+    if text.split(',').any(is_name) {
         text.split(',').for_each(|part| show(part, &mut all));
     } else {
         show(text, &mut all);
@@ -198,7 +199,7 @@ fn each(
 
 fn event_id(text: Option<&str>) -> Result<Option<String>, Refusal> {
     match text {
-        Some(text) if !is_digest(text, &["ev1_"]) => {
+        Some(text) if EventId::parse(text).is_none() => {
             Err(invalid("event_id", "must be ev1_ and 26 letters, as events have it"))
         }
         text => Ok(text.map(str::to_owned)),
@@ -226,11 +227,12 @@ fn reason(text: Option<&str>) -> Result<Option<QuarantineReason>, Refusal> {
     })
 }
 
-/// Whether a text is one of our digests as they print.
-fn is_digest(text: &str, prefixes: &[&str]) -> bool {
-    let letter = |letter: u8| matches!(letter, b'a'..=b'z' | b'2'..=b'7');
-    let rest = prefixes.iter().find_map(|prefix| text.strip_prefix(prefix));
-    rest.is_some_and(|rest| rest.len() == 26 && rest.bytes().all(letter))
+fn is_room(text: &str) -> bool {
+    is_name(text, 'r') || is_name(text, 'k')
+}
+
+fn is_person(text: &str) -> bool {
+    is_name(text, 'p')
 }
 
 #[cfg(test)]
@@ -267,7 +269,7 @@ mod tests {
 
     #[test]
     fn a_choice_written_as_a_filter_names_every_room_and_reads_back() {
-        let rooms = ["k1_", "r1_"].map(|prefix| format!("{prefix}{}", "b".repeat(26)));
+        let rooms = ["k1_", "r1_", "r2_"].map(|prefix| format!("{prefix}{}", "a".repeat(26)));
         let choice = Choice {
             rooms: rooms.to_vec(),
             quarantined: Some(true),

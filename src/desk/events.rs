@@ -42,7 +42,7 @@ pub struct Filter {
     /// provider names it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub room: Option<String>,
-    /// The person as `p1_…`; in a body also the provider's id of them.
+    /// The person as `p1_…`, of any version; in a body also the provider's id of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub participant: Option<String>,
     /// The event's id, `ev1_…`.

@@ -2,7 +2,7 @@
 //!
 //! Each field is judged by itself; what is not as it must be is refused by the field's name and its
 //! rule, never by its value. Where a raw room name or a provider's id may stand, it is turned into
-//! the names that left the boundary here, and goes no further.
+//! the names that left the boundary here, under every key there is, and goes no further.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +13,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::{Desk, Filter, Refusal};
 use crate::bounds;
 use crate::clock::{Clock, Timestamp};
-use crate::event::{Digest128, EventId, Family, Kind, QuarantineReason};
+use crate::event::{EventId, Family, Kind, QuarantineReason};
 use crate::intake::Source;
 use crate::journal::search::{Term, Wanted};
 use crate::normalize::Personal;
+use crate::scrub::data::is_name;
 
 /// A filter that was judged.
 #[derive(Debug)]
@@ -176,21 +177,22 @@ fn reason(text: Option<&str>) -> Result<Option<QuarantineReason>, Refusal> {
 fn rooms(text: &str, scope: &[Arc<Source>], bare: bool) -> Result<Vec<Term>, Refusal> {
     sized("room", text)?;
     let lets_out = |source: &Arc<Source>| source.boundary().lets_out(Personal::new(text));
-    let is_name = is_pseudonym(text, "r1_") || is_pseudonym(text, "k1_");
+    let is_name = is_name(text, 'r') || is_name(text, 'k');
     let mut terms = Vec::new();
     if is_name || scope.iter().any(lets_out) {
         terms.push(Term::Room(text.to_owned()));
     }
     if bare && !is_name {
         for source in scope {
-            let name = Personal::new(text);
-            terms.push(Term::Room(source.boundary().room(name).to_string()));
-            terms.push(Term::Room(source.boundary().room_key(name).to_string()));
+            let (boundary, name) = (source.boundary(), Personal::new(text));
+            let (rooms, keys) = (boundary.rooms(name), boundary.room_keys(name));
+            terms.extend(rooms.iter().map(|room| Term::Room(room.to_string())));
+            terms.extend(keys.iter().map(|key| Term::Room(key.to_string())));
         }
     }
     if terms.is_empty() && !bare {
-        let rule = "must be a room as it may be seen: r1_ or k1_ and 26 letters, or a name that \
-                    matches room_name of a configured source; a room's own name may stand in the \
+        let rule = "must be a room as it may be seen: such as r1_ or k1_ and 26 letters, or a \
+                    name that matches room_name of a configured source; a room's own name may stand in the \
                     body of a search";
         return Err(invalid("room", rule));
     }
@@ -202,16 +204,17 @@ fn rooms(text: &str, scope: &[Arc<Source>], bare: bool) -> Result<Vec<Term>, Ref
 /// A person by every pseudonym.
 fn persons(text: &str, scope: &[Arc<Source>], bare: bool) -> Result<Vec<Term>, Refusal> {
     sized("participant", text)?;
-    if is_pseudonym(text, "p1_") {
+    if is_name(text, 'p') {
         return Ok(vec![Term::Person(text.to_owned())]);
     }
     if !bare {
-        let rule = "must be a person's pseudonym: p1_ and 26 letters; a provider's id may stand in \
-                    the body of a search";
+        let rule = "must be a person's pseudonym: such as p1_ and 26 letters; a provider's id \
+                    may stand in the body of a search";
         return Err(invalid("participant", rule));
     }
-    let person = |source: &Arc<Source>| source.boundary().person(Personal::new(text)).to_string();
-    let mut terms: Vec<Term> = scope.iter().map(|source| Term::Person(person(source))).collect();
+    let persons = |source: &Arc<Source>| source.boundary().persons(Personal::new(text));
+    let mut terms: Vec<Term> =
+        scope.iter().flat_map(persons).map(|person| Term::Person(person.to_string())).collect();
     terms.sort();
     terms.dedup();
     Ok(terms)
@@ -223,10 +226,6 @@ fn sized(field: &'static str, text: &str) -> Result<(), Refusal> {
         true => Ok(()),
         false => Err(invalid(field, &format!("must be 1 to {most} bytes"))),
     }
-}
-
-fn is_pseudonym(text: &str, prefix: &str) -> bool {
-    text.strip_prefix(prefix).and_then(Digest128::parse).is_some()
 }
 
 fn invalid(field: &'static str, rule: &str) -> Refusal {

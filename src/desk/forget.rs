@@ -17,6 +17,7 @@ use crate::event::{EventId, Kind};
 use crate::intake::Source;
 use crate::journal::{AppendError, Journal, ReadError};
 use crate::normalize::Personal;
+use crate::scrub::data::is_name;
 use crate::scrub::{Clean, Erased};
 
 mod trace;
@@ -29,7 +30,7 @@ use trace::{Trace, Whom, is_pseudonym};
 pub struct ForgetAsk {
     /// The tenant in whose events.
     pub tenant: String,
-    /// A person: `p1_…`, or the provider's id of them.
+    /// A person: `p1_…` of any version, or the provider's id of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub participant: Option<String>,
     /// A room: as it may be seen, or as the provider names it.
@@ -129,7 +130,7 @@ impl Desk {
         let mut sought =
             Sought { whom, tenant: ask.tenant.clone(), names: Vec::new(), refs: Vec::new() };
         if is_pseudonym(given) {
-            let is_person = given.starts_with("p1_");
+            let is_person = is_name(given, 'p');
             if is_person != (whom == Whom::Participant) {
                 let rule = "is a pseudonym of the other kind: p1_… is a person, r1_… and k1_… \
                      are rooms";
@@ -150,13 +151,15 @@ impl Desk {
         let id = Personal::new(given.as_str());
         for boundary in theirs.iter().map(|source| source.boundary()) {
             match whom {
-                Whom::Participant => sought.both(boundary.person(id).to_string()),
+                Whom::Participant => {
+                    boundary.persons(id).iter().for_each(|one| sought.both(one.to_string()));
+                }
                 Whom::Room => {
                     if boundary.lets_out(id) {
                         sought.both(given.clone());
                     }
-                    sought.both(boundary.room(id).to_string());
-                    sought.both(boundary.room_key(id).to_string());
+                    boundary.rooms(id).iter().for_each(|one| sought.both(one.to_string()));
+                    boundary.room_keys(id).iter().for_each(|one| sought.both(one.to_string()));
                 }
             }
         }

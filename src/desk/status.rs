@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
-use super::{AcceptedRisk, Desk, InForce, Parts, Refusal, ReplayReport};
+use super::{AcceptedRisk, Desk, InForce, KeyStatus, Parts, Refusal, ReplayReport};
 use crate::clock::Timestamp;
 use crate::journal::search::Standing;
 use crate::journal::{Health, Journal, LedgerRow, ReadError};
@@ -47,6 +47,9 @@ pub struct StatusReport {
     /// before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub own_events: Option<LedgerStatus>,
+    /// Keys that are given beside their successors.
+    #[serde(default)]
+    pub keys: Vec<KeyStatus>,
     /// Replays that have not ended.
     pub replays: Vec<ReplayReport>,
     /// What is allowed but should be known.
@@ -196,15 +199,16 @@ impl Desk {
         let read = spawn_blocking(move || {
             let (ledger, beside) = (desk.journal.ledger()?, desk.journal.released()?);
             let totals = (ledger, beside, desk.journal.own_events()?);
-            Ok::<_, ReadError>((totals, desk.journal_now()))
+            Ok::<_, ReadError>((totals, desk.keys_now()?, desk.journal_now()))
         });
-        let ((ledger, released, own_events), journal) =
+        let ((ledger, released, own_events), (keys, alarms), journal) =
             read.await.map_err(|_panicked| Refusal::Defect)?.map_err(unreadable)?;
         let replays = match self.inner.replays {
             Some(_) => self.replays().await?.replays,
             None => Vec::new(),
         };
-        let InForce { fingerprint, warnings, accepted_risks } = self.in_force();
+        let InForce { fingerprint, mut warnings, accepted_risks } = self.in_force();
+        warnings.extend(alarms);
         let Parts { journal: of, sources, instruments, clock, .. } = &*self.inner;
         let now = clock.now();
         let checks = (instruments.checks)();
@@ -226,6 +230,7 @@ impl Desk {
             ledger: ledger.into_iter().map(LedgerStatus::from).collect(),
             released: released.into_iter().map(LedgerStatus::from).collect(),
             own_events: own_events.map(LedgerStatus::from),
+            keys,
             replays: replays.into_iter().filter(|replay| replay.ended.is_none()).collect(),
             warnings,
             accepted_risks,

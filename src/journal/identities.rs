@@ -8,6 +8,10 @@
 //! look at the disk (`sealed.rs`). A stranger costs a few probes in memory, whatever the age of the
 //! journal.
 //!
+//! When the key of ids is replaced (`keys.rs`), the open generation ends: so identities under the
+//! key before go with their generations as if it had been full, and an event's former id is looked
+//! for in those alone, in none once they are gone.
+//!
 //! Identities outlive their rows: a sender's late retry is known after retention took the event.
 //! A generation goes whole, the oldest first, when its sealing lies further back than retention
 //! and [`crate::bounds::IDENTITIES_KEPT`] and none of its rows is left. Until then it costs 200,000
@@ -16,7 +20,7 @@
 
 use rusqlite::Connection;
 
-use super::schema;
+use super::{KeyNote, schema};
 use crate::clock::Timestamp;
 
 mod arrivals;
@@ -40,6 +44,10 @@ pub(super) struct Identities {
     open: Arrivals,
     settling: Option<Settling>,
     sealed: Vec<Sealed>,
+    /// The last generation with identities under the key before; `i64::MAX`: nobody knows.
+    former_through: i64,
+    /// The last generation that takes no more, however few it has.
+    full_through: i64,
 }
 
 /// A generation that waits for the commit of its table.
@@ -61,6 +69,8 @@ impl Identities {
             open: Arrivals::load(connection, open)?,
             settling: settling.transpose()?,
             sealed: sealed.collect::<Result<_, _>>()?,
+            former_through: i64::MAX,
+            full_through: 0,
         })
     }
 
@@ -69,20 +79,44 @@ impl Identities {
         self.open.begin_transaction();
     }
 
-    /// Writes an identity; `false` if it was there. Within the caller's transaction, to be followed
-    /// by [`Self::committed`].
-    pub(super) fn insert(&mut self, connection: &Connection, id: &Id) -> rusqlite::Result<bool> {
-        if self.open.know(id) || self.settling.as_ref().is_some_and(|older| older.knows(id)) {
-            return Ok(false);
+    /// Writes an identity, unless it or the one that its event had under the key before is there:
+    /// that one is given back then. Within the caller's transaction, to be followed by
+    /// [`Self::committed`].
+    pub(super) fn insert(
+        &mut self,
+        connection: &Connection,
+        id: &Id,
+        former: Option<&Id>,
+    ) -> rusqlite::Result<Option<Id>> {
+        if self.know(connection, id, i64::MAX)? {
+            return Ok(Some(*id));
         }
-        let hash = filter::hash(self.seed, id);
-        for generation in self.sealed.iter().rev() {
-            if generation.knows(connection, id, hash)? {
-                return Ok(false);
-            }
+        if let Some(former) = former
+            && self.know(connection, former, self.former_through)?
+        {
+            return Ok(Some(*former));
         }
         self.open.insert(connection, id)?;
-        Ok(true)
+        Ok(None)
+    }
+
+    /// Whether an identity is one of the generations up to this one.
+    fn know(&self, connection: &Connection, id: &Id, through: i64) -> rusqlite::Result<bool> {
+        if self.open.number <= through && self.open.know(id) {
+            return Ok(true);
+        }
+        let settling = self.settling.as_ref().filter(|full| full.number() <= through);
+        if settling.is_some_and(|full| full.knows(id)) {
+            return Ok(true);
+        }
+        let hash = filter::hash(self.seed, id);
+        let sealed = self.sealed.iter().rev().skip_while(|sealed| sealed.number > through);
+        for generation in sealed {
+            if generation.knows(connection, id, hash)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Settles a slice of the generation that is full, if there is one, within a transaction that
@@ -111,7 +145,19 @@ impl Identities {
 
     /// Whether the open generation is full and the one before it is sealed.
     pub(super) fn is_due(&self) -> bool {
-        self.open.count() >= self.size && self.settling.is_none()
+        let is_full = self.open.count() >= self.size || self.open.number <= self.full_through;
+        is_full && self.settling.is_none()
+    }
+
+    /// The newest generation that has an identity; 0 where none has.
+    pub(super) fn last(&self) -> i64 {
+        if self.open.count() > 0 { self.open.number } else { self.open.number - 1 }
+    }
+
+    /// Where identities under earlier keys lie, as far as it is noted.
+    pub(super) fn follow(&mut self, keys: Option<&KeyNote>) {
+        self.former_through = keys.and_then(KeyNote::former_through).unwrap_or(i64::MAX);
+        self.full_through = keys.map_or(0, KeyNote::full_through);
     }
 
     /// Begins the next generation, within the caller's transaction. To be followed by

@@ -52,6 +52,7 @@ mod glance;
 mod heads;
 mod holds;
 mod identities;
+mod keys;
 mod lane;
 mod ledger;
 mod log;
@@ -78,6 +79,7 @@ pub use fault::Code;
 pub use glance::Glance;
 pub use heads::Head;
 pub use holds::{Hold, Holds};
+pub use keys::{KeyBefore, KeyNote};
 pub use lane::Lane;
 pub use open::{Obstacle, OpenError};
 pub use read::Slice;
@@ -128,7 +130,10 @@ pub enum Journaled {
         sequence: u64,
     },
     /// The same event was on disk already.
-    Duplicate,
+    Duplicate {
+        /// The name under which it is known: that of the identity key it came under.
+        id: EventId,
+    },
 }
 
 /// An event as the journal keeps it.

@@ -33,12 +33,13 @@ use super::shared::{Alarm, Shared};
 use super::tuning::Tuning;
 use super::{AppendError, Commit, Health, Journaled, Stored};
 use crate::clock::Clock;
-use crate::event::InstanceName;
+use crate::event::{Digest128, EventId, InstanceName};
 use crate::scrub::Clean;
 
 mod aside;
 mod ending;
 mod erasing;
+mod keying;
 mod noting;
 mod probing;
 mod releasing;
@@ -333,8 +334,10 @@ fn insert(
     let mut credits = Credits::default();
     let mut answers = Vec::with_capacity(events.len());
     for event in events {
-        if !identities.insert(transaction, &event.id().0.0)? {
-            answers.push(Journaled::Duplicate);
+        let former = event.former_id();
+        let former = former.as_ref().map(|id| &id.0.0);
+        if let Some(known) = identities.insert(transaction, &event.id().0.0, former)? {
+            answers.push(Journaled::Duplicate { id: EventId(Digest128(known)) });
             continue;
         }
         head += 1;

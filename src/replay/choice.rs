@@ -38,7 +38,7 @@ pub struct Choice {
     /// Any of these rooms, as events or record keys show them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rooms: Vec<String>,
-    /// Any of these persons, as `p1_…`.
+    /// Any of these persons, as `p1_…`, of any version.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub participants: Vec<String>,
     /// The event's id as it prints.
@@ -97,14 +97,17 @@ impl Choice {
         let Ok(seen) = serde_json::from_slice::<Seen<'_>>(&event.value) else {
             return false;
         };
-        let any = |wanted: &[String], found: Option<&str>| {
-            wanted.is_empty() || found.is_some_and(|found| wanted.iter().any(|w| w == found))
+        let any = |wanted: &[String], found: &[Option<&str>]| {
+            let names = |wanted: &String| found.contains(&Some(wanted));
+            wanted.is_empty() || wanted.iter().any(names)
         };
-        let reason = seen.data.reason.as_deref();
-        let person = seen.data.participant.and_then(|person| person.reference);
+        let Data { participant: person, room, reason } = &seen.data;
+        let reason = reason.as_deref();
+        let persons = [person.reference.as_deref(), person.previous.as_deref()];
+        let rooms = [seen.subject.as_deref(), room.previous.as_deref(), room_of(&event.key)];
         self.tenant.as_deref().is_none_or(|wanted| seen.tenant.as_deref() == Some(wanted))
-            && (any(&self.rooms, seen.subject.as_deref()) || any(&self.rooms, room_of(&event.key)))
-            && any(&self.participants, person.as_deref())
+            && any(&self.rooms, &rooms)
+            && any(&self.participants, &persons)
             && self.reason.is_none_or(|wanted| reason == Some(wanted.as_str()))
     }
 }
@@ -148,15 +151,21 @@ struct Seen<'a> {
 #[serde(default)]
 struct Data<'a> {
     #[serde(borrow)]
-    participant: Option<Person<'a>>,
+    participant: Named<'a>,
+    #[serde(borrow)]
+    room: Named<'a>,
     #[serde(borrow)]
     reason: Option<Cow<'a, str>>,
 }
 
-#[derive(Deserialize)]
-struct Person<'a> {
-    #[serde(borrow, default, rename = "ref")]
+/// A person or a room by pseudonyms: while they rotate it has two.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Named<'a> {
+    #[serde(borrow, rename = "ref")]
     reference: Option<Cow<'a, str>>,
+    #[serde(borrow, rename = "previous_ref")]
+    previous: Option<Cow<'a, str>>,
 }
 
 #[cfg(test)]
@@ -168,7 +177,8 @@ mod tests {
 
     fn event() -> Stored {
         let value = r#"{"subject":"consult-1","tenant":"t-1","type":"video.participant.joined",
-            "data":{"room":{"name":"consult-1"},"participant":{"ref":"p1_a","role":"Patient"}}}"#;
+            "data":{"room":{"name":"consult-1","previous_ref":"r1_a"},
+            "participant":{"ref":"p2_a","previous_ref":"p1_a","role":"Patient"}}}"#;
         Stored {
             sequence: 7,
             id: EventId(Digest128([7; 16])),
@@ -197,6 +207,7 @@ mod tests {
             Choice { kind: some("participant.joined"), ..all() },
             Choice { kind: some("participant.*"), family: some("participant"), ..all() },
             Choice { rooms: one("consult-1"), participants: one("p1_a"), ..all() },
+            Choice { rooms: one("r1_a"), participants: one("p2_a"), ..all() },
             Choice { rooms: one("k1_room"), event_id: Some(id), ..all() },
             Choice { quarantined: Some(false), ..all() },
         ];

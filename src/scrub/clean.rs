@@ -115,6 +115,12 @@ impl Clean {
         Self { masked: Some(masked), ..self }
     }
 
+    /// The same as it would be known under the identity key before.
+    #[cfg(test)]
+    pub(crate) fn with_former(self, former: EventId) -> Self {
+        Self { former: Some(former), ..self }
+    }
+
     /// How many values each rule removed; rules that removed nothing are left out.
     pub fn removed(&self) -> &[(&'static str, u64)] {
         &self.removed

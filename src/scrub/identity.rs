@@ -211,20 +211,20 @@ fn tenant_key(root: &[u8], version: u8, tenant: &[u8]) -> Zeroizing<[u8; 32]> {
 
 /// A keyed digest that grows field by field.
 #[derive(Clone)]
-struct Fields(Hmac<Sha256>);
+pub(super) struct Fields(Hmac<Sha256>);
 
 impl Fields {
-    fn new(key: &[u8]) -> Self {
+    pub(super) fn new(key: &[u8]) -> Self {
         Self(HmacImpl::new_from_slice(key))
     }
 
-    fn with(mut self, field: &[u8]) -> Self {
+    pub(super) fn with(mut self, field: &[u8]) -> Self {
         HmacImpl::update(&mut self.0, &length(field));
         HmacImpl::update(&mut self.0, field);
         self
     }
 
-    fn digest(self) -> Digest128 {
+    pub(super) fn digest(self) -> Digest128 {
         let full = HmacImpl::finalize(self.0);
         let mut half = [0; 16];
         for (to, from) in half.iter_mut().zip(full) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::cli::replay::list::table as replays;
 use crate::cli::sheet::{BAD, GOOD, ODD, PLAIN, STRONG, Sheet, number, text};
-use crate::cli::words::{ago, bytes, count, counted, lasting, wrapped};
+use crate::cli::words::{ago, bytes, count, counted, lasting, moment, wrapped};
 use crate::desk::{JournalStatus, KafkaStatus, SourceStatus, StatusReport};
 
 /// Outcomes that say that a limit was hit.
@@ -23,6 +23,7 @@ pub(super) fn render(report: &StatusReport, width: Option<usize>) -> String {
         road(report),
         ledger(report, width),
         beside(report, width),
+        keys(report, width.unwrap_or(usize::MAX)),
         if report.replays.is_empty() { String::new() } else { replays(&report.replays, width) },
         noted(report, width.unwrap_or(usize::MAX)),
     ];
@@ -153,7 +154,7 @@ fn secrets(report: &StatusReport, width: Option<usize>) -> String {
                     secret.name.clone(),
                     source.name.clone(),
                     ago(secret.last_used, report.now),
-                    secret.expires.map(crate::cli::words::moment).unwrap_or_default(),
+                    secret.expires.map(moment).unwrap_or_default(),
                 ],
             );
             if let Some(warning) = &secret.warning {
@@ -283,6 +284,32 @@ fn beside(report: &StatusReport, width: Option<usize>) -> String {
     if sheet.is_empty() { String::new() } else { sheet.render(width) }
 }
 
+/// Keys that are given beside their successors, and until when.
+fn keys(report: &StatusReport, width: usize) -> String {
+    let mut text = String::new();
+    for key in &report.keys {
+        let named = |version: Option<u8>, or: &str| match version {
+            Some(version) => format!("version {version}"),
+            None => or.to_owned(),
+        };
+        let names = match key.tenants.as_slice() {
+            [] => key.names.clone(),
+            tenants => format!("{} of {}", key.names, tenants.join(", ")),
+        };
+        let now = named(key.version, "the key in force");
+        let now = format!("{names}: {now} since {}", moment(key.since));
+        let _ = writeln!(text, "{:<8} {}", "keys", wrapped(&now, width, 9));
+        let before = named(key.former_version, "the one before");
+        let _ = match key.former_needed_until {
+            Some(until) => {
+                writeln!(text, "{:<8} {before} is needed until {} or later", "", moment(until))
+            }
+            None => writeln!(text, "{:<8} {ODD}{before} can be taken out{ODD:#}", ""),
+        };
+    }
+    text
+}
+
 /// What is allowed: more leaves than without a rule, or something else should be known.
 fn noted(report: &StatusReport, width: usize) -> String {
     let risks = report.accepted_risks.iter().map(|risk| ("risk", risk.to_string()));
@@ -338,6 +365,11 @@ mod tests {
                  "pending": 1, "held": 0, "erased_unpublished": 0}],
             "own_events": {"source": "/hookgate", "accepted": 1, "quarantined": 0,
                 "published": 1, "pending": 0, "held": 0, "erased_unpublished": 0},
+            "keys": [
+                {"names": "ids", "since": "2026-11-20T09:00:00Z",
+                 "former_needed_until": "2026-12-20T09:00:00Z"},
+                {"names": "pseudonyms", "tenants": ["clinic", "school"], "version": 2,
+                 "since": "2026-10-01T09:00:00Z", "former_version": 1}],
             "replays": [],
             "warnings": ["source[0].secrets[1]: ends 2026-12-01",
                 "tenant[0].hipaa_tier: VIDEO_HIPAA_TIER_REQUIRED_001: patients need an account"],
@@ -380,6 +412,11 @@ the ledger of classes does not add up
 BESIDE IT                EVENTS  PUBLISHED  PENDING  ERASED
 released, consultations       3          2        1       0
 erasures told                 1          1        0       0
+
+keys     ids: the key in force since 2026-11-20 09:00:00
+         the one before is needed until 2026-12-20 09:00:00 or later
+keys     pseudonyms of clinic, school: version 2 since 2026-10-01 09:00:00
+         version 1 can be taken out
 
 risk     consultations/participant.region: unlisted → pass with recording.ready:
          billing

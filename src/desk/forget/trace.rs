@@ -9,6 +9,7 @@
 //! other word. A room's own name may be any word, so it counts only where a room's name stands.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use bytes::Bytes;
@@ -18,6 +19,7 @@ use crate::bounds;
 use crate::event::EventId;
 use crate::journal::Stored;
 use crate::scrub::Told;
+use crate::scrub::data::is_name;
 
 /// What is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +88,8 @@ struct Room<'a> {
     #[serde(borrow)]
     r#ref: Option<Cow<'a, str>>,
     #[serde(borrow)]
+    previous_ref: Option<Cow<'a, str>>,
+    #[serde(borrow)]
     id: Option<Cow<'a, str>>,
     #[serde(borrow)]
     session_id: Option<Cow<'a, str>>,
@@ -95,6 +99,8 @@ struct Room<'a> {
 struct Person<'a> {
     #[serde(borrow)]
     r#ref: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    previous_ref: Option<Cow<'a, str>>,
     #[serde(borrow)]
     session_id: Option<Cow<'a, str>>,
 }
@@ -185,9 +191,9 @@ impl Trace {
 
     /// The names that events were found under, those that consumers know best first.
     pub(super) fn found(&self) -> Vec<&str> {
-        let is_key = |name: &&str| name.starts_with("k1_");
-        let names = || self.found.iter().map(String::as_str);
-        names().filter(|name| !is_key(name)).chain(names().filter(is_key)).collect()
+        let mut found: Vec<&str> = self.found.iter().map(String::as_str).collect();
+        found.sort_by_key(|name| (is_name(name, 'k'), Reverse(version_of(name)), *name));
+        found
     }
 
     /// Events that earlier erasures took, as they told.
@@ -230,28 +236,27 @@ impl Trace {
 
     fn learn_person(&mut self, data: &Data<'_>) {
         let person = &data.participant;
-        let ids = [&person.r#ref, &person.session_id];
+        let names = [person.r#ref.as_deref(), person.previous_ref.as_deref()];
+        let ids = names.into_iter().chain([person.session_id.as_deref()]);
         // A recording that they began is theirs; who is in it need not be.
-        if !ids.iter().any(|id| id.as_deref().is_some_and(|id| self.is_followed(id))) {
+        if !ids.flatten().any(|id| self.is_followed(id)) {
             return;
         }
-        if let Some(name) = &person.r#ref {
-            self.learn_name(name);
-        }
+        names.into_iter().flatten().for_each(|name| self.learn_name(name));
         self.learn_session(person.session_id.as_deref());
     }
 
     fn learn_room(&mut self, seen: &Seen<'_>, key: &[u8], named: bool) {
         let room = &seen.data.room;
         let in_key = std::str::from_utf8(key).ok().and_then(|key| key.rsplit('/').next());
-        let in_key = in_key.filter(|name| name.starts_with("k1_"));
-        let ids = [room.r#ref.as_deref(), room.id.as_deref(), room.session_id.as_deref(), in_key];
-        if !named && !ids.iter().flatten().any(|id| self.is_followed(id)) {
+        let in_key = in_key.filter(|name| is_name(name, 'k'));
+        let names = [room.r#ref.as_deref(), room.previous_ref.as_deref(), in_key];
+        let ids = names.into_iter().chain([room.id.as_deref(), room.session_id.as_deref()]);
+        if !named && !ids.flatten().any(|id| self.is_followed(id)) {
             return;
         }
-        for name in [room.name.as_deref(), room.r#ref.as_deref(), in_key].into_iter().flatten() {
-            self.learn_name(name);
-        }
+        let names = names.into_iter().chain([room.name.as_deref()]);
+        names.flatten().for_each(|name| self.learn_name(name));
         let Data { participant, recording, transcript, stream, .. } = &seen.data;
         let things = [&recording.id, &transcript.id, &stream.id, &participant.session_id];
         for id in [&room.id, &room.session_id].into_iter().chain(things) {
@@ -298,12 +303,13 @@ impl Trace {
 
 /// Whether a text has the form of a pseudonym.
 pub(super) fn is_pseudonym(text: &str) -> bool {
-    let form = |prefix: &str| {
-        let rest = text.strip_prefix(prefix);
-        let letter = |byte: u8| matches!(byte, b'a'..=b'z' | b'2'..=b'7');
-        rest.is_some_and(|rest| rest.len() == 26 && rest.bytes().all(letter))
-    };
-    ["p1_", "r1_", "k1_"].into_iter().any(form)
+    ['p', 'r', 'k'].into_iter().any(|letter| is_name(text, letter))
+}
+
+/// The version of the key that a pseudonym was made with; what is none is above them all.
+fn version_of(name: &str) -> u8 {
+    let version = name.get(1..).and_then(|rest| rest.split_once('_'));
+    version.filter(|_| is_pseudonym(name)).and_then(|(of, _)| of.parse().ok()).unwrap_or(u8::MAX)
 }
 
 /// Whether a record key is a tenant's.
@@ -320,10 +326,10 @@ mod tests {
     use crate::event::{Digest128, Kind, SourceName};
 
     const HER: &str = "p1_aaaaaaaaaaaaaaaaaaaaaaaaaa";
-    const OLD: &str = "p1_bbbbbbbbbbbbbbbbbbbbbbbbbb";
-    const HIM: &str = "p1_cccccccccccccccccccccccccc";
-    const ROOM: &str = "r1_dddddddddddddddddddddddddd";
-    const KEY: &str = "k1_eeeeeeeeeeeeeeeeeeeeeeeeee";
+    const OLD: &str = "p1_eeeeeeeeeeeeeeeeeeeeeeeeee";
+    const HIM: &str = "p1_iiiiiiiiiiiiiiiiiiiiiiiiii";
+    const ROOM: &str = "r1_mmmmmmmmmmmmmmmmmmmmmmmmmm";
+    const KEY: &str = "k1_qqqqqqqqqqqqqqqqqqqqqqqqqq";
     const ONE: &str = "0e0ce5b5-2ac1-4c09-8a9d-3a6d2d3a5f11";
     const TWO: &str = "1f1df6c6-3bd2-4d1a-9bae-4b7e3e4b6022";
 
@@ -392,6 +398,38 @@ mod tests {
         });
         let events = [person(1, ONE, HER), event(2, "t", "x", mixed), person(3, TWO, HIM)];
         assert_eq!(traced(of_person("t", HER), &events).0, [1, 2]);
+    }
+
+    #[test]
+    fn an_event_with_two_pseudonyms_belongs_to_both_and_leads_from_one_to_the_other() {
+        let now = HER.replace("p1_", "p10_");
+        let older = HER.replace("p1_", "p9_");
+        let both = json!({"participant": {"ref": now, "previous_ref": older}});
+        let events = [
+            person(1, "PA_abcdefghijkl", &older),
+            event(2, "t", "x", both),
+            person(3, "PA_mnopqrstuvwx", &now),
+            person(4, "PA_yzabcdefghij", HIM),
+        ];
+        for name in [&now, &older] {
+            let (found, trace) = traced(of_person("t", name), &events);
+            assert_eq!(found, [1, 2, 3], "{name}");
+            assert_eq!(trace.found(), [&now, &older], "the newest first");
+        }
+        let (after, rekeyed) = (ROOM.replace("r1_", "r2_"), KEY.replace('q', "u"));
+        let both = json!({"room": {"ref": after, "previous_ref": ROOM}});
+        let events = [
+            event(1, "t", KEY, json!({"room": {"ref": ROOM}})),
+            event(2, "t", KEY, both),
+            event(3, "t", &rekeyed, json!({"room": {"ref": after}})),
+            event(4, "t", &rekeyed, json!({"recording": {"id": TWO}})),
+        ];
+        for name in [ROOM, KEY, &after, &rekeyed] {
+            let trace = Trace::new(Whom::Room, "t", &[name.to_owned()]);
+            let (found, trace) = traced(trace, &events);
+            assert_eq!(found, [1, 2, 3, 4], "{name}");
+            assert_eq!(trace.found(), [&after, ROOM, KEY, &rekeyed]);
+        }
     }
 
     #[test]

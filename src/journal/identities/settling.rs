@@ -56,6 +56,11 @@ impl Settling {
         Ok(settling)
     }
 
+    /// Of this generation.
+    pub(super) fn number(&self) -> i64 {
+        self.arrivals.number
+    }
+
     /// Whether an identity is one of these.
     pub(super) fn knows(&self, id: &Id) -> bool {
         self.arrivals.know(id)

@@ -24,7 +24,8 @@ use super::super::{disk, schema};
 use crate::bounds;
 use crate::event::Digest128;
 
-/// The version of these tables. A file of another one is begun anew.
+/// The version of these tables. A file of another one is begun anew. Not raised for the pseudonym
+/// before (`previous_ref`): no event carried one as long as it was not looked for here.
 const VERSION: i64 = 1;
 
 /// Marks the file as ours, in SQLite's header: `hgsr`.

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use super::super::Stored;
 use crate::clock::Timestamp;
 use crate::event::{EventId, Kind, QuarantineReason};
+use crate::scrub::data::is_name;
 
 /// One word that an event can be found by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,7 +72,7 @@ impl Words {
         }
         words.terms.insert(Term::Id(event.id));
         let key = std::str::from_utf8(&event.key).unwrap_or_default();
-        if let Some((_, room)) = key.split_once('/').filter(|(_, room)| room.starts_with("k1_")) {
+        if let Some((_, room)) = key.split_once('/').filter(|(_, room)| is_name(room, 'k')) {
             words.terms.insert(Term::Room(room.to_owned()));
         }
         words
@@ -89,7 +90,10 @@ impl Words {
             self.terms.extend(text.map(|text| term(text.into_owned())));
         };
         add(Term::Room, self.room.as_deref().map(Cow::Borrowed));
+        // While pseudonyms rotate, it is found by either.
+        add(Term::Room, room.previous_ref);
         add(Term::Person, participant.r#ref);
+        add(Term::Person, participant.previous_ref);
         for session in [room.id, room.session_id, participant.session_id] {
             add(Term::Session, session);
         }
@@ -147,32 +151,37 @@ struct Section<'a> {
     recording_id: Option<Cow<'a, str>>,
     #[serde(borrow)]
     r#ref: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    previous_ref: Option<Cow<'a, str>>,
 }
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
     use super::*;
+    use crate::event::Digest128;
     use crate::journal::tests::stored;
+    use crate::scrub::data::RoomKey;
 
     #[test]
     fn an_event_is_found_by_room_person_session_and_id() {
-        let value = r#"{"specversion":"1.0","subject":"r1_x","time":"2026-11-20T10:00:00.027Z",
-            "tenant":"t","data":{"room":{"id":"RM_1","ref":"r1_x"},
-            "participant":{"session_id":"PA_1","ref":"p1_y"},
+        let value = r#"{"specversion":"1.0","subject":"r2_x","time":"2026-11-20T10:00:00.027Z",
+            "tenant":"t","data":{"room":{"id":"RM_1","ref":"r2_x","previous_ref":"r1_x"},
+            "participant":{"session_id":"PA_1","ref":"p2_y","previous_ref":"p1_y"},
             "recording":{"id":"EG_1"},"removed":["/label"],"reason":"ended"}}"#;
         let value = value.replace(r#","reason":"ended""#, "");
+        let in_key = RoomKey(Digest128([7; 16])).to_string();
         let event =
-            Stored { key: Bytes::from_static(b"t/k1_z"), value: value.into(), ..stored(1, 1) };
+            Stored { key: format!("t/{in_key}").into(), value: value.into(), ..stored(1, 1) };
         let words = Words::of(&event);
         assert_eq!(words.time.map(Timestamp::millis), Some(1_795_168_800_027));
-        assert_eq!((words.tenant.as_deref(), words.room.as_deref()), (Some("t"), Some("r1_x")));
+        assert_eq!((words.tenant.as_deref(), words.room.as_deref()), (Some("t"), Some("r2_x")));
         let text = str::to_owned;
         let expected = [
             Term::Id(event.id),
-            Term::Room(text("k1_z")),
+            Term::Room(in_key),
+            Term::Room(text("r2_x")),
             Term::Room(text("r1_x")),
+            Term::Person(text("p2_y")),
             Term::Person(text("p1_y")),
             Term::Session(text("PA_1")),
             Term::Session(text("RM_1")),

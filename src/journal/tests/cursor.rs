@@ -169,7 +169,7 @@ fn source_of(number: u64) -> &'static str {
 impl Model {
     fn append(&mut self, number: u64, quarantined: bool) -> Journaled {
         if !self.known.insert(number) {
-            return Journaled::Duplicate;
+            return Journaled::Duplicate { id: id(number) };
         }
         self.rows.push((number, quarantined));
         Journaled::Fresh { sequence: self.rows.len() as u64 }

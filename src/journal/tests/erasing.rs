@@ -74,7 +74,7 @@ fn erased_content_is_in_no_byte_of_the_files_and_its_place_identity_and_digest_s
     assert_eq!(canaries(dir.path()), 0);
     assert_eq!([1, 3, 5].map(|at| journal.digest(at).unwrap()), digests);
     for number in [1, 2, 4] {
-        assert_eq!(append(&journal, marked(number, 100)), Ok(Journaled::Duplicate));
+        assert_eq!(append(&journal, marked(number, 100)), known(number));
     }
     assert_eq!(sequences(&journal.read_after(0).unwrap()), [2, 4, 6, 7]);
     assert_eq!(sequences(&journal.slice(0, 6).unwrap().rows), [2, 4, 6]);
@@ -99,7 +99,7 @@ fn a_restart_and_every_check_take_a_tombstone_for_what_it_is() {
     assert_eq!(journal.damaged_events(), 0);
     assert_eq!(sequences(&journal.read_after(0).unwrap())[..2], [41, 42]);
     assert_eq!(journal.digest(7).unwrap(), digest);
-    assert_eq!(append(&journal, marked(7, 500)), Ok(Journaled::Duplicate));
+    assert_eq!(append(&journal, marked(7, 500)), known(7));
     let findings = check(dir.path(), &mut |_| {}).unwrap();
     assert!(findings.iter().all(|finding| finding.wrong_count == 0), "{findings:?}");
     let rows = findings.iter().find(|finding| finding.part == Part::Rows).unwrap();

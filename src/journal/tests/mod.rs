@@ -23,6 +23,7 @@ mod digest;
 mod erasing;
 mod faults;
 mod identity;
+mod keys;
 mod opening;
 mod reading;
 mod releasing;
@@ -102,6 +103,11 @@ pub(in crate::journal) fn append(
 
 fn fresh(sequence: u64) -> Result<Journaled, AppendError> {
     Ok(Journaled::Fresh { sequence })
+}
+
+/// It is on disk under its own name.
+fn known(number: u64) -> Result<Journaled, AppendError> {
+    Ok(Journaled::Duplicate { id: id(number) })
 }
 
 /// Appends without waiting; the event is queued when this returns.

@@ -13,6 +13,7 @@ use super::*;
 use crate::clock::Timestamp;
 use crate::event::{Kind, SourceName};
 use crate::scrub::Clean;
+use crate::scrub::data::RoomKey;
 
 mod follow;
 mod forget;
@@ -39,7 +40,7 @@ fn event(number: u64) -> Clean {
         number / 10,
         person(number),
     );
-    let key = Bytes::from(format!("t-{source}/k1_{}", number / 10));
+    let key = Bytes::from(format!("t-{source}/{}", room_key(number)));
     let (source, received) = (SourceName::new(source), at(number));
     Clean::for_test(id(number), source, kind, reason, received, key, value.into())
 }
@@ -50,6 +51,10 @@ fn at(number: u64) -> Timestamp {
 
 fn room(number: u64) -> String {
     format!("room-{}", number / 10)
+}
+
+fn room_key(number: u64) -> String {
+    RoomKey(Digest128(u128::from(number / 10).to_be_bytes())).to_string()
 }
 
 fn person(number: u64) -> String {

@@ -31,7 +31,7 @@ fn every_filter_finds_what_it_says_the_newest_first() {
         (Wanted { since: Some(at(120)), ..all() }, &|n| n >= 120),
         (Wanted { until: Some(at(30)), since: Some(at(11)), ..all() }, &|n| (11..30).contains(&n)),
         (Wanted { terms: one(Term::Room(room(57))), ..all() }, &|n| n / 10 == 5),
-        (Wanted { terms: one(Term::Room("k1_7".into())), ..all() }, &|n| n / 10 == 7),
+        (Wanted { terms: one(Term::Room(room_key(77))), ..all() }, &|n| n / 10 == 7),
         (Wanted { terms: one(Term::Person(person(3))), ..all() }, &|n| n % 7 == 3),
         (Wanted { terms: one(Term::Session("PA_42".into())), ..all() }, &|n| n == 42),
         (Wanted { terms: one(Term::Id(id(99))), ..all() }, &|n| n == 99),
