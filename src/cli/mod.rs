@@ -120,7 +120,7 @@ pub enum Verb {
     Audit(audit::Audit),
     /// The PII boundary, readable and proven
     Policy(policy::PolicyArgs),
-    /// The pseudonym of a provider's id
+    /// The pseudonyms of a provider's id or a room's name, under every key there is
     Pseudonym(pseudonym::Pseudonym),
     /// Completions for the shell
     Completions(completions::Completions),

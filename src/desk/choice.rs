@@ -10,21 +10,22 @@ use super::{Desk, EventState, Filter, Refusal};
 use crate::bounds;
 use crate::clock::{Clock, Timestamp};
 use crate::event::{EventId, QuarantineReason};
-use crate::intake::Source;
 use crate::normalize::Personal;
 use crate::replay::{self, Choice};
 use crate::scrub::data::{RoomKey, is_name};
+use crate::scrub::{Boundary, Settings};
 
 impl Desk {
     /// Which events a filter of a replay means. `limit` and `cursor` mean nothing here.
     pub(super) fn choice(&self, filter: &Filter) -> Result<Choice, Refusal> {
         let sources = self.inner.sources.now();
-        let meant = |source: &&Source| {
-            let settings = source.boundary().settings();
-            filter.source.as_deref().is_none_or(|wanted| wanted == source.name.as_str())
-                && filter.tenant.as_deref().is_none_or(|wanted| wanted == settings.tenant.as_str())
+        let meant = |boundary: &&Boundary| {
+            let Settings { source, tenant, .. } = boundary.settings();
+            filter.source.as_deref().is_none_or(|wanted| wanted == source.as_str())
+                && filter.tenant.as_deref().is_none_or(|wanted| wanted == tenant.as_str())
         };
-        let sources: Vec<&Source> = sources.iter().map(AsRef::as_ref).filter(meant).collect();
+        let boundaries = sources.iter().map(|source| source.boundary());
+        let boundaries: Vec<&Boundary> = boundaries.filter(meant).collect();
         let clock = &self.inner.clock;
         let choice = Choice {
             since: moment("since", filter.since.as_deref(), clock)?,
@@ -33,8 +34,8 @@ impl Desk {
             tenant: name("tenant", filter.tenant.as_deref())?,
             kind: kind(filter.kind.as_deref())?,
             family: family(filter.family.as_deref())?,
-            rooms: rooms(filter.room.as_deref(), &sources)?,
-            participants: participants(filter.participant.as_deref(), &sources)?,
+            rooms: rooms(filter.room.as_deref(), &boundaries)?,
+            participants: participants(filter.participant.as_deref(), &boundaries)?,
             event_id: event_id(filter.event_id.as_deref())?,
             quarantined: quarantined(filter.state)?,
             reason: reason(filter.reason.as_deref())?,
@@ -139,12 +140,12 @@ fn family(text: Option<&str>) -> Result<Option<String>, Refusal> {
 
 /// A room as events show it: as it is written where it is a pseudonym or its name may leave, else
 /// as record keys show it, under every key there is.
-fn rooms(text: Option<&str>, sources: &[&Source]) -> Result<Vec<String>, Refusal> {
+fn rooms(text: Option<&str>, boundaries: &[&Boundary]) -> Result<Vec<String>, Refusal> {
     let shown = |part: &str, shown: &mut Vec<String>| {
         if is_room(part) {
             return shown.push(part.to_owned());
         }
-        for boundary in sources.iter().map(|source| source.boundary()) {
+        for boundary in boundaries {
             let name = Personal::new(part);
             match boundary.lets_out(name) {
                 true => shown.push(part.to_owned()),
@@ -156,13 +157,13 @@ fn rooms(text: Option<&str>, sources: &[&Source]) -> Result<Vec<String>, Refusal
 }
 
 /// A person as events show them, under every key there is.
-fn participants(text: Option<&str>, sources: &[&Source]) -> Result<Vec<String>, Refusal> {
+fn participants(text: Option<&str>, boundaries: &[&Boundary]) -> Result<Vec<String>, Refusal> {
     let shown = |part: &str, shown: &mut Vec<String>| {
         if is_person(part) {
             return shown.push(part.to_owned());
         }
-        let persons = |source: &&Source| source.boundary().persons(Personal::new(part));
-        shown.extend(sources.iter().flat_map(persons).map(|person| person.to_string()));
+        let persons = |boundary: &&Boundary| boundary.persons(Personal::new(part));
+        shown.extend(boundaries.iter().flat_map(persons).map(|person| person.to_string()));
     };
     each("participant", text, is_person, shown)
 }
@@ -238,6 +239,9 @@ fn is_person(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::{ProviderName, SourceName, TenantName};
+    use crate::scrub::{FormerKey, Keys, PseudonymKey};
+    use crate::secret::Secret;
 
     #[test]
     fn moments_are_absolute_or_a_duration_back() {
@@ -265,6 +269,27 @@ mod tests {
         assert!(reason(Some("odd")).is_err());
         assert!(quarantined(Some(EventState::Pending)).is_err());
         assert!(rooms(Some("consult-1"), &[]).is_err());
+    }
+
+    #[test]
+    fn who_is_given_by_id_or_name_is_meant_by_every_name_there_is_a_key_for() {
+        let secret = |byte| Secret::new(vec![byte; 32]);
+        let mut keys = Keys::new(secret(1), secret(2));
+        keys.former_identity = Some(secret(3));
+        let former = FormerKey { key: secret(4), version: 1, until: Timestamp::from_millis(0) };
+        keys.pseudonym = PseudonymKey { version: 2, former: Some(former), ..keys.pseudonym };
+        let (source, tenant) = (SourceName::new("a"), TenantName::new("t"));
+        let settings = Settings::new(source, tenant, ProviderName::new("daily"));
+        let boundary = Boundary::new(settings, &keys);
+        let persons = participants(Some("zoe"), &[&boundary, &boundary]).unwrap();
+        let begins = |names: &[String], with: [&str; 2]| {
+            names.len() == 2 && names.iter().zip(with).all(|(name, with)| name.starts_with(with))
+        };
+        assert!(begins(&persons, ["p1_", "p2_"]), "{persons:?}");
+        let rooms = super::rooms(Some("Zoe's room"), &[&boundary]).unwrap();
+        assert!(begins(&rooms, ["k1_", "k1_"]), "{rooms:?}");
+        let again = persons.join(",");
+        assert_eq!(participants(Some(&again), &[]), Ok(persons));
     }
 
     #[test]

@@ -106,32 +106,19 @@ impl Boundary {
         &self.settings
     }
 
-    /// The pseudonym of a person, by the provider's stable id of them.
-    pub fn person(&self, id: Personal<&str>) -> PersonRef {
-        self.names.person(id.expose())
-    }
-
-    /// Every pseudonym of a person that there is a key for, the one in force first.
+    /// Every pseudonym of a person that there is a key for, by the provider's stable id of them, the
+    /// one in force first.
     pub fn persons(&self, id: Personal<&str>) -> Vec<PersonRef> {
         self.names.persons(id.expose())
     }
 
-    /// The pseudonym of a room, by its name.
-    pub fn room(&self, name: Personal<&str>) -> RoomRef {
-        self.names.room(name.expose())
-    }
-
-    /// Every pseudonym of a room that there is a key for, the one in force first.
+    /// Every pseudonym of a room that there is a key for, by its name, the one in force first.
     pub fn rooms(&self, name: Personal<&str>) -> Vec<RoomRef> {
         self.names.rooms(name.expose())
     }
 
-    /// What stands in record keys for a room whose name may not leave.
-    pub fn room_key(&self, name: Personal<&str>) -> RoomKey {
-        self.names.room_key(name.expose())
-    }
-
-    /// The same under every identity key there is, the one in force first.
+    /// What stands in record keys for a room whose name may not leave, under every identity key
+    /// there is, the one in force first.
     pub fn room_keys(&self, name: Personal<&str>) -> Vec<RoomKey> {
         self.names.room_keys(name.expose())
     }

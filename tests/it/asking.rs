@@ -286,6 +286,35 @@ fn a_refusal_has_its_exit_code_and_says_what_to_do() {
 }
 
 #[test]
+fn the_pseudonyms_of_a_tenant_are_asked_for_by_an_id_that_no_argument_holds() {
+    let names = json!({"providers": [{"provider": "daily", "participants": ["p2_new", "p1_old"]}]});
+    let gate = Gate::saying(&[("POST /admin/v1/pseudonym", 200, names.clone())]);
+    let args = ["pseudonym", "--tenant", "clinic", "--participant-from", "-", "--reason", "7"];
+    let output = gate.fed(&args, "canary\n");
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    let lines: Vec<_> = out(&output).lines().collect();
+    let [now, before] = lines.as_slice() else { panic!("{lines:?}") };
+    assert!(now.starts_with("person ") && now.ends_with(" p2_new"), "{now}");
+    assert!(before.starts_with("person, before ") && before.ends_with(" p1_old"), "{before}");
+    let body: Value = serde_json::from_str(&gate.asked()[0].body).unwrap();
+    assert_eq!(body, json!({"tenant": "clinic", "participant": "canary", "reason": "7"}));
+    let output = gate.fed(&[&args[..], &["--json"]].concat(), "canary");
+    assert_eq!(
+        serde_json::from_str::<Value>(out(&output)).unwrap()["providers"],
+        names["providers"]
+    );
+    for args in [
+        &["pseudonym", "--participant-from", "-", "--reason", "7"][..],
+        &["pseudonym", "--tenant", "a", "--source", "b", "--room-from", "-", "--reason", "7"],
+        &["pseudonym", "--tenant", "a", "--reason", "7", "canary"],
+    ] {
+        let output = gate.fed(args, "canary");
+        assert_eq!(code(&output), 2, "{args:?}: {}", err(&output));
+    }
+    assert_eq!(gate.asked().len(), 2);
+}
+
+#[test]
 fn whether_it_is_ready_is_an_exit_code_without_a_word_or_a_token() {
     for (status, expected) in [(200, 0), (503, 1)] {
         let gate = Gate::saying(&[("GET /readyz", status, json!({}))]);

@@ -159,7 +159,8 @@ pub(crate) fn why() -> Reason {
 
 fn ask(participant: Option<&str>, room: Option<&str>) -> PseudonymAsk {
     PseudonymAsk {
-        source: "daily".to_owned(),
+        source: Some("daily".to_owned()),
+        tenant: None,
         participant: participant.map(str::to_owned),
         room: room.map(str::to_owned),
         reason: why(),
@@ -198,14 +199,25 @@ async fn an_ask_for_a_pseudonym_that_cannot_be_answered_names_the_field_and_neve
         assert!(matches!(&refused, Refusal::Invalid { field: of, .. } if *of == field));
         assert!(!refused.to_string().contains("zoe"), "{refused}");
     }
-    let elsewhere = PseudonymAsk { source: "zoe".to_owned(), ..ask(Some("zoe"), None) };
+    for whose in [(None, None), (Some("daily"), Some("tenant-fixtures"))] {
+        let [source, tenant] = [whose.0, whose.1].map(|name| name.map(str::to_owned));
+        let asked = PseudonymAsk { source, tenant, ..ask(Some("zoe"), None) };
+        let refused = room.desk.pseudonym(&operator(), asked).await.unwrap_err();
+        assert!(matches!(&refused, Refusal::Invalid { field: "source", .. }), "{refused}");
+    }
+    let nobody = Some("zoe".to_owned());
+    let asked = PseudonymAsk { source: None, tenant: nobody, ..ask(Some("zoe"), None) };
+    let refused = room.desk.pseudonym(&operator(), asked).await.unwrap_err();
+    let text = "there is no such tenant: configured sources are of tenant-fixtures";
+    assert_eq!(refused, Refusal::NotFound(text.to_owned()));
+    let elsewhere = PseudonymAsk { source: Some("zoe".to_owned()), ..ask(Some("zoe"), None) };
     let refused = room.desk.pseudonym(&operator(), elsewhere).await.unwrap_err();
     assert_eq!(
         refused,
         Refusal::NotFound("there is no such source: configured are daily, livekit".to_owned())
     );
     let log = room.desk.audit(desk::AuditFilter::default()).await.unwrap();
-    assert_eq!(log.records.len(), 8);
+    assert_eq!(log.records.len(), 14);
     assert!(!serde_json::to_string(&log).unwrap().contains("zoe"));
 }
 

@@ -147,9 +147,16 @@ impl Gate {
 
     /// Stops it, and starts another on the same journal.
     pub(crate) async fn again(self) -> Self {
-        let Self { app, folder, .. } = self;
+        self.again_with(|_| {}).await
+    }
+
+    /// The same with something changed.
+    pub(crate) async fn again_with(self, change: impl FnOnce(&mut Plan)) -> Self {
+        let Self { app, folder, clock } = self;
         app.drain().await;
-        Plan::in_folder(TEXT, folder).start().await
+        let mut plan = Plan::in_folder(TEXT, folder).clock(clock);
+        change(&mut plan);
+        plan.start().await
     }
 
     pub(crate) async fn connect(&self) -> Client {

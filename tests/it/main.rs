@@ -26,6 +26,7 @@ mod forget;
 mod gateway;
 mod logged;
 mod modes;
+mod names;
 mod operators;
 mod process;
 mod release;

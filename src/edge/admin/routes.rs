@@ -139,7 +139,7 @@ pub(super) fn routes() -> Vec<Route> {
             ..stream("capture", "/admin/v1/capture",
             "The next authentic deliveries of a source, scrubbed, as they come",
             |call: Call<_>, _| async move { call.desk.capture(&call.actor, call.ask).await }) },
-        change("pseudonym", "/admin/v1/pseudonym", "The pseudonym of a provider's id",
+        change("pseudonym", "/admin/v1/pseudonym", "The pseudonyms of a provider's id",
             |call: Call<_>| async move { call.desk.pseudonym(&call.actor, call.ask).await }),
         change("drain", "/admin/v1/drain", "Stops the gateway as a signal would",
             |call: Call<_>| async move { call.desk.drain(&call.actor, call.ask).await }),
