@@ -12,6 +12,7 @@ use crate::event::{Kind, ProviderName, QuarantineReason};
 use crate::verify::Verified;
 
 pub mod daily;
+mod known;
 pub mod livekit;
 mod personal;
 mod tree;

@@ -144,7 +144,7 @@ impl<'b> Tree<'b> {
     /// goes on.
     pub fn removed(&self, known: impl Fn(&str) -> bool, open: impl Fn(&str) -> bool) -> Removed {
         let mut removed = Removed::default();
-        Walk::over(self, known, open, |path, _| removed.note(path));
+        Walk::over(self, known, open, |path, repeats, _| removed.note(path, repeats));
         removed
     }
 
@@ -155,7 +155,7 @@ impl<'b> Tree<'b> {
         open: impl Fn(&str) -> bool,
     ) -> Vec<(String, NodeId)> {
         let mut places = Vec::new();
-        Walk::over(self, known, open, |path, node| places.push((path.to_owned(), node)));
+        Walk::over(self, known, open, |path, _, node| places.push((path.to_owned(), node)));
         places
     }
 

@@ -1,5 +1,11 @@
 //! The keys that Daily documents: only these may stand in the list of what was removed.
 
+use std::sync::LazyLock;
+
+use crate::normalize::known::Known;
+
+pub(super) static KNOWN: LazyLock<Known> = LazyLock::new(|| Known::of(&KEYS));
+
 /// Every key that Daily documents for the envelope and the payloads, in order.
 pub(super) const KEYS: [&str; 93] = [
     "action",

@@ -3,6 +3,10 @@
 //! All fields of the messages a webhook can hold, by their JSON names; a key in snake case is known
 //! by the name it stands for. Whatever is not here may have been chosen by a user.
 
+use std::sync::LazyLock;
+
+use crate::normalize::known::Known;
+
 /// JSON names, in byte order.
 #[rustfmt::skip]
 pub(super) const KEYS: [&str; 232] = [
@@ -45,13 +49,15 @@ pub(super) const KEYS: [&str; 232] = [
     "videoTrackId", "web", "webhooks", "websocketUrl", "wellKnown", "width", "workerId",
 ];
 
+static KNOWN: LazyLock<Known> = LazyLock::new(|| Known::of(&KEYS));
+
 /// Whether LiveKit documents a key, in camel or in snake case.
 pub(super) fn knows(key: &str) -> bool {
     if is_snake(key) {
         let by_name = |known: &&str| known.bytes().cmp(camel(key));
         KEYS.binary_search_by(by_name).is_ok()
     } else {
-        KEYS.binary_search(&key).is_ok()
+        KNOWN.has(key)
     }
 }
 

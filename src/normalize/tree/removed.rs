@@ -64,9 +64,10 @@ impl Serialize for Paths {
 }
 
 impl Removed {
-    /// Lists the path, once. The list is short, so comparing is cheaper than hashing.
-    pub(super) fn note(&mut self, path: &str) {
-        if self.paths.iter().any(|known| known == path) {
+    /// Lists the path, once. The list is short, so comparing is cheaper than hashing; and only a
+    /// path that `may_repeat` is compared.
+    pub(super) fn note(&mut self, path: &str, may_repeat: bool) {
+        if may_repeat && self.paths.iter().any(|known| known == path) {
             return;
         }
         if self.paths.len() < REMOVED_PATHS_MAX {
@@ -89,25 +90,28 @@ impl<'t, 'b, K, O, N> Walk<'t, 'b, K, O, N>
 where
     K: Fn(&str) -> bool,
     O: Fn(&str) -> bool,
-    N: FnMut(&str, NodeId),
+    N: FnMut(&str, bool, NodeId),
 {
-    /// Walks a whole tree, and notes the path of each value that is not accounted for.
+    /// Walks a whole tree, and notes the path of each value that is not accounted for, with whether
+    /// another value may have the same.
     pub(super) fn over(tree: &'t Tree<'b>, known: K, open: O, note: N) {
         let path = String::with_capacity(64);
         let mut walk = Self { tree, known, open, path, note };
         match tree.node(0).map(|document| &document.leaf) {
-            Some(Leaf::List | Leaf::Map) => walk.below(0, false),
-            Some(_) => walk.found(0),
+            Some(Leaf::List | Leaf::Map) => walk.below(0, false, false),
+            Some(_) => walk.found(0, false),
             None => {}
         }
     }
 
     /// Visits what stands below a container whose path is written.
-    fn below(&mut self, container: usize, inside_open: bool) {
+    fn below(&mut self, container: usize, inside_open: bool, repeats: bool) {
         let Some(node) = self.tree.node(container) else { return };
         let is_list = matches!(node.leaf, Leaf::List);
         let inside_open = inside_open || (self.open)(&node.key);
         let (end, length) = (node.end as usize, self.path.len());
+        // A doubled key may stand further ahead than is looked.
+        let repeats = repeats || end - container > SIBLINGS_COMPARED;
         let mut child = container + 1;
         while let Some(next) = self.tree.node(child).filter(|_| child < end) {
             let after = next.end as usize;
@@ -116,13 +120,14 @@ where
                 let shown = !is_list && !inside_open && (self.known)(&next.key);
                 self.path.push('/');
                 self.path.push_str(if shown { &next.key } else { "*" });
+                let repeats = repeats || !shown;
                 match next.leaf {
-                    Leaf::List | Leaf::Map => self.below(child, inside_open),
+                    Leaf::List | Leaf::Map => self.below(child, inside_open, repeats),
                     Leaf::Null
                     | Leaf::Flag(_)
                     | Leaf::Integer(_)
                     | Leaf::Number(_)
-                    | Leaf::Text(_) => self.found(child),
+                    | Leaf::Text(_) => self.found(child, repeats),
                 }
                 self.path.truncate(length);
             }
@@ -138,12 +143,17 @@ where
             self.tree.node(sibling.end as usize)
         });
         let inside = siblings.take_while(|sibling| sibling.end as usize <= end);
-        inside.take(SIBLINGS_COMPARED).any(|sibling| sibling.key == node.key)
+        // The last letters differ sooner than all of them are compared.
+        let last = |key: &str| (key.len(), key.as_bytes().last().copied());
+        let ours = last(&node.key);
+        inside
+            .take(SIBLINGS_COMPARED)
+            .any(|sibling| last(&sibling.key) == ours && sibling.key == node.key)
     }
 
-    fn found(&mut self, index: usize) {
+    fn found(&mut self, index: usize, repeats: bool) {
         if let Ok(index) = u32::try_from(index) {
-            (self.note)(&self.path, NodeId(index));
+            (self.note)(&self.path, repeats, NodeId(index));
         }
     }
 }
