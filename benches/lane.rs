@@ -103,7 +103,14 @@ impl Lane {
         }
     }
 
+    /// What its events cross.
+    #[allow(dead_code, reason = "one bench looks at the boundary alone")]
+    pub(crate) fn boundary(&self) -> &Boundary {
+        &self.boundary
+    }
+
     /// Understands an event and takes it across the boundary.
+    #[allow(dead_code, reason = "one bench looks at the boundary alone")]
     pub(crate) fn clean(&self, verified: &Verified) -> Clean {
         self.boundary.scrub(normalize(verified, self.provider.name, self.provider.dialect))
     }

@@ -17,6 +17,8 @@ pub enum Failure {
     Unreachable(anyhow::Error),
     /// The configuration has mistakes: 78.
     Configuration(PathBuf, Mistakes),
+    /// A policy file has mistakes: 78.
+    Policy(anyhow::Error),
     /// The same, and they have been shown: 78.
     ConfigurationShown(String),
     /// Anything else: 1.
@@ -32,7 +34,7 @@ impl Failure {
             Self::Arguments(error) => u8::try_from(error.exit_code()).unwrap_or(2),
             Self::Usage(_) => 2,
             Self::Unreachable(_) => 69,
-            Self::Configuration(..) | Self::ConfigurationShown(_) => 78,
+            Self::Configuration(..) | Self::Policy(_) | Self::ConfigurationShown(_) => 78,
             Self::Other(_) | Self::Silent => 1,
         }
     }
@@ -46,6 +48,7 @@ impl Failure {
             Self::Usage(text) | Self::ConfigurationShown(text) => {
                 writeln!(err, "hookgate: {text}")
             }
+            Self::Policy(flaws) => writeln!(err, "hookgate: {flaws}"),
             Self::Unreachable(error) | Self::Other(error) => {
                 writeln!(err, "hookgate: {}", told(error))
             }

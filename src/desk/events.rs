@@ -14,6 +14,7 @@ use crate::clock::Timestamp;
 use crate::event::{Family, Kind, QuarantineReason};
 use crate::journal::search::{Facts, Page, Positions, Row, SearchError, State, state_of};
 use crate::journal::{Journal, ReadError, Stored};
+use crate::scrub::Violation;
 
 /// Which events are meant. All that is given must hold; nothing given means all.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -142,6 +143,9 @@ pub struct Detail {
     /// Places in the provider's body that did not pass.
     #[serde(default)]
     pub removed: Vec<String>,
+    /// What looked personal and was about to leave: where, by which detector and rule, how long.
+    #[serde(default)]
+    pub violations: Vec<Violation>,
     /// The CloudEvents JSON as consumers read it; absent once it is erased.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<serde_json::Value>,
@@ -300,6 +304,7 @@ impl Detail {
             answered: answered.to_owned(),
             receipt: None,
             removed: Vec::new(),
+            violations: Vec::new(),
             event: None,
         };
         (detail, None, facts.receipt)
@@ -316,6 +321,9 @@ impl Detail {
         let removed = detail.event.as_ref().and_then(|event| event.pointer("/data/removed"));
         let removed = removed.and_then(serde_json::Value::as_array).into_iter().flatten();
         detail.removed = removed.filter_map(|path| path.as_str().map(str::to_owned)).collect();
+        let seen = detail.event.as_ref().and_then(|event| event.pointer("/data/violations"));
+        let seen = seen.and_then(|seen| serde_json::from_value(seen.clone()).ok());
+        detail.violations = seen.unwrap_or_default();
         (detail, Some(family), receipt)
     }
 }

@@ -52,6 +52,7 @@ pub use reason::{Reason, ReasonError};
 pub use replays::{Place, Plan, ReplayAnswer, ReplayAsk, ReplayPage, ReplayReport, ReplayState};
 pub use risk::AcceptedRisk;
 pub use running::{ChangeAsk, Draining, InForce, Reloaded, Running, Still};
+pub use specimen::Stage;
 pub use status::{
     CheckStatus, JournalStatus, KafkaStatus, LedgerStatus, SearchStatus, SecretStatus,
     SourceStatus, StatusReport,

@@ -31,7 +31,7 @@ const PAIR: (&str, &str) = ("APIfixture", "fixture-secret-of-at-least-32-charact
 
 /// The road of stored requests of one provider. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Stage {
+pub struct Stage {
     provider: Provider,
     verifier: Arc<Verifier>,
     boundary: Arc<Boundary>,
@@ -39,7 +39,7 @@ pub(super) struct Stage {
 
 impl Stage {
     /// A stage for a provider; `None` where neither a secret nor a key pair alone lets one sign.
-    pub(super) fn of(provider: &Provider) -> Option<Self> {
+    pub fn of(provider: &Provider) -> Option<Self> {
         let signing = |label: &str, secret: &str| SigningSecret {
             label: label.to_owned(),
             secret: Secret::new(secret.as_bytes().to_vec()),
@@ -105,19 +105,34 @@ impl Stage {
         Some(request + "\r\n" + body)
     }
 
-    fn event(&self, headers: &[(&'static str, String)], made: &MadeUp) -> Option<String> {
+    /// A body as it would come, signed and verified. `None` where it is no event.
+    pub fn verified(&self, body: &[u8], received: Timestamp) -> Option<Verified> {
+        self.taken(&self.verifier.scheme().sign(body, received), body, received)
+    }
+
+    fn taken(
+        &self,
+        headers: &[(&'static str, String)],
+        body: &[u8],
+        received: Timestamp,
+    ) -> Option<Verified> {
         let source = self.boundary.settings().source.clone();
         let peer = Peer::new(IpAddr::from([192, 0, 2, 1]));
-        let mut head = Head::new(source, made.received, peer, RequestId::fresh(1));
+        let mut head = Head::new(source, received, peer, RequestId::fresh(1));
         for (name, value) in headers {
             head = head.with(name, value.as_bytes());
         }
         let claim = self.verifier.open(head).ok()?;
-        let most = BODY_BYTES_MAX_DEFAULT.max(made.body.len());
-        let body = Body::new(Bytes::copy_from_slice(&made.body), most).ok()?;
-        let Authentic::Event(verified) = self.verifier.verify(claim, body).ok()? else {
-            return None;
-        };
+        let most = BODY_BYTES_MAX_DEFAULT.max(body.len());
+        let body = Body::new(Bytes::copy_from_slice(body), most).ok()?;
+        match self.verifier.verify(claim, body).ok()? {
+            Authentic::Event(verified) => Some(verified),
+            Authentic::Ping(_) => None,
+        }
+    }
+
+    fn event(&self, headers: &[(&'static str, String)], made: &MadeUp) -> Option<String> {
+        let verified = self.taken(headers, &made.body, made.received)?;
         let event = normalize(&verified, self.provider.name, self.provider.dialect);
         Some(stage::indented(self.boundary.scrub(event).value()))
     }

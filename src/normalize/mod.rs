@@ -374,11 +374,25 @@ impl Normalized<'_> {
 
     /// What is left of the body when the given places have passed: the paths that were removed.
     pub fn removed(&mut self, passed: impl Iterator<Item = NodeId>) -> Removed {
+        self.account(passed);
+        let dialect = self.dialect;
+        self.tree.removed(|key| dialect.knows(key), |key| dialect.is_open(key))
+    }
+
+    /// The same with the place of each value: for who explains what was removed.
+    pub fn removed_places(
+        &mut self,
+        passed: impl Iterator<Item = NodeId>,
+    ) -> Vec<(String, NodeId)> {
+        self.account(passed);
+        let dialect = self.dialect;
+        self.tree.removed_places(|key| dialect.knows(key), |key| dialect.is_open(key))
+    }
+
+    fn account(&mut self, passed: impl Iterator<Item = NodeId>) {
         let used = std::mem::take(&mut self.draft.used);
         for node in passed.chain(used) {
             self.tree.mark_used(node);
         }
-        let dialect = self.dialect;
-        self.tree.removed(|key| dialect.knows(key), |key| dialect.is_open(key))
     }
 }

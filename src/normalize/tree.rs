@@ -143,7 +143,20 @@ impl<'b> Tree<'b> {
     /// nothing and are not listed. Beyond [`crate::bounds::REMOVED_PATHS_MAX`] paths only a count
     /// goes on.
     pub fn removed(&self, known: impl Fn(&str) -> bool, open: impl Fn(&str) -> bool) -> Removed {
-        Walk::over(self, known, open)
+        let mut removed = Removed::default();
+        Walk::over(self, known, open, |path, _| removed.note(path));
+        removed
+    }
+
+    /// The same with the place of each value, all of them, also where several share a path.
+    pub fn removed_places(
+        &self,
+        known: impl Fn(&str) -> bool,
+        open: impl Fn(&str) -> bool,
+    ) -> Vec<(String, NodeId)> {
+        let mut places = Vec::new();
+        Walk::over(self, known, open, |path, node| places.push((path.to_owned(), node)));
+        places
     }
 
     fn node(&self, index: usize) -> Option<&Node<'b>> {

@@ -1,10 +1,42 @@
-//! What looks personal in a text.
+//! What a text looks like that should not leave.
+//!
+//! Looks at what is about to leave, after the list has had its say: a second net, for what an
+//! allow-list lets through because a sender put it where something else belongs. One walk over the
+//! text, in time linear in its length, without memory of its own; each piece is told by its first
+//! detector in a fixed order of precedence: what the customer's patterns say, then URLs, e-mail
+//! addresses, tokens, and of numbers addresses of machines, cards, days, telephones.
+//!
+//! Promises: pieces do not overlap, come in the order of the text and end where letters end. Says
+//! what it saw and where, never the text. What ids, names of ours, times, versions and storage keys
+//! look like is none of it: how often it is wrong, in both directions, is measured on
+//! `fixtures/pii/` (`tests/it/detect.rs`).
+
+use std::ops::Range;
 
 use regex::Regex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What a piece of text looks like that should not leave.
+use self::scan::Walk;
+
+mod address;
+mod card;
+mod date;
+mod groups;
+mod link;
+mod mail;
+mod number;
+mod phone;
+mod scan;
+mod secret;
+mod text;
+mod token;
+
+/// Pieces by the customer's patterns in one text; from there on, all of the text is one piece. Each
+/// costs a search from its end on: without a bound, the time would grow with the square.
+const NATIONAL_IDS_MAX: usize = 16;
+
+/// What a piece of text looks like that should not leave. (A closed list: labels of a metric.)
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
@@ -12,25 +44,25 @@ use serde::{Deserialize, Serialize};
 pub enum Detector {
     /// An e-mail address.
     Email,
-    /// A telephone number.
+    /// A telephone number, international or national.
     Phone,
-    /// A value in a field of ids that is no such id.
+    /// A value in the place of an id that has not its shape. Found by the caller.
     IdShape,
     /// A date of birth.
     BirthDate,
-    /// An IP address.
+    /// An address of a machine, IPv4 or IPv6.
     IpAddress,
     /// A URL with credentials or a signature.
     Url,
-    /// A token.
+    /// A token or key that says what it is.
     Token,
     /// The number of a payment card.
     PaymentCard,
-    /// A national id, by the customer's patterns.
+    /// What a pattern of the customer's finds.
     NationalId,
-    /// A secret.
+    /// A long run of letters and digits that looks drawn at random.
     Secret,
-    /// A room whose name does not match the source's pattern.
+    /// A room's name outside its pattern. Found by the caller.
     RoomName,
 }
 
@@ -50,7 +82,7 @@ impl Detector {
         Self::RoomName,
     ];
 
-    /// Its name in metrics and events.
+    /// Its name in metrics, logs and lists.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Email => "email",
@@ -66,37 +98,61 @@ impl Detector {
             Self::RoomName => "room_name",
         }
     }
+
+    /// The detector of a name.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|detector| detector.as_str() == text)
+    }
 }
 
-/// One piece of a text.
+/// One piece: which detector, where it begins and how long it is, in bytes. Never its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// What it looks like.
     pub detector: Detector,
-    /// Where it begins, in bytes.
+    /// Where it begins.
     pub at: usize,
-    /// How long it is, in bytes.
+    /// How long it is.
     pub bytes: usize,
 }
 
-/// Everything that looks.
+/// Looks at texts. One for each source: it holds the customer's patterns.
 #[derive(Clone, Debug)]
 pub struct Detectors {
     national: Vec<Regex>,
 }
 
 impl Detectors {
-    /// With the customer's patterns.
+    /// `national`: patterns of national ids, of the customer. One that also matches the empty text
+    /// finds nothing behind the first place where it does.
     pub fn new(national: Vec<Regex>) -> Self {
         Self { national }
     }
 
-    /// Every piece of a text that looks personal.
+    /// Everything in a text that looks personal, each piece by its first detector.
     pub fn look(&self, text: &str, found: &mut dyn FnMut(Finding)) {
-        for piece in self.national.iter().filter_map(|pattern| pattern.find(text)) {
-            let (at, bytes) = (piece.start(), piece.len());
-            found(Finding { detector: Detector::NationalId, at, bytes });
+        if self.national.is_empty() {
+            return Walk::new(text, found).run();
         }
+        let national = self.national_ids(text);
+        let mut rest = national.iter().peekable();
+        let tell = |range: &Range<usize>, found: &mut dyn FnMut(Finding)| {
+            let bytes = range.end - range.start;
+            found(Finding { detector: Detector::NationalId, at: range.start, bytes });
+        };
+        Walk::new(text, &mut |finding: Finding| {
+            while let Some(range) = rest.next_if(|range| range.start < finding.at + finding.bytes) {
+                tell(range, found);
+            }
+            let overlaps = |range: &Range<usize>| {
+                range.start < finding.at + finding.bytes && finding.at < range.end
+            };
+            if !national.iter().any(overlaps) {
+                found(finding);
+            }
+        })
+        .run();
+        rest.for_each(|range| tell(range, found));
     }
 
     /// Whether anything in a text looks personal.
@@ -105,4 +161,28 @@ impl Detectors {
         self.look(text, &mut |_| any = true);
         any
     }
+
+    /// What the customer's patterns find, in order and apart from each other.
+    fn national_ids(&self, text: &str) -> Vec<Range<usize>> {
+        let mut ranges = Vec::new();
+        for pattern in &self.national {
+            let matches = pattern.find_iter(text).take_while(|one| !one.is_empty());
+            for (nth, one) in matches.take(NATIONAL_IDS_MAX).enumerate() {
+                let last = nth + 1 == NATIONAL_IDS_MAX;
+                ranges.push(one.start()..if last { text.len() } else { one.end() });
+            }
+        }
+        ranges.sort_unstable_by_key(|range| range.start);
+        let mut apart: Vec<Range<usize>> = Vec::with_capacity(ranges.len());
+        for range in ranges {
+            match apart.last_mut() {
+                Some(last) if range.start < last.end => last.end = last.end.max(range.end),
+                _ => apart.push(range),
+            }
+        }
+        apart
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -54,7 +54,7 @@ impl Scheme for Open {
     }
 }
 
-struct Plain;
+pub(super) struct Plain;
 
 impl Dialect for Plain {
     fn read(&self, document: At<'_, '_>, draft: &mut Draft) -> Reading {
@@ -281,3 +281,7 @@ fn what_cannot_be_read_keeps_reason_and_length_and_is_known_by_a_keyed_hash() {
         ids.push(clean.id());
     }
 }
+
+mod keys;
+mod policy;
+mod violations;

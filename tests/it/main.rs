@@ -37,6 +37,7 @@ mod search;
 mod startup;
 mod status;
 mod verify;
+mod violations;
 
 #[path = "../proof/mod.rs"]
 mod proof;

@@ -82,6 +82,11 @@ fn told(detail: &Detail) -> String {
     for (number, path) in detail.removed.iter().enumerate() {
         line(if number == 0 { "removed" } else { "" }, path.clone());
     }
+    for (number, one) in detail.violations.iter().enumerate() {
+        let detector = one.detector.as_str();
+        let seen = format!("{}: {detector} by {}, {} bytes", one.path, one.rule, one.length);
+        line(if number == 0 { "violations" } else { "" }, seen);
+    }
     match &detail.event {
         Some(event) => {
             let _ = writeln!(text, "\n{event:#}");

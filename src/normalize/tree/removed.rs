@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
-use super::{Leaf, Node, Removed, Tree};
+use super::{Leaf, Node, NodeId, Removed, Tree};
 use crate::bounds::REMOVED_PATHS_MAX;
 
 /// How many later siblings are looked at for a key that counts instead.
@@ -63,25 +63,43 @@ impl Serialize for Paths {
     }
 }
 
-pub(super) struct Walk<'t, 'b, K, O> {
+impl Removed {
+    /// Lists the path, once. The list is short, so comparing is cheaper than hashing.
+    pub(super) fn note(&mut self, path: &str) {
+        if self.paths.iter().any(|known| known == path) {
+            return;
+        }
+        if self.paths.len() < REMOVED_PATHS_MAX {
+            self.paths.push(path);
+        } else {
+            self.more += 1;
+        }
+    }
+}
+
+pub(super) struct Walk<'t, 'b, K, O, N> {
     tree: &'t Tree<'b>,
     known: K,
     open: O,
     path: String,
-    found: Removed,
+    note: N,
 }
 
-impl<'t, 'b, K: Fn(&str) -> bool, O: Fn(&str) -> bool> Walk<'t, 'b, K, O> {
-    /// Walks a whole tree.
-    pub(super) fn over(tree: &'t Tree<'b>, known: K, open: O) -> Removed {
+impl<'t, 'b, K, O, N> Walk<'t, 'b, K, O, N>
+where
+    K: Fn(&str) -> bool,
+    O: Fn(&str) -> bool,
+    N: FnMut(&str, NodeId),
+{
+    /// Walks a whole tree, and notes the path of each value that is not accounted for.
+    pub(super) fn over(tree: &'t Tree<'b>, known: K, open: O, note: N) {
         let path = String::with_capacity(64);
-        let mut walk = Self { tree, known, open, path, found: Removed::default() };
+        let mut walk = Self { tree, known, open, path, note };
         match tree.node(0).map(|document| &document.leaf) {
             Some(Leaf::List | Leaf::Map) => walk.below(0, false),
-            Some(_) => walk.note(),
+            Some(_) => walk.found(0),
             None => {}
         }
-        walk.found
     }
 
     /// Visits what stands below a container whose path is written.
@@ -104,7 +122,7 @@ impl<'t, 'b, K: Fn(&str) -> bool, O: Fn(&str) -> bool> Walk<'t, 'b, K, O> {
                     | Leaf::Flag(_)
                     | Leaf::Integer(_)
                     | Leaf::Number(_)
-                    | Leaf::Text(_) => self.note(),
+                    | Leaf::Text(_) => self.found(child),
                 }
                 self.path.truncate(length);
             }
@@ -123,15 +141,9 @@ impl<'t, 'b, K: Fn(&str) -> bool, O: Fn(&str) -> bool> Walk<'t, 'b, K, O> {
         inside.take(SIBLINGS_COMPARED).any(|sibling| sibling.key == node.key)
     }
 
-    /// Lists the path, once. The list is short, so comparing is cheaper than hashing.
-    fn note(&mut self) {
-        if self.found.paths.iter().any(|path| path == self.path) {
-            return;
-        }
-        if self.found.paths.len() < REMOVED_PATHS_MAX {
-            self.found.paths.push(&self.path);
-        } else {
-            self.found.more += 1;
+    fn found(&mut self, index: usize) {
+        if let Ok(index) = u32::try_from(index) {
+            (self.note)(&self.path, NodeId(index));
         }
     }
 }
