@@ -150,9 +150,9 @@ impl Helm {
 
     async fn reload(&self, tackle: &Tackle, reread: &Reread) -> Result<Reloaded, Refusal> {
         let config = read(reread).await?;
-        let (face, told, withheld) = {
+        let (face, told) = {
             let force = self.force();
-            (force.face.clone(), force.told.clone(), force.withheld.is_some())
+            (force.face.clone(), force.told.clone())
         };
         let InForce { fingerprint: before, accepted_risks: old, .. } = told;
         let mut difference = face.difference(&config.face);
@@ -160,10 +160,12 @@ impl Helm {
         let (warnings, accepted_risks) = (lines(&config), risks::of(&config.sources));
         let now = face.fingerprint(&self.identity);
         let stopping = Stopping::of(&config.server);
-        if now != before || withheld {
+        // Risks that could not be recorded until now are in no difference of settings.
+        let is_late = now == before && accepted_risks != old;
+        if now != before || is_late {
             tackle.apply(config, &accepted_risks, &old).await?;
         }
-        if withheld && !accepted_risks.is_empty() {
+        if is_late {
             difference.changed.push("accepted risks are recorded and in force".to_owned());
         }
         risks::say(&accepted_risks);
