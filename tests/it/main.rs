@@ -18,6 +18,7 @@ mod cli;
 mod config;
 mod courier;
 mod depot;
+mod detect;
 mod dev;
 mod echo;
 mod edge;

@@ -3,7 +3,7 @@
 //! Reads at most [`GROUPS_MAX`] groups of at most [`GROUP_DIGITS_MAX`] digits, so that reading them
 //! again at the next group costs no more than a constant.
 
-use super::text::{CLOSE, OPEN, Text, WORD};
+use super::text::{CLOSE, OPEN, SPACE, Text, WORD};
 
 /// Groups that are looked at from one place on: no number of a person has more.
 pub(super) const GROUPS_MAX: usize = 8;
@@ -92,11 +92,15 @@ impl Groups {
     }
 }
 
-/// The marks from a place on, and where the next digit stands; no marks if none does.
+/// The marks from a place on, each but spaces once, and where the next digit stands; no marks if
+/// none does.
 fn between(text: Text<'_>, from: usize) -> (u8, usize) {
     let (mut marks, mut place) = (0, from);
     for _ in 0..GLUE_MAX {
         let (mark, width) = text.glue(place);
+        if marks & mark & !SPACE != 0 {
+            break;
+        }
         marks |= mark;
         place += width;
         if width == 0 || text.is_digit(place) {

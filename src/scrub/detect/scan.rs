@@ -10,8 +10,9 @@ use super::secret::{self, Drawn, NEUTRAL_MAX, Step};
 use super::text::{DIGIT, FOREIGN, SIGN, Text, UUID_BYTES, WORD};
 use super::{Detector, Finding, address, date, link, mail, token};
 
-/// A text of fewer bytes, with fewer digits and without signs is nothing: `Bearer ` has 7 bytes, and
-/// what follows it 10; `1 may 1985` has 5 digits. One without any digit or sign is never anything.
+/// A text of fewer bytes, with fewer digits and without signs is nothing: `Bearer ` has 7 bytes,
+/// and what follows it 10; `1 may 1985` has 5 digits. One without any digit or sign is never
+/// anything.
 const SHORT_BYTES: usize = 17;
 const SHORT_DIGITS: usize = 5;
 
@@ -242,7 +243,9 @@ impl<'t, 'f> Walk<'t, 'f> {
             }
             return place + 3;
         }
+        // Behind a word, it parts the names of a path in some languages.
         if text.at(place + 1) == b':'
+            && !text.before(place).is_ascii_alphanumeric()
             && let Some(end) = self.machine(place)
         {
             return end;

@@ -188,6 +188,12 @@ impl<'t> Text<'t> {
         dashes && others == 4
     }
 
+    /// Whether a UUID stands around two places and reaches beyond one of them.
+    pub(super) fn is_within_uuid(self, from: usize, to: usize) -> bool {
+        let first = to.saturating_sub(UUID_BYTES);
+        to - from < UUID_BYTES && (first..=from).any(|place| self.is_uuid(place))
+    }
+
     /// Where the word ends that begins at a place, and the classes of its letters.
     pub(super) fn word(self, from: usize) -> (usize, u8) {
         let (mut seen, mut to) = (0, from);
