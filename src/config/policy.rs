@@ -50,6 +50,9 @@ pub(super) fn laid(
             report.mistake(&path, format!("{name}: accept_risk of {}: {rule}", risk.field));
         }
     }
+    for caution in policy.cautions().iter().filter(|caution| !below.cautions().contains(caution)) {
+        report.warning(&path, format!("{name}: {caution}"));
+    }
     Arc::new(policy)
 }
 

@@ -15,6 +15,7 @@ use super::table::{FIELDS, Field, Rule};
 use crate::event::Kind;
 use crate::normalize::Word;
 
+mod caution;
 mod difference;
 mod layer;
 mod risk;

@@ -241,3 +241,16 @@ fn rows_tell_field_action_and_reason_of_a_kind() {
     assert!(name.reason.contains("chosen by users"));
     assert!(!rows.iter().any(|row| row.field.starts_with("participant.role")));
 }
+
+#[test]
+fn what_is_held_back_in_one_field_and_told_by_another_is_cautioned_against() {
+    assert_eq!(Policy::standard().cautions(), Vec::<String>::new());
+    let coarse = "action = \"bucket\"\nkinds = [\"participant.*\"]";
+    let joined = rule("[\"participant.joined_at\"]", coarse);
+    let [one] = &with(&joined).cautions()[..] else { panic!() };
+    assert!(one.starts_with("participant.joined_at leaves to the minute"), "{one}");
+    assert!(with(&(joined + &rule("[\"time\"]", coarse))).cautions().is_empty());
+    let length = rule("[\"recording.duration_seconds\"]", "action = \"drop\"");
+    let [one] = &with(&length).cautions()[..] else { panic!() };
+    assert!(one.contains("recording.started_at and recording.ended_at leave exactly"), "{one}");
+}
