@@ -196,7 +196,7 @@ impl Bench {
             instance: InstanceName::new("bench"),
             again: None,
         };
-        let lists = Lists { refusals: &[], rules: &[], failures: FAILURES };
+        let lists = Lists { refusals: &[], rules: &[], detectors: &[], failures: FAILURES };
         let topics = Family::ALL.map(|family| (family, settings.topic(family)));
         let telemetry = Arc::new(Telemetry::new(&lists, &topics).expect("counters"));
         Courier::start(journal.clone(), settings, Clock::system(), telemetry)

@@ -54,14 +54,11 @@ impl Lane {
         let ready = (provider.build)(credentials, NOW).unwrap_or_else(|mistakes| {
             panic!("the bench's own settings are wrong: {mistakes:?}");
         });
-        let keys = Keys { identity: Secret::new(vec![1; 32]), pseudonym: Secret::new(vec![2; 32]) };
+        let keys = Keys::new(Secret::new(vec![1; 32]), Secret::new(vec![2; 32]));
+        let (source, tenant) = (SourceName::new(name), TenantName::new("bench"));
         let settings = Settings {
-            source: SourceName::new(name),
-            tenant: TenantName::new("bench"),
-            provider: provider.name,
             role_labels: vec!["Doctor".to_owned(), "Patient".to_owned()],
-            room_name: None,
-            artifact_key: None,
+            ..Settings::new(source, tenant, provider.name)
         };
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(request);
         let body = Fixture::read(&path).expect("a stored request").body;

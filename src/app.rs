@@ -31,7 +31,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::courier::Courier;
 use crate::desk::Desk;
-use crate::edge::{Admin, Behind, Edge, Inherited, Limits, Tokens};
+use crate::edge::{Admin, Behind, Edge, Inherited, Limits};
 use crate::hold::Keeper;
 use crate::intake::Intake;
 use crate::journal::{Health, Journal};
@@ -175,11 +175,6 @@ impl App {
     /// Where the operator looks.
     pub fn admin(&self) -> SocketAddr {
         self.admin.address()
-    }
-
-    /// From now on these tokens open the admin API; `None`: none does. Nobody's connection ends.
-    pub fn replace_tokens(&self, tokens: Option<Tokens>) {
-        self.admin.keyring().replace(tokens);
     }
 
     /// The journal, for who wants to look into it.

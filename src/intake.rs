@@ -20,7 +20,7 @@ use crate::journal::{AppendError, Journal, Journaled};
 use crate::normalize::{Unreadable, normalize};
 use crate::outcome::Outcome;
 use crate::providers::Provider;
-use crate::scrub::{Boundary, Clean};
+use crate::scrub::{Boundary, Clean, Seen};
 use crate::telemetry::SourceMeters;
 use crate::throttle::{Rate, SourceRate};
 use crate::verify::{Authentic, Claim, Refusal, Scheme, Verifier};
@@ -248,10 +248,10 @@ impl Intake {
     ) -> Outcome {
         let (id, kind, reason, received) =
             (clean.id(), clean.kind(), clean.reason(), clean.received());
-        let removed = clean.removed().to_vec();
+        let (removed, seen) = (clean.removed().to_vec(), clean.seen().clone());
         let (outcome, sequence) = match self.journal.append(clean).await {
             Ok(Journaled::Fresh { sequence }) => {
-                counted(source, received, &removed);
+                counted(source, received, &removed, &seen);
                 let quarantined = reason.map(|_| Outcome::Quarantined(id));
                 (quarantined.unwrap_or(Outcome::Accepted(id)), Some(sequence))
             }
@@ -264,7 +264,9 @@ impl Intake {
                 return self.end(source, outcome, Some(why(error)), caller);
             }
         };
-        let taken = Taken { kind, reason, unreadable, sequence };
+        // Of a duplicate it has been told.
+        let seen = if sequence.is_some() { seen } else { Seen::default() };
+        let taken = Taken { kind, reason, unreadable, sequence, seen };
         self.log.taken(&source.name, &outcome, &taken, caller);
         outcome
     }
@@ -277,10 +279,11 @@ impl Intake {
         unreadable: Option<Unreadable>,
         caller: &Caller,
     ) -> Outcome {
-        counted(source, clean.received(), clean.removed());
+        counted(source, clean.received(), clean.removed(), clean.seen());
         let outcome = Outcome::Shadowed(clean.id());
         let (kind, reason) = (clean.kind(), clean.reason());
-        let taken = Taken { kind, reason, unreadable, sequence: None };
+        let seen = clean.seen().clone();
+        let taken = Taken { kind, reason, unreadable, sequence: None, seen };
         self.log.taken(&source.name, &outcome, &taken, caller);
         outcome
     }
@@ -299,10 +302,16 @@ impl Intake {
 }
 
 /// Counts an event that is new to us, or would be.
-fn counted(source: &Source, received: Timestamp, removed: &[(&'static str, u64)]) {
+fn counted(source: &Source, received: Timestamp, removed: &[(&'static str, u64)], seen: &Seen) {
     source.meters.last_event.set(received.seconds());
     for (rule, count) in removed {
         source.meters.removed(rule, *count);
+    }
+    for (detector, count) in &seen.detected {
+        source.meters.violated(detector.as_str(), *count);
+    }
+    if seen.recording_forbidden {
+        source.meters.recording_forbidden.increment(1);
     }
 }
 

@@ -37,6 +37,9 @@ pub struct SourceMeters {
     deliveries: Vec<Count>,
     refused: HashMap<&'static str, Count>,
     removed: HashMap<&'static str, Counter>,
+    violations: HashMap<&'static str, Counter>,
+    /// Events that told of a recording at a tenant that forbids it.
+    pub recording_forbidden: Counter,
     /// From the end of the head to the answer.
     pub delivery_seconds: Histogram,
     /// When its last event was received, in seconds since the epoch; restored from the journal.
@@ -74,6 +77,13 @@ impl SourceMeters {
     /// Counts values that a rule removed.
     pub fn removed(&self, rule: &'static str, count: u64) {
         if let Some(counter) = self.removed.get(rule) {
+            counter.increment(count);
+        }
+    }
+
+    /// Counts pieces that looked personal and were about to leave, by what saw them.
+    pub fn violated(&self, detector: &'static str, count: u64) {
+        if let Some(counter) = self.violations.get(detector) {
             counter.increment(count);
         }
     }
@@ -175,6 +185,8 @@ pub struct Lists<'a> {
     pub refusals: &'a [&'static str],
     /// Rules of `hookgate_pii_removed_total`.
     pub rules: &'a [&'static str],
+    /// Detectors of `hookgate_pii_violations_total`.
+    pub detectors: &'a [&'static str],
     /// Reasons of `hookgate_publish_failures_total`.
     pub failures: &'a [&'static str],
 }
@@ -304,6 +316,14 @@ fn source_meters(
             .iter()
             .map(|rule| (*rule, by("hookgate_pii_removed_total", "rule", rule)))
             .collect(),
+        violations: lists
+            .detectors
+            .iter()
+            .map(|name| (*name, by("hookgate_pii_violations_total", "detector", name)))
+            .collect(),
+        recording_forbidden: zero(metrics::counter!(
+            "hookgate_recording_forbidden_total", "source" => source.clone()
+        )),
         delivery_seconds: metrics::histogram!(
             "hookgate_delivery_seconds", "source" => source.clone()
         ),
@@ -338,6 +358,11 @@ fn describe() {
     counter!("hookgate_refused_total", "Deliveries not believed, by source and reason");
     counter!("hookgate_defects_total", "Requests answered 500 because of a defect of ours");
     counter!("hookgate_pii_removed_total", "Values removed at the boundary, by source and rule");
+    counter!(
+        "hookgate_pii_violations_total",
+        "Pieces that looked personal, by source and detector"
+    );
+    counter!("hookgate_recording_forbidden_total", "Recordings at tenants that forbid them");
     counter!("hookgate_published_total", "Records acknowledged by Kafka, by topic");
     counter!("hookgate_replayed_total", "Records of replays acknowledged by Kafka, by topic");
     counter!("hookgate_publish_failures_total", "Failures to publish, by reason");
@@ -361,8 +386,17 @@ fn describe() {
 mod tests {
     use super::*;
 
+    const fn lists() -> Lists<'static> {
+        Lists {
+            refusals: &["missing"],
+            rules: &["unlisted"],
+            detectors: &["email"],
+            failures: &["fatal"],
+        }
+    }
+
     fn telemetry() -> (Telemetry, SourceMeters) {
-        let lists = Lists { refusals: &["missing"], rules: &["unlisted"], failures: &["fatal"] };
+        let lists = lists();
         let topics = [(Family::Recording, "video.recording".to_owned())];
         let telemetry = Telemetry::new(&lists, &topics).unwrap();
         let source = SourceName::new("a");
@@ -380,6 +414,8 @@ mod tests {
             r#"hookgate_deliveries_total{source="unknown",outcome="unknown_source"} 0"#,
             r#"hookgate_refused_total{source="a",reason="missing"} 0"#,
             r#"hookgate_pii_removed_total{source="a",rule="unlisted"} 0"#,
+            r#"hookgate_pii_violations_total{source="a",detector="email"} 0"#,
+            r#"hookgate_recording_forbidden_total{source="a"} 0"#,
             r#"hookgate_published_total{topic="video.recording"} 0"#,
             r#"hookgate_publish_failures_total{reason="fatal"} 0"#,
             r#"hookgate_journal_unpublished{state="held"} 0"#,
@@ -396,7 +432,7 @@ mod tests {
         let (telemetry, meters) = telemetry();
         meters.ended(&Outcome::BadSignature);
         meters.secret_used(0, 5.0);
-        let lists = Lists { refusals: &["missing"], rules: &["unlisted"], failures: &["fatal"] };
+        let lists = lists();
         let (a, b) = (SourceName::new("a"), SourceName::new("b"));
         let labels = |source, secret: &str, ends| SourceLabels {
             source,
@@ -434,7 +470,7 @@ mod tests {
         meters.refused("missing");
         meters.last_event.set(7.5);
         meters.secret_used(0, 8.0);
-        let lists = Lists { refusals: &["missing"], rules: &["unlisted"], failures: &["fatal"] };
+        let lists = lists();
         let again = |source: &str| {
             let source = SourceName::new(source);
             let secrets = vec![("KEY".to_owned(), None)];

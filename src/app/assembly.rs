@@ -1,7 +1,7 @@
 //! From settings to the rooms themselves.
 
 use std::net::TcpListener;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use tokio::task::spawn_blocking;
@@ -16,21 +16,26 @@ use crate::hold::{self, Keeper, Wishes};
 use crate::intake::{Admission, Source, Sources, Terms};
 use crate::journal::{AppendError, Journal};
 use crate::replay::Replays;
+use crate::scrub::detect::Detector;
 use crate::scrub::{Boundary, Keys, RULES};
 use crate::telemetry::{Lists, SourceLabels, Telemetry};
 use crate::verify::{Refusal, Scheme};
 use crate::{config, courier, journal, publish, replay};
 
-fn lists() -> ([&'static str; Refusal::ALL.len()], &'static [&'static str]) {
-    (Refusal::ALL.map(Refusal::as_str), courier::FAILURES)
+/// The closed lists that are counted by.
+static REFUSALS: LazyLock<Vec<&str>> = LazyLock::new(|| Refusal::ALL.map(Refusal::as_str).into());
+static DETECTORS: LazyLock<Vec<&str>> =
+    LazyLock::new(|| Detector::ALL.map(Detector::as_str).into());
+
+fn lists() -> Lists<'static> {
+    let (refusals, detectors) = (REFUSALS.as_slice(), DETECTORS.as_slice());
+    Lists { refusals, rules: &RULES, detectors, failures: courier::FAILURES }
 }
 
 /// The counters of a gateway.
 pub(super) fn telemetry(kafka: &publish::Settings) -> Result<Telemetry, StartError> {
-    let (refusals, failures) = lists();
-    let lists = Lists { refusals: &refusals, rules: &RULES, failures };
     let topics = Family::ALL.map(|family| (family, kafka.topic(family)));
-    Telemetry::new(&lists, &topics).map_err(|error| StartError::Defect(error.to_string()))
+    Telemetry::new(&lists(), &topics).map_err(|error| StartError::Defect(error.to_string()))
 }
 
 /// Gives each configured source its road. One that was there `before` at the same rate keeps what
@@ -42,8 +47,7 @@ pub(super) fn routed(
     clock: &Clock,
     before: &[Arc<Source>],
 ) -> Vec<Routed> {
-    let (refusals, failures) = lists();
-    let lists = Lists { refusals: &refusals, rules: &RULES, failures };
+    let lists = lists();
     let route = |source: config::Source| {
         let config::Source { routes, provider, scheme, boundary, rate, mode, capture, .. } = source;
         let name = boundary.source.clone();
@@ -162,7 +166,7 @@ pub(super) struct Out {
     pub(super) keeper: Option<Arc<Keeper>>,
 }
 
-/// Starts it. Sources that are to be held are, before a delivery of theirs is taken.
+/// Starts it. The sources that are to be held are so already.
 pub(super) async fn publishing(
     journal: &Journal,
     kafka: publish::Settings,
@@ -173,7 +177,6 @@ pub(super) async fn publishing(
     let (journal, clock, telemetry) = (journal.clone(), clock.clone(), Arc::clone(telemetry));
     let courier =
         Courier::start(journal.clone(), kafka.clone(), clock.clone(), Arc::clone(&telemetry));
-    hold(&journal, &sources.now()).await?;
     let keeper = hold::Parts {
         journal: journal.clone(),
         settings: kafka.clone(),

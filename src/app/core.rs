@@ -50,6 +50,8 @@ impl Core {
         let (journal, audit) = assembly::open(settings, ages, clock.clone()).await?;
         let topics = Family::ALL.map(|family| (family, kafka.topic(family)));
         let sources = Arc::new(Sources::new(assembly::listed(&routed)));
+        // Whether anything is published or not: before a delivery of theirs is taken.
+        assembly::hold(&journal, &sources.now()).await?;
         let out = match publish {
             true => assembly::publishing(&journal, kafka, clock, &telemetry, &sources).await?,
             false => Out::default(),

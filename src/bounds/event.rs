@@ -33,3 +33,27 @@ pub const ITEMS_PER_EVENT_MAX: usize = 64;
 pub const REMOVED_PATHS_MAX: usize = 64;
 /// Bytes of a room name, storage key or id that may leave as it is.
 pub const VISIBLE_TEXT_BYTES_MAX: usize = 512;
+
+// --- The boundary -------------------------------------------------------------------------------
+
+/// Rules of one policy file.
+pub const POLICY_RULES_MAX: usize = 1_000;
+/// Bytes of one policy file.
+pub const POLICY_FILE_BYTES_MAX: usize = 256 * 1024;
+/// Ranges into which one number is put.
+pub const POLICY_RANGES_MAX: usize = 64;
+/// Bytes of the reason of a rule, and of why a risk is accepted.
+pub const POLICY_REASON_BYTES_MAX: usize = 300;
+/// Patterns of national ids of one tenant.
+pub const NATIONAL_ID_PATTERNS_MAX: usize = 32;
+/// Violations listed in one event; what is beyond is counted in `violations_more`.
+pub const VIOLATIONS_MAX: usize = 16;
+/// A count that is larger may be a telephone number and does not leave.
+pub const COUNT_MAX: u64 = 999_999;
+/// A duration in seconds (or another amount) that is larger may be a telephone number and does not
+/// leave: 115 days.
+pub const AMOUNT_MAX: f64 = 9_999_999.0;
+/// A moment before 2000 is none that a provider tells of.
+pub const MOMENT_MIN_MILLIS: i64 = 946_684_800_000;
+/// A moment that lies further ahead of its receipt may be a telephone number and does not leave.
+pub const MOMENT_AHEAD_MAX: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);

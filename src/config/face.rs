@@ -64,7 +64,7 @@ impl Face {
             plain("journal.retention", unit::shown(journal.retention.age)),
             plain("journal.retention_max", journal.retention.bytes_max),
             hidden("keys.identity", "", &keys.identity),
-            hidden("keys.pseudonym", "", &keys.pseudonym),
+            hidden("keys.pseudonym", "", &keys.pseudonym.key),
         ]);
         // As a secret: a digest of a digest, and still nobody's business.
         let tokens = admin.tokens.as_ref().map(|tokens| Secret::new(tokens.digest().to_vec()));

@@ -107,7 +107,7 @@ pub(super) fn keys(mut section: Section<'_>, givers: &Givers<'_>) -> Option<Keys
         section.report().mistake(&section.key("pseudonym"), rule);
     }
     section.finish();
-    Some(Keys { identity: identity?, pseudonym: pseudonym? })
+    Some(Keys::new(identity?, pseudonym?))
 }
 
 fn instance(section: &mut Section<'_>) -> Option<InstanceName> {

@@ -74,12 +74,10 @@ fn source(
         scheme,
         signing,
         boundary: scrub::Settings {
-            source: SourceName::new(name?),
-            tenant: tenant?,
-            provider: provider.name,
             role_labels,
             room_name,
             artifact_key,
+            ..scrub::Settings::new(SourceName::new(name?), tenant?, provider.name)
         },
         rate: rate?,
         capture,

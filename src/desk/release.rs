@@ -151,7 +151,9 @@ fn one(
             Some(QuarantineReason::UnknownKind) => {
                 match sources.named(&SourceName::new(source.origin())) {
                     Some(source) => {
-                        kept.understood(source.provider().dialect).ok_or("unknown_kind")
+                        let policy = &source.boundary().settings().policy;
+                        let event = kept.understood(source.provider().dialect, policy);
+                        event.ok_or("unknown_kind")
                     }
                     None => Err("no_source"),
                 }

@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::event::{Kind, QuarantineReason, SourceName};
 use crate::normalize::Unreadable;
 use crate::outcome::{Level, Outcome};
+use crate::scrub::Seen;
 use crate::telemetry::UNKNOWN_SOURCE;
 use crate::throttle::SourceRate;
 
@@ -30,6 +31,8 @@ pub(super) struct Taken {
     /// Why its body could not be read, and where: category and place, never content.
     pub(super) unreadable: Option<Unreadable>,
     pub(super) sequence: Option<u64>,
+    /// What looked personal in it, by place and length, and what must be acted on.
+    pub(super) seen: Seen,
 }
 
 impl Log {
@@ -96,11 +99,24 @@ impl Log {
             }
             None => (None, None, None),
         };
+        let violations = &taken.seen.violations;
+        let violations = (!violations.is_empty()).then(|| tracing::field::display(violations));
+        if taken.seen.recording_forbidden {
+            tracing::error!(
+                outcome = label, %source, %request_id, kind, event_id,
+                finding = "recording_forbidden",
+                "a recording where the tenant forbids it: look who records, and end it",
+            );
+        }
         match taken.reason {
             reason if matches!(outcome, Outcome::Shadowed(_)) => tracing::info!(
                 outcome = label, %source, %request_id, kind, event_id, ms,
-                reason = reason.map(QuarantineReason::as_str), category, line, column,
+                reason = reason.map(QuarantineReason::as_str), category, line, column, violations,
                 "a delivery came in shadow: counted, not kept",
+            ),
+            None if violations.is_some() => tracing::warn!(
+                outcome = label, %source, %request_id, kind, event_id, sequence, ms, violations,
+                "a delivery was taken, with what looked personal in it masked",
             ),
             None => tracing::info!(
                 outcome = label, %source, %request_id, kind, event_id, sequence, ms,
@@ -108,7 +124,7 @@ impl Log {
             ),
             Some(reason) => tracing::warn!(
                 outcome = label, %source, %request_id, kind, event_id, sequence, ms,
-                reason = reason.as_str(), category, line, column,
+                reason = reason.as_str(), category, line, column, violations,
                 "a delivery was taken into quarantine",
             ),
         }

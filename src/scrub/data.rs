@@ -13,6 +13,7 @@ use super::sections::{
     Agent, Call, Erasure, File, Ingress, Participant, Processing, ProviderEvent, Recording, Room,
     Sections, Stream, Track, Transcript,
 };
+use super::violation::{Finding, Violation, Violations};
 use crate::clock::Timestamp;
 use crate::event::{Digest128, Family, QuarantineReason};
 use crate::normalize::{Paths, Removed};
@@ -39,6 +40,10 @@ pub struct RecordingData<'a> {
     /// What it left behind.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub files: Option<Vec<File<'a>>>,
+    /// What whoever reads this must act on: `recording_forbidden` where rooms of the tenant may not
+    /// be recorded.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
     /// The event as the provider sent it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider_event: Option<ProviderEvent<'a>>,
@@ -49,6 +54,12 @@ pub struct RecordingData<'a> {
     /// How many more values were removed than are listed.
     #[serde(skip_serializing_if = "is_zero")]
     pub removed_more: u64,
+    /// What looked personal and was about to leave.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub violations: Vec<Violation>,
+    /// How many more such pieces there were than are listed.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub violations_more: u64,
 }
 
 /// A person and what they do in a room.
@@ -77,6 +88,12 @@ pub struct ParticipantData<'a> {
     /// How many more values were removed than are listed.
     #[serde(skip_serializing_if = "is_zero")]
     pub removed_more: u64,
+    /// What looked personal and was about to leave.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub violations: Vec<Violation>,
+    /// How many more such pieces there were than are listed.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub violations_more: u64,
 }
 
 /// A room, stream, ingress or agent and how it goes.
@@ -112,6 +129,12 @@ pub struct LifecycleData<'a> {
     /// How many more values were removed than are listed.
     #[serde(skip_serializing_if = "is_zero")]
     pub removed_more: u64,
+    /// What looked personal and was about to leave.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub violations: Vec<Violation>,
+    /// How many more such pieces there were than are listed.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub violations_more: u64,
 }
 
 /// An authentic event that could not be understood or may not pass.
@@ -135,13 +158,19 @@ pub struct QuarantineData<'a> {
     pub provider_event: Option<ProviderEvent<'a>>,
     /// JSON pointers into the provider's body: what did not pass, neither as itself nor as a
     /// pseudonym. `*` stands for an index and for a key that may name a person. Absent where
-    /// nothing of the event was kept.
+    /// nothing of the event was kept; of `pii_violation` it is the list of the event that is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Vec<String>>")]
     pub removed: Option<Paths>,
     /// How many more values were removed than are listed.
     #[serde(skip_serializing_if = "is_zero")]
     pub removed_more: u64,
+    /// What looked personal and was about to leave.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub violations: Vec<Violation>,
+    /// How many more such pieces there were than are listed.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub violations_more: u64,
 }
 
 /// `data` of one event, as its family has it.
@@ -154,11 +183,23 @@ pub(super) enum Data<'a> {
     Quarantine(QuarantineData<'a>),
 }
 
+/// What is told of an event beside its sections: the evidence.
+#[derive(Clone, Default)]
+pub(super) struct Evidence {
+    /// What did not pass.
+    pub(super) removed: Removed,
+    /// What looked personal and was about to leave.
+    pub(super) violations: Violations,
+    /// What must be acted on.
+    pub(super) findings: Vec<Finding>,
+}
+
 impl<'a> Data<'a> {
     /// Of an event that was understood: the sections that its family has. The table lets no value
     /// into another one.
-    pub(super) fn understood(family: Family, from: Sections<'a>, removed: Removed) -> Self {
-        let Removed { paths, more } = removed;
+    pub(super) fn understood(family: Family, from: Sections<'a>, told: Evidence) -> Self {
+        let Evidence { removed: Removed { paths: removed, more: removed_more }, .. } = told;
+        let Violations { listed: violations, more: violations_more } = told.violations;
         match family {
             Family::Recording => Self::Recording(RecordingData {
                 room: from.room,
@@ -167,9 +208,12 @@ impl<'a> Data<'a> {
                 transcript: from.transcript,
                 processing: from.processing,
                 files: from.files,
+                findings: told.findings,
                 provider_event: from.provider_event,
-                removed: paths,
-                removed_more: more,
+                removed,
+                removed_more,
+                violations,
+                violations_more,
             }),
             Family::Participant => Self::Participant(ParticipantData {
                 room: from.room,
@@ -177,8 +221,10 @@ impl<'a> Data<'a> {
                 track: from.track,
                 call: from.call,
                 provider_event: from.provider_event,
-                removed: paths,
-                removed_more: more,
+                removed,
+                removed_more,
+                violations,
+                violations_more,
             }),
             Family::Lifecycle | Family::Quarantine => Self::Lifecycle(LifecycleData {
                 room: from.room,
@@ -188,24 +234,28 @@ impl<'a> Data<'a> {
                 agent: from.agent,
                 erasure: None,
                 provider_event: from.provider_event,
-                removed: paths,
-                removed_more: more,
+                removed,
+                removed_more,
+                violations,
+                violations_more,
             }),
         }
     }
 
-    /// Of an event that could not be understood: what its envelope told.
+    /// Of an event that could not be understood or may not pass: what its envelope told.
     pub(super) fn quarantined(
         reason: QuarantineReason,
         from: Sections<'a>,
-        removed: Removed,
+        told: Evidence,
     ) -> Self {
         Self::Quarantine(QuarantineData {
             room: from.room,
             participant: from.participant,
             provider_event: from.provider_event,
-            removed: Some(removed.paths),
-            removed_more: removed.more,
+            removed: Some(told.removed.paths),
+            removed_more: told.removed.more,
+            violations: told.violations.listed,
+            violations_more: told.violations.more,
             length_bytes: None,
             reason,
         })
@@ -223,6 +273,8 @@ impl QuarantineData<'_> {
             provider_event: None,
             removed: None,
             removed_more: 0,
+            violations: Vec::new(),
+            violations_more: 0,
         }
     }
 }
@@ -258,21 +310,50 @@ impl JsonSchema for Moment {
 /// The pseudonym of a person: equal for the same person of a tenant and provider, and nothing can
 /// be computed back from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PersonRef(pub Digest128);
+pub struct PersonRef {
+    /// Of the key that it was made with.
+    pub version: u8,
+    /// The keyed digest.
+    pub digest: Digest128,
+}
 
 /// The pseudonym of a room whose name may not leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RoomRef(pub Digest128);
+pub struct RoomRef {
+    /// Of the key that it was made with.
+    pub version: u8,
+    /// The keyed digest.
+    pub digest: Digest128,
+}
 
 /// What stands in record keys for a room whose name may not leave: the same when pseudonyms rotate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RoomKey(pub Digest128);
 
+impl fmt::Display for RoomKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "k1_{}", self.0)
+    }
+}
+
+/// Whether a text has the form of a name that the gateway gives: `letter` (`p` for persons, `r` for
+/// rooms, `k` for rooms in record keys), a version, and 26 letters.
+pub fn is_name(text: &str, letter: char) -> bool {
+    let Some((version, digest)) = text.strip_prefix(letter).and_then(|t| t.split_once('_')) else {
+        return false;
+    };
+    let digits = version.bytes().all(|b| b.is_ascii_digit());
+    (1..=2).contains(&version.len())
+        && digits
+        && !version.starts_with('0')
+        && Digest128::parse(digest).is_some()
+}
+
 macro_rules! pseudonym {
-    ($name:ident, $prefix:literal) => {
+    ($name:ident, $letter:literal) => {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, concat!($prefix, "{}"), self.0)
+                write!(f, concat!($letter, "{}_{}"), self.version, self.digest)
             }
         }
 
@@ -292,13 +373,20 @@ macro_rules! pseudonym {
             }
 
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                let pattern = concat!("^", $prefix, "[a-z2-7]{26}$");
+                let pattern = concat!("^", $letter, "[1-9][0-9]?_[a-z2-7]{26}$");
                 json_schema!({ "type": "string", "pattern": pattern })
             }
         }
     };
 }
 
-pseudonym!(PersonRef, "p1_");
-pseudonym!(RoomRef, "r1_");
-pseudonym!(RoomKey, "k1_");
+pseudonym!(PersonRef, "p");
+pseudonym!(RoomRef, "r");
+
+impl RoomRef {
+    /// Reads what it prints.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (version, digest) = text.strip_prefix('r')?.split_once('_')?;
+        Some(Self { version: version.parse().ok()?, digest: Digest128::parse(digest)? })
+    }
+}

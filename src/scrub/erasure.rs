@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::data::LifecycleData;
 use super::encode::{Attributes, encode};
 use super::sections::Erasure;
-use super::{Boundary, Clean};
+use super::{Boundary, Clean, Seen};
 use crate::bounds;
 use crate::clock::Timestamp;
 use crate::event::{EventId, Kind, SourceName};
@@ -66,8 +66,10 @@ impl Boundary {
                 received: erased.at,
                 key: key.into(),
                 value: written(erased, id, first, section),
+                former: None,
                 masked: None,
                 removed: Vec::new(),
+                seen: Seen::default(),
             }
         })
         .collect()
@@ -85,6 +87,8 @@ fn written(erased: &Erased<'_>, id: EventId, first: &str, section: Erasure<'_>) 
         provider_event: None,
         removed: Paths::default(),
         removed_more: 0,
+        violations: Vec::new(),
+        violations_more: 0,
     };
     let is_room = erased.kind == Kind::RoomErased;
     let attributes = Attributes {

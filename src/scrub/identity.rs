@@ -13,113 +13,197 @@ use hmac::Hmac;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::{Keys, Settings};
+use super::data::{PersonRef, RoomKey, RoomRef};
+use super::{Keys, PseudonymKey, Settings};
 use crate::clock::Timestamp;
 use crate::event::{Digest128, EventId, Kind};
 use crate::normalize::{Normalized, Part, Personal};
 
-/// The version of pseudonyms, in the info of a tenant's key.
-const PSEUDONYM_VERSION: &[u8] = b"1";
-
 /// The names that one source's boundary gives.
 pub(super) struct Names {
+    ids: Ids,
+    former_ids: Option<Ids>,
+    pseudonyms: Pseudonyms,
+    former: Option<(Pseudonyms, Timestamp)>,
+}
+
+/// What hangs on a key of identity.
+struct Ids {
     event: Fields,
     unreadable: Fields,
     room_key: Fields,
+    erasure: Fields,
+}
+
+/// What hangs on a tenant's key of pseudonyms.
+struct Pseudonyms {
+    version: u8,
     room: Fields,
     person: Fields,
-    erasure: Fields,
+}
+
+impl Ids {
+    fn new(settings: &Settings, key: &[u8]) -> Self {
+        let source = settings.source.as_str().as_bytes();
+        let tenant = settings.tenant.as_str().as_bytes();
+        let provider = settings.provider.as_str().as_bytes();
+        let for_use = |purpose: &[u8]| Fields::new(key).with(purpose);
+        Self {
+            event: for_use(b"event").with(source),
+            unreadable: for_use(b"unreadable").with(source).with(b"malformed"),
+            room_key: for_use(b"room").with(tenant).with(provider),
+            erasure: for_use(b"erasure"),
+        }
+    }
+}
+
+impl Pseudonyms {
+    fn new(settings: &Settings, root: &[u8], version: u8) -> Self {
+        let tenant = settings.tenant.as_str().as_bytes();
+        let provider = settings.provider.as_str().as_bytes();
+        let key = tenant_key(root, version, tenant);
+        let for_use = |purpose: &[u8]| Fields::new(&*key).with(purpose).with(tenant).with(provider);
+        Self { version, room: for_use(b"room"), person: for_use(b"person") }
+    }
+
+    fn room(&self, name: &str) -> RoomRef {
+        let digest = self.room.clone().with(name.as_bytes()).digest();
+        RoomRef { version: self.version, digest }
+    }
+
+    fn person(&self, id: &str) -> PersonRef {
+        let digest = self.person.clone().with(id.as_bytes()).digest();
+        PersonRef { version: self.version, digest }
+    }
 }
 
 impl Names {
     /// The states of one source: its name, tenant and provider are already in them.
     pub(super) fn new(settings: &Settings, keys: &Keys) -> Self {
-        let source = settings.source.as_str().as_bytes();
-        let tenant = settings.tenant.as_str().as_bytes();
-        let provider = settings.provider.as_str().as_bytes();
-        let identity = keys.identity.bytes();
-        let pseudonym = tenant_key(keys.pseudonym.bytes(), tenant);
-        let for_use = |key: &[u8], purpose: &[u8]| Fields::new(key).with(purpose);
+        let former_identity = keys.former_identity.as_ref();
+        let own = settings.pseudonym_key.as_ref().unwrap_or(&keys.pseudonym);
+        let PseudonymKey { key, version, former } = own;
+        let former = former.as_ref().map(|former| {
+            (Pseudonyms::new(settings, former.key.bytes(), former.version), former.until)
+        });
         Self {
-            event: for_use(identity, b"event").with(source),
-            unreadable: for_use(identity, b"unreadable").with(source).with(b"malformed"),
-            room_key: for_use(identity, b"room").with(tenant).with(provider),
-            room: for_use(&*pseudonym, b"room").with(tenant).with(provider),
-            person: for_use(&*pseudonym, b"person").with(tenant).with(provider),
-            erasure: for_use(identity, b"erasure"),
+            ids: Ids::new(settings, keys.identity.bytes()),
+            former_ids: former_identity.map(|key| Ids::new(settings, key.bytes())),
+            pseudonyms: Pseudonyms::new(settings, key.bytes(), *version),
+            former,
         }
     }
 
-    /// The id of an event that was understood at least so far that it has an identity.
-    pub(super) fn event(&self, kind: Kind, event: &Normalized<'_>) -> EventId {
-        let identity = event.identity();
-        let said = identity.provider_id.and_then(|node| event.text(node));
-        let mut fields = self
-            .event
-            .clone()
-            .with(kind.as_str().as_bytes())
-            .with(said.map_or("", Personal::expose).as_bytes());
-        for (tag, part) in &identity.parts {
-            fields = fields.with(tag.as_bytes());
-            fields = match part {
-                Part::Text(node) => {
-                    let text = event.text(*node).map_or("", Personal::expose);
-                    fields.with(b"text").with(text.as_bytes())
-                }
-                Part::Number(number) => fields.with(b"number").with(&number.to_be_bytes()),
-                Part::Word(word) => fields.with(b"word").with(word.as_bytes()),
-            };
-        }
-        let has_time = event.time().is_some() && !identity.parts.is_empty();
-        if identity.provider_id.is_none() && !identity.is_dated() && !has_time {
-            // Nothing tells this event from later ones of its kind in its room: better the same
-            // event twice than another one swallowed.
-            let received = event.verified().delivery().head().received();
-            let time = event.time().unwrap_or(received).millis();
-            fields = fields.with(b"time").with(&time.to_be_bytes());
-        }
-        EventId(fields.digest())
+    /// The id of an event that was understood at least so far that it has an identity, and the one
+    /// that it would have had under the identity key before.
+    pub(super) fn event(&self, event: &Normalized<'_>) -> (EventId, Option<EventId>) {
+        let of = |ids: &Ids| id_of(ids.event.clone(), event.kind(), event);
+        (of(&self.ids), self.former_ids.as_ref().map(of))
     }
 
-    /// The id of a body that could not be read.
-    pub(super) fn unreadable(&self, body: &[u8]) -> EventId {
-        EventId(self.unreadable.clone().with(body).digest())
+    /// The same of a body that could not be read.
+    pub(super) fn unreadable(&self, body: &[u8]) -> (EventId, Option<EventId>) {
+        let of = |ids: &Ids| EventId(ids.unreadable.clone().with(body).digest());
+        (of(&self.ids), self.former_ids.as_ref().map(of))
     }
 
     /// The id of our own event about one erasure: each is told apart by its time, since the same
     /// person may be forgotten twice.
     pub(super) fn erasure(&self, tenant: &str, of: &str, at: Timestamp, part: u64) -> EventId {
-        let fields = self.erasure.clone().with(tenant.as_bytes()).with(of.as_bytes());
+        let fields = self.ids.erasure.clone().with(tenant.as_bytes()).with(of.as_bytes());
         let fields = fields.with(&at.millis().to_be_bytes()).with(&part.to_be_bytes());
         EventId(fields.digest())
     }
 
     /// What stands in a record key for a room whose name may not leave. Does not change when
     /// pseudonyms rotate.
-    pub(super) fn room_key(&self, name: &str) -> Digest128 {
-        self.room_key.clone().with(name.as_bytes()).digest()
+    pub(super) fn room_key(&self, name: &str) -> RoomKey {
+        RoomKey(self.ids.room_key.clone().with(name.as_bytes()).digest())
+    }
+
+    /// The same under every identity key there is, the one in force first.
+    pub(super) fn room_keys(&self, name: &str) -> Vec<RoomKey> {
+        let all = std::iter::once(&self.ids).chain(&self.former_ids);
+        all.map(|ids| RoomKey(ids.room_key.clone().with(name.as_bytes()).digest())).collect()
     }
 
     /// The pseudonym of a room.
-    pub(super) fn room(&self, name: &str) -> Digest128 {
-        self.room.clone().with(name.as_bytes()).digest()
+    pub(super) fn room(&self, name: &str) -> RoomRef {
+        self.pseudonyms.room(name)
     }
 
     /// The pseudonym of a person, by the provider's stable id.
-    pub(super) fn person(&self, id: &str) -> Digest128 {
-        self.person.clone().with(id.as_bytes()).digest()
+    pub(super) fn person(&self, id: &str) -> PersonRef {
+        self.pseudonyms.person(id)
+    }
+
+    /// The pseudonym of a room before, where an event received then still carries it.
+    pub(super) fn former_room(&self, name: &str, received: Timestamp) -> Option<RoomRef> {
+        self.former_at(received).map(|former| former.room(name))
+    }
+
+    /// The pseudonym of a person before, where an event received then still carries it.
+    pub(super) fn former_person(&self, id: &str, received: Timestamp) -> Option<PersonRef> {
+        self.former_at(received).map(|former| former.person(id))
+    }
+
+    /// Every pseudonym of a room that there is a key for, the one in force first.
+    pub(super) fn rooms(&self, name: &str) -> Vec<RoomRef> {
+        self.every_key().map(|key| key.room(name)).collect()
+    }
+
+    /// Every pseudonym of a person that there is a key for, the one in force first.
+    pub(super) fn persons(&self, id: &str) -> Vec<PersonRef> {
+        self.every_key().map(|key| key.person(id)).collect()
+    }
+
+    fn every_key(&self) -> impl Iterator<Item = &Pseudonyms> {
+        std::iter::once(&self.pseudonyms).chain(self.former.as_ref().map(|(former, _)| former))
+    }
+
+    fn former_at(&self, received: Timestamp) -> Option<&Pseudonyms> {
+        self.former.as_ref().filter(|(_, until)| received < *until).map(|(former, _)| former)
     }
 }
 
+/// What an event is known by, under the key that is in the state already.
+fn id_of(state: Fields, kind: Kind, event: &Normalized<'_>) -> EventId {
+    let identity = event.identity();
+    let said = identity.provider_id.and_then(|node| event.text(node));
+    let mut fields =
+        state.with(kind.as_str().as_bytes()).with(said.map_or("", Personal::expose).as_bytes());
+    for (tag, part) in &identity.parts {
+        fields = fields.with(tag.as_bytes());
+        fields = match part {
+            Part::Text(node) => {
+                let text = event.text(*node).map_or("", Personal::expose);
+                fields.with(b"text").with(text.as_bytes())
+            }
+            Part::Number(number) => fields.with(b"number").with(&number.to_be_bytes()),
+            Part::Word(word) => fields.with(b"word").with(word.as_bytes()),
+        };
+    }
+    let has_time = event.time().is_some() && !identity.parts.is_empty();
+    if identity.provider_id.is_none() && !identity.is_dated() && !has_time {
+        // Nothing tells this event from later ones of its kind in its room: better the same
+        // event twice than another one swallowed.
+        let received = event.verified().delivery().head().received();
+        let time = event.time().unwrap_or(received).millis();
+        fields = fields.with(b"time").with(&time.to_be_bytes());
+    }
+    EventId(fields.digest())
+}
+
 /// A tenant's own key for pseudonyms: HKDF-SHA256 with version and tenant as info.
-fn tenant_key(pseudonym: &[u8], tenant: &[u8]) -> Zeroizing<[u8; 32]> {
+fn tenant_key(root: &[u8], version: u8, tenant: &[u8]) -> Zeroizing<[u8; 32]> {
     let mut key = Zeroizing::new([0; 32]);
-    let info = [&length(PSEUDONYM_VERSION)[..], PSEUDONYM_VERSION, &length(tenant)[..], tenant];
+    let version = version.to_string();
+    let info = [&length(version.as_bytes())[..], version.as_bytes(), &length(tenant)[..], tenant];
     #[expect(
         clippy::expect_used,
         reason = "HKDF-SHA256 gives up to 8,160 bytes; a key of zeros must never be used"
     )]
-    Hkdf::<Sha256>::new(None, pseudonym)
+    Hkdf::<Sha256>::new(None, root)
         .expand_multi_info(&info, &mut *key)
         .expect("32 bytes are within HKDF's reach");
     key
@@ -258,7 +342,7 @@ mod tests {
     #[test]
     fn a_record_key_does_not_change_when_pseudonyms_rotate() {
         let body = with(joined(), "room", json!("Zoë's room")).to_string();
-        let rotated = Keys { pseudonym: Secret::new(vec![0x33; 32]), ..keys() };
+        let rotated = Keys::new(keys().identity, Secret::new(vec![0x33; 32]));
         let before = scrub_raw(settings(), &keys(), body.as_bytes());
         let after = scrub_raw(settings(), &rotated, body.as_bytes());
         assert_eq!((before.id(), before.key()), (after.id(), after.key()));

@@ -1,75 +1,129 @@
-//! Each value against the table: how it may leave, or by which rule it stays.
+//! Each value against policy and table: how it may leave, or by which rule it stays; and whether
+//! what is about to leave looks personal.
 
-use super::data::{PersonRef, RoomRef};
-use super::table::{self, Rule, Value};
-use super::{Boundary, RULE_ARTIFACT, RULE_PERSON, RULE_ROOM, RULE_SHAPE, RULE_UNLISTED, RULES};
-use crate::bounds::VISIBLE_TEXT_BYTES_MAX;
+use super::data::{Evidence, PersonRef, RoomRef};
+use super::detect::Detector;
+use super::policy::Action;
+use super::shape::Form;
+use super::table::{self, FIELDS, Rule, Value};
+use super::violation::{Violation, Violations};
+use super::{
+    Boundary, RULE_ARTIFACT, RULE_BUCKET, RULE_PERSON, RULE_POLICY, RULE_RECORDING, RULE_ROOM,
+    RULE_SHAPE, RULE_UNLISTED, RULE_VIOLATION, RULES,
+};
+use crate::bounds::{
+    AMOUNT_MAX, COUNT_MAX, MOMENT_AHEAD_MAX, MOMENT_MIN_MILLIS, VISIBLE_TEXT_BYTES_MAX,
+};
+use crate::clock::Timestamp;
+use crate::event::{Family, Kind};
 use crate::normalize::{Fact, Given, NodeId, Normalized, Personal, Removed, Word};
 
 /// What is to become of a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Verdict<'b> {
     /// It leaves as it is.
     Passes,
-    /// It leaves as this pseudonym of a person.
-    Person(PersonRef),
-    /// It leaves as this pseudonym of a room.
-    Room(RoomRef),
-    /// It is a role label and leaves as one; its place counts as removed.
-    Role,
+    /// It leaves less exactly, as the policy says.
+    Coarse,
+    /// It leaves as this pseudonym of a person, and while keys change as the one before, too.
+    Person(PersonRef, Option<PersonRef>),
+    /// It leaves as this pseudonym of a room, and while keys change as the one before, too.
+    Room(RoomRef, Option<RoomRef>),
+    /// It leaves as this role label; its place counts as removed.
+    Role(&'b str),
     /// It stays, by this rule.
     Stays(&'static str),
 }
 
-impl Verdict {
+impl Verdict<'_> {
     /// Whether the value is accounted for: what leaves in any form but as a role.
-    fn accounts(self) -> bool {
+    pub(super) fn accounts(self) -> bool {
         match self {
-            Self::Passes | Self::Person(_) | Self::Room(_) => true,
-            Self::Role | Self::Stays(_) => false,
+            Self::Passes | Self::Coarse | Self::Person(..) | Self::Room(..) => true,
+            Self::Role(_) | Self::Stays(_) => false,
         }
     }
 
     /// The rule that the value as it came did not pass.
-    fn rule(self) -> Option<&'static str> {
+    pub(super) fn rule(self) -> Option<&'static str> {
         match self {
             Self::Passes => None,
-            Self::Person(_) | Self::Role => Some(RULE_PERSON),
-            Self::Room(_) => Some(RULE_ROOM),
+            Self::Coarse => Some(RULE_BUCKET),
+            Self::Person(..) | Self::Role(_) => Some(RULE_PERSON),
+            Self::Room(..) => Some(RULE_ROOM),
             Self::Stays(rule) => Some(rule),
         }
     }
 }
 
-/// The verdicts on all facts of an event, in their order.
-pub(super) struct Judged(Vec<Verdict>);
+/// What a detector saw in a value that was about to leave, or in a field of ids.
+#[derive(Clone, Copy, Debug)]
+struct Noticed {
+    word: Word,
+    item: u16,
+    detector: Detector,
+    rule: &'static str,
+    length: usize,
+}
 
-impl Judged {
-    /// Judges every fact.
-    pub(super) fn new(boundary: &Boundary, event: &Normalized<'_>) -> Self {
-        let verdicts = event.facts().iter().map(|fact| {
-            let (rule, kinds) = table::line(fact.word);
-            if kinds.has(event.kind()) {
-                boundary.judge(event, fact, rule)
-            } else {
-                Verdict::Stays(RULE_UNLISTED)
-            }
-        });
-        Self(verdicts.collect())
+/// The verdicts on all facts of an event, in their order.
+pub(super) struct Judged<'b> {
+    verdicts: Vec<Verdict<'b>>,
+    noticed: Vec<Noticed>,
+}
+
+impl<'b> Judged<'b> {
+    /// Judges every fact of an event, as one of its own kind.
+    pub(super) fn new(boundary: &'b Boundary, event: &Normalized<'_>) -> Self {
+        Self::as_kind(boundary, event, event.kind())
+    }
+
+    /// The same as one of another kind: of a stopped event only the envelope is told.
+    pub(super) fn as_kind(boundary: &'b Boundary, event: &Normalized<'_>, kind: Kind) -> Self {
+        let mut noticed = Vec::new();
+        let mut bench = Bench { boundary, event, kind, noticed: &mut noticed };
+        let verdicts = event.facts().iter().map(|fact| bench.judge(fact)).collect();
+        Self { verdicts, noticed }
     }
 
     /// Facts and verdicts side by side.
     pub(super) fn of<'f>(
         &self,
         facts: &'f [Fact],
-    ) -> impl Iterator<Item = (&'f Fact, Verdict)> + use<'f, '_> {
-        facts.iter().zip(self.0.iter().copied())
+    ) -> impl Iterator<Item = (&'f Fact, Verdict<'b>)> + use<'f, 'b, '_> {
+        facts.iter().zip(self.verdicts.iter().copied())
     }
 
     /// The places of the body that are accounted for.
     pub(super) fn passed(&self, facts: &[Fact]) -> Vec<NodeId> {
         let passing = self.of(facts).filter(|(_, verdict)| verdict.accounts());
         passing.filter_map(|(fact, _)| fact.node).collect()
+    }
+
+    /// Whether anything looked personal.
+    pub(super) fn is_violated(&self) -> bool {
+        !self.noticed.is_empty()
+    }
+
+    /// What is told of an event beside its values.
+    pub(super) fn evidence(&self, removed: Removed) -> Evidence {
+        let mut violations = Violations::default();
+        for noticed in &self.noticed {
+            violations.note(noticed.told());
+        }
+        Evidence { removed, violations, findings: Vec::new() }
+    }
+
+    /// How often each detector saw something.
+    pub(super) fn detected(&self) -> Vec<(Detector, u64)> {
+        let mut counts: Vec<(Detector, u64)> = Vec::new();
+        for Noticed { detector, .. } in &self.noticed {
+            match counts.iter_mut().find(|(known, _)| known == detector) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((*detector, 1)),
+            }
+        }
+        counts
     }
 
     /// How many values each rule removed; a field of several items of a list counts once, as it is
@@ -107,48 +161,190 @@ impl Judged {
     }
 }
 
-impl Boundary {
-    fn judge(&self, event: &Normalized<'_>, fact: &Fact, rule: Rule) -> Verdict {
+impl Noticed {
+    fn told(&self) -> Violation {
+        let field = FIELDS.get(self.word as usize).map(table::Field::name).unwrap_or_default();
+        let item = format!("/{}", self.item);
+        let path = format!("/data/{}", field.replace("[]", &item).replace('.', "/"));
+        let (detector, length) = (self.detector, self.length as u64);
+        Violation { path, detector, rule: self.rule.to_owned(), length }
+    }
+}
+
+/// Where the facts of one event are judged.
+struct Bench<'b, 'e, 'v> {
+    boundary: &'b Boundary,
+    event: &'e Normalized<'v>,
+    kind: Kind,
+    noticed: &'e mut Vec<Noticed>,
+}
+
+impl<'b> Bench<'b, '_, '_> {
+    fn judge(&mut self, fact: &Fact) -> Verdict<'b> {
+        let settings = &self.boundary.settings;
+        let action = settings.policy.action(self.kind, fact.word);
+        match action {
+            Action::Unlisted => return Verdict::Stays(RULE_UNLISTED),
+            Action::Drop => return Verdict::Stays(RULE_POLICY),
+            Action::Pseudonym | Action::Role | Action::Bucket | Action::Pass => {}
+        }
+        if self.boundary.forbids(self.kind) && is_artefact(fact.word) {
+            return Verdict::Stays(RULE_RECORDING);
+        }
+        match (self.formed(fact, action), action) {
+            (Verdict::Passes, Action::Bucket) => Verdict::Coarse,
+            (verdict, _) => verdict,
+        }
+    }
+
+    /// The verdict by the form of the value.
+    fn formed(&mut self, fact: &Fact, action: Action) -> Verdict<'b> {
         let pass = |fits: bool| match fits {
             true => Verdict::Passes,
             false => Verdict::Stays(RULE_SHAPE),
         };
-        match rule {
-            Rule::Ours => pass(matches!(fact.given, Given::Word(_))),
-            Rule::Count => pass(matches!(fact.given, Given::Count(_))),
-            Rule::Number => pass(matches!(fact.given, Given::Count(_) | Given::Number(_))),
-            Rule::Moment => pass(matches!(fact.given, Given::Moment(_))),
-            Rule::Flag => pass(matches!(fact.given, Given::Flag(_))),
-            Rule::Text(form) => match (fact.given, text(event, fact)) {
-                (_, Some(text)) => pass(form.fits(text)),
-                (given, None) => pass(matches!(given, Given::Word(_))),
-            },
-            Rule::Person | Rule::Label | Rule::Room | Rule::Artifact => match text(event, fact) {
-                Some(text) => self.judge_text(text, rule),
-                None => Verdict::Stays(RULE_SHAPE),
-            },
+        let received = self.event.verified().delivery().head().received();
+        match (table::rule(fact.word), fact.given) {
+            (Rule::Ours, given) => pass(matches!(given, Given::Word(_))),
+            (Rule::Count, Given::Count(count)) => pass(count <= COUNT_MAX),
+            (Rule::Bytes, given) => pass(matches!(given, Given::Count(_))),
+            (Rule::Amount, Given::Count(count)) => pass(count as f64 <= AMOUNT_MAX),
+            (Rule::Amount, Given::Number(number)) => pass(number.abs() <= AMOUNT_MAX),
+            (Rule::Moment, Given::Moment(time)) => pass(is_plausible(time, received)),
+            (Rule::Flag, given) => pass(matches!(given, Given::Flag(_))),
+            (Rule::Text(_), Given::Word(_)) => Verdict::Passes,
+            (Rule::Count | Rule::Amount | Rule::Moment, _) => Verdict::Stays(RULE_SHAPE),
+            (Rule::Text(_) | Rule::Person | Rule::Label | Rule::Room | Rule::Artifact, _) => {
+                match text(self.event, fact) {
+                    Some(text) => self.judge_text(fact, text, action),
+                    None => Verdict::Stays(RULE_SHAPE),
+                }
+            }
         }
     }
 
-    fn judge_text(&self, text: &str, rule: Rule) -> Verdict {
-        let short = text.len() <= VISIBLE_TEXT_BYTES_MAX;
-        let matches = |pattern: &Option<regex::Regex>| {
-            short && pattern.as_ref().is_some_and(|pattern| pattern.is_match(text))
-        };
-        match rule {
-            Rule::Person => Verdict::Person(PersonRef(self.names.person(text))),
-            Rule::Label if self.settings.role_labels.iter().any(|label| label == text) => {
-                Verdict::Role
-            }
-            Rule::Label => Verdict::Stays(RULE_PERSON),
-            Rule::Room if self.lets_out(Personal::new(text)) => Verdict::Passes,
-            Rule::Room => Verdict::Room(RoomRef(self.names.room(text))),
-            Rule::Artifact if matches(&self.settings.artifact_key) => Verdict::Passes,
-            Rule::Artifact => Verdict::Stays(RULE_ARTIFACT),
-            Rule::Text(_) | Rule::Ours | Rule::Count | Rule::Number | Rule::Moment | Rule::Flag => {
+    fn judge_text(&mut self, fact: &Fact, text: &str, action: Action) -> Verdict<'b> {
+        let boundary = self.boundary;
+        let settings = &boundary.settings;
+        match table::rule(fact.word) {
+            Rule::Text(form) if form.fits(text) => match form {
+                // Made up by a machine, and proven by its form.
+                Form::Id | Form::EventRef => Verdict::Passes,
+                Form::EventType | Form::Version | Form::Region | Form::Mime => {
+                    self.unless_personal(fact, text, form.as_str())
+                }
+            },
+            Rule::Text(form @ (Form::Id | Form::EventRef)) => {
+                self.notice(fact, Detector::IdShape, form.as_str(), text.len());
                 Verdict::Stays(RULE_SHAPE)
             }
+            Rule::Person => {
+                let received = self.event.verified().delivery().head().received();
+                let former = boundary.names.former_person(text, received);
+                Verdict::Person(boundary.names.person(text), former)
+            }
+            Rule::Label => match settings.role_of(text) {
+                Some(label) => Verdict::Role(label),
+                None => Verdict::Stays(RULE_PERSON),
+            },
+            Rule::Room => self.judge_room(fact, text, action),
+            Rule::Artifact if boundary.lets_artifact_out(text) => {
+                self.unless_personal(fact, text, "artifact_key")
+            }
+            Rule::Artifact => Verdict::Stays(RULE_ARTIFACT),
+            Rule::Text(_)
+            | Rule::Ours
+            | Rule::Count
+            | Rule::Bytes
+            | Rule::Amount
+            | Rule::Moment
+            | Rule::Flag => Verdict::Stays(RULE_SHAPE),
         }
+    }
+
+    fn judge_room(&mut self, fact: &Fact, text: &str, action: Action) -> Verdict<'b> {
+        let boundary = self.boundary;
+        if action == Action::Pass || boundary.matches_room(Personal::new(text)) {
+            let verdict = self.unless_personal(fact, text, "room_name");
+            if verdict == Verdict::Passes && text.len() <= VISIBLE_TEXT_BYTES_MAX {
+                return verdict;
+            }
+        } else if boundary.settings.room_name.is_some() {
+            self.notice(fact, Detector::RoomName, "room_name", text.len());
+        }
+        let received = self.event.verified().delivery().head().received();
+        let former = boundary.names.former_room(text, received);
+        Verdict::Room(boundary.names.room(text), former)
+    }
+
+    /// It passes, unless something in it looks personal.
+    fn unless_personal(&mut self, fact: &Fact, text: &str, rule: &'static str) -> Verdict<'b> {
+        let before = self.noticed.len();
+        let (word, item) = (fact.word, fact.item);
+        self.boundary.detectors.look(text, &mut |found| {
+            let (detector, length) = (found.detector, found.bytes);
+            self.noticed.push(Noticed { word, item, detector, rule, length });
+        });
+        match self.noticed.len() > before {
+            true => Verdict::Stays(RULE_VIOLATION),
+            false => Verdict::Passes,
+        }
+    }
+
+    fn notice(&mut self, fact: &Fact, detector: Detector, rule: &'static str, length: usize) {
+        let (word, item) = (fact.word, fact.item);
+        self.noticed.push(Noticed { word, item, detector, rule, length });
+    }
+}
+
+/// Whether it says where what was recorded lies, or what it is like.
+const fn is_artefact(word: Word) -> bool {
+    matches!(
+        word,
+        Word::RecordingKey
+            | Word::TranscriptKey
+            | Word::TranscriptRegion
+            | Word::FileType
+            | Word::FileKey
+            | Word::FileRegion
+            | Word::FileSize
+            | Word::FileDuration
+            | Word::FileStartedAt
+            | Word::FileEndedAt
+            | Word::FileParts
+    )
+}
+
+/// Whether a moment can be one that a provider tells of in a delivery that was received then: other
+/// numbers may be anything.
+pub(super) fn is_plausible(time: Timestamp, received: Timestamp) -> bool {
+    time.millis() >= MOMENT_MIN_MILLIS && time <= received.plus(MOMENT_AHEAD_MAX)
+}
+
+impl Boundary {
+    /// Whether an event of this kind tells of what its tenant forbids.
+    pub(super) fn forbids(&self, kind: Kind) -> bool {
+        kind.family() == Family::Recording && self.settings.recording == super::Recording::Forbidden
+    }
+
+    fn matches_room(&self, room: Personal<&str>) -> bool {
+        let room = room.expose();
+        let pattern = self.settings.room_name.as_ref();
+        room.len() <= VISIBLE_TEXT_BYTES_MAX && pattern.is_some_and(|name| name.is_match(room))
+    }
+
+    /// Whether a room's name may leave as it is: its events then carry the name itself.
+    pub fn lets_out(&self, room: Personal<&str>) -> bool {
+        let clean = !self.detectors.finds(room.expose());
+        // Of any kind, for nobody says which one is meant.
+        let always = self.settings.policy.lets_room_out();
+        let short = room.expose().len() <= VISIBLE_TEXT_BYTES_MAX;
+        clean && short && (always || self.matches_room(room))
+    }
+
+    fn lets_artifact_out(&self, text: &str) -> bool {
+        let pattern = self.settings.artifact_key.as_ref();
+        text.len() <= VISIBLE_TEXT_BYTES_MAX && pattern.is_some_and(|key| key.is_match(text))
     }
 }
 
@@ -164,22 +360,42 @@ pub(super) fn text<'e>(event: &'e Normalized<'_>, fact: &Fact) -> Option<&'e str
 
 /// A judged value as the published data takes it.
 pub(super) fn value<'e>(
+    boundary: &Boundary,
     event: &'e Normalized<'_>,
     fact: &Fact,
-    verdict: Verdict,
+    verdict: Verdict<'e>,
 ) -> Option<Value<'e>> {
+    let given = match fact.given {
+        Given::Text(_) => Value::Text(text(event, fact)?),
+        Given::Word(word) => Value::Text(word),
+        Given::Count(count) => Value::Count(count),
+        Given::Number(number) => Value::Number(number),
+        Given::Moment(time) => Value::Moment(time),
+        Given::Flag(flag) => Value::Flag(flag),
+    };
     match verdict {
-        Verdict::Person(person) => Some(Value::Person(person)),
-        Verdict::Room(_) | Verdict::Stays(_) => None,
-        Verdict::Passes | Verdict::Role => Some(match fact.given {
-            Given::Text(_) => Value::Text(text(event, fact)?),
-            Given::Word(word) => Value::Text(word),
-            Given::Count(count) => Value::Count(count),
-            Given::Number(number) => Value::Number(number),
-            Given::Moment(time) => Value::Moment(time),
-            Given::Flag(flag) => Value::Flag(flag),
-        }),
+        Verdict::Person(person, _) => Some(Value::Person(person)),
+        Verdict::Role(label) => Some(Value::Text(label)),
+        Verdict::Passes => Some(given),
+        Verdict::Coarse => Some(coarse(boundary, event.kind(), fact.word, given)),
+        Verdict::Room(..) | Verdict::Stays(_) => None,
     }
+}
+
+fn coarse<'e>(boundary: &Boundary, kind: Kind, word: Word, given: Value<'e>) -> Value<'e> {
+    let lower = |number| Value::Count(boundary.settings.policy.in_range(kind, word, number));
+    match given {
+        Value::Moment(time) => Value::Moment(to_the_minute(time)),
+        Value::Count(count) => lower(count as f64),
+        Value::Number(number) => lower(number),
+        kept @ (Value::Text(_) | Value::Flag(_) | Value::Person(_)) => kept,
+    }
+}
+
+/// A moment without its seconds.
+pub(super) fn to_the_minute(time: Timestamp) -> Timestamp {
+    const MINUTE: i64 = 60_000;
+    Timestamp::from_millis(time.millis().div_euclid(MINUTE) * MINUTE)
 }
 
 #[cfg(test)]

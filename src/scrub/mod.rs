@@ -15,112 +15,86 @@
 use std::fmt::{self, Display};
 
 use bytes::Bytes;
-use regex::Regex;
 
-use self::data::{Data, PersonRef, QuarantineData, RoomKey, RoomRef};
+use self::data::{Data, Evidence, PersonRef, QuarantineData, RoomKey, RoomRef};
+use self::detect::Detectors;
 use self::encode::{Attributes, encode};
 use self::identity::Names;
-use self::judge::{Judged, Verdict, text, value};
+use self::judge::{Judged, Verdict, is_plausible, text, to_the_minute, value};
+use self::policy::Action;
 use self::sections::Sections;
-use crate::bounds::VISIBLE_TEXT_BYTES_MAX;
-use crate::clock::Timestamp;
-use crate::event::{EventId, Kind, ProviderName, QuarantineReason, SourceName, TenantName};
-use crate::normalize::{Normalized, Personal, Removed, Word};
-use crate::secret::Secret;
+use crate::event::{EventId, Kind, QuarantineReason};
+use crate::normalize::{Normalized, Personal, Word};
 
+mod clean;
 pub mod data;
+pub mod detect;
 mod encode;
 mod erasure;
 mod identity;
 mod judge;
+mod keys;
 pub mod madeup;
+pub mod policy;
 pub mod release;
 mod schema;
 pub mod sections;
+mod settings;
 mod shape;
 mod table;
+mod violation;
 
+pub use clean::{Clean, Masked, Seen};
 pub use encode::oversized;
 pub use erasure::{Erased, Told};
+pub use keys::{FormerKey, Keys, PseudonymKey};
 pub use schema::schema;
+pub use settings::{OnViolation, Recording, Settings};
+pub use violation::{Finding, Violation, Violations};
 
 const RULE_UNLISTED: &str = "unlisted";
+const RULE_POLICY: &str = "policy";
 const RULE_SHAPE: &str = "shape";
 const RULE_PERSON: &str = "person";
 const RULE_ROOM: &str = "room";
 const RULE_ARTIFACT: &str = "artifact";
+const RULE_BUCKET: &str = "bucket";
+const RULE_VIOLATION: &str = "violation";
+const RULE_RECORDING: &str = "recording";
 
 /// The rules by which values are removed: `unlisted` (no word of the common language, or not for
-/// this kind), `shape` (not of the form that its word demands), `person` (names, and ids that left
-/// only as a pseudonym), `room` (names that left only as a pseudonym), `artifact` (storage keys).
-pub const RULES: [&str; 5] = [RULE_UNLISTED, RULE_SHAPE, RULE_PERSON, RULE_ROOM, RULE_ARTIFACT];
+/// this kind), `policy` (kept by a rule of the tenant or source), `shape` (not of the form that its
+/// word demands), `person` (names, and ids that left only as a pseudonym), `room` (names that left
+/// only as a pseudonym), `artifact` (storage keys), `bucket` (left less exactly), `violation`
+/// (looked personal), `recording` (what was recorded where that is forbidden).
+pub const RULES: [&str; 9] = [
+    RULE_UNLISTED,
+    RULE_POLICY,
+    RULE_SHAPE,
+    RULE_PERSON,
+    RULE_ROOM,
+    RULE_ARTIFACT,
+    RULE_BUCKET,
+    RULE_VIOLATION,
+    RULE_RECORDING,
+];
 
 /// The role of a person without a label that may leave.
 const ROLE_DEFAULT: &str = "Participant";
-
-/// The gateway's own keys.
-#[derive(Clone, Debug)]
-pub struct Keys {
-    /// Event ids and record keys; the same on every instance.
-    pub identity: Secret,
-    /// Persons, and rooms whose names may not leave.
-    pub pseudonym: Secret,
-}
-
-/// What may leave from one source.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The source.
-    pub source: SourceName,
-    /// Whose events these are.
-    pub tenant: TenantName,
-    /// Who sends them.
-    pub provider: ProviderName,
-    /// Labels that may stand as a role, letter for letter.
-    pub role_labels: Vec<String>,
-    /// Room names that may leave as they are; `None`: every room leaves as a pseudonym.
-    pub room_name: Option<Regex>,
-    /// Storage keys that may leave.
-    pub artifact_key: Option<Regex>,
-}
 
 /// The boundary of one source. Never changes; shared by all its deliveries.
 pub struct Boundary {
     settings: Settings,
     names: Names,
-}
-
-/// An event as it may leave, encoded once and for all. Made only by [`Boundary::scrub`].
-#[derive(Clone, Debug)]
-pub struct Clean {
-    id: EventId,
-    source: SourceName,
-    kind: Kind,
-    reason: Option<QuarantineReason>,
-    received: Timestamp,
-    key: Bytes,
-    value: Bytes,
-    masked: Option<Masked>,
-    removed: Vec<(&'static str, u64)>,
-}
-
-/// The event behind a record of quarantine by [`QuarantineReason::PiiViolation`]: what leaves if an
-/// operator releases it. It crossed the boundary with what looked personal masked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Masked {
-    /// What happened.
-    pub kind: Kind,
-    /// The record key.
-    pub key: Bytes,
-    /// The CloudEvents JSON, with the id of the record of quarantine.
-    pub value: Bytes,
+    detectors: Detectors,
 }
 
 impl Boundary {
     /// A boundary by these settings and keys.
     pub fn new(settings: Settings, keys: &Keys) -> Self {
         let names = Names::new(&settings, keys);
-        Self { settings, names }
+        let detectors = Detectors::new(settings.national_ids.clone());
+        Self { settings, names, detectors }
     }
 
     /// What it was made by.
@@ -130,67 +104,125 @@ impl Boundary {
 
     /// The pseudonym of a person, by the provider's stable id of them.
     pub fn person(&self, id: Personal<&str>) -> PersonRef {
-        PersonRef(self.names.person(id.expose()))
+        self.names.person(id.expose())
+    }
+
+    /// Every pseudonym of a person that there is a key for, the one in force first.
+    pub fn persons(&self, id: Personal<&str>) -> Vec<PersonRef> {
+        self.names.persons(id.expose())
     }
 
     /// The pseudonym of a room, by its name.
     pub fn room(&self, name: Personal<&str>) -> RoomRef {
-        RoomRef(self.names.room(name.expose()))
+        self.names.room(name.expose())
+    }
+
+    /// Every pseudonym of a room that there is a key for, the one in force first.
+    pub fn rooms(&self, name: Personal<&str>) -> Vec<RoomRef> {
+        self.names.rooms(name.expose())
     }
 
     /// What stands in record keys for a room whose name may not leave.
     pub fn room_key(&self, name: Personal<&str>) -> RoomKey {
-        RoomKey(self.names.room_key(name.expose()))
+        self.names.room_key(name.expose())
     }
 
-    /// Whether a room's name may leave as it is: its events then carry the name itself.
-    pub fn lets_out(&self, room: Personal<&str>) -> bool {
-        let room = room.expose();
-        let pattern = self.settings.room_name.as_ref();
-        room.len() <= VISIBLE_TEXT_BYTES_MAX && pattern.is_some_and(|name| name.is_match(room))
+    /// The same under every identity key there is, the one in force first.
+    pub fn room_keys(&self, name: Personal<&str>) -> Vec<RoomKey> {
+        self.names.room_keys(name.expose())
     }
 
-    /// Takes an event across: what is on the list passes, the rest is removed and listed.
+    /// Takes an event across: what is on the list passes, the rest is removed and listed. Where
+    /// something that was about to leave looks personal, that is masked; or the event stops, and
+    /// what would have left is kept masked behind it.
     pub fn scrub(&self, mut event: Normalized<'_>) -> Clean {
         let judged = Judged::new(self, &event);
         let passed = judged.passed(event.facts());
         let removed = event.removed(passed.iter().copied());
         let counts = judged.counts(event.facts(), &passed, &removed);
-        let delivery = event.verified().delivery();
+        let mut evidence = judged.evidence(removed);
+        let seen = self.seen(&event, &judged, &evidence);
+        if seen.recording_forbidden {
+            evidence.findings.push(Finding::RecordingForbidden);
+        }
         let malformed = event.reason() == Some(QuarantineReason::Malformed);
-        let id = match malformed {
-            true => self.names.unreadable(delivery.body()),
-            false => self.names.event(event.kind(), &event),
+        let (id, former) = match malformed {
+            true => self.names.unreadable(event.verified().delivery().body()),
+            false => self.names.event(&event),
         };
-        let sections = self.fill(&event, &judged);
-        Clean {
-            id,
-            source: self.settings.source.clone(),
-            kind: event.kind(),
-            reason: event.reason(),
-            received: delivery.head().received(),
-            key: self.key(&event, &sections, id).into(),
-            value: self.write(&event, id, sections, removed),
-            masked: None,
-            removed: counts,
+        let stops = self.stops(&event, &judged);
+        let told = if stops { evidence.clone() } else { Evidence::default() };
+        let sections = self.fill(&event, event.kind(), &judged);
+        let key = Bytes::from(self.key(&event, &sections, id));
+        let value = self.write(&event, id, event.reason(), sections, evidence);
+        let masked =
+            stops.then(|| Masked { kind: event.kind(), key: key.clone(), value: value.clone() });
+        let (kind, reason, value) = match stops {
+            true => self.stopped(&event, id, told),
+            false => (event.kind(), event.reason(), value),
+        };
+        let received = event.verified().delivery().head().received();
+        let source = self.settings.source.clone();
+        let removed = counts;
+        Clean { id, former, source, kind, reason, received, key, value, masked, removed, seen }
+    }
+
+    fn seen(&self, event: &Normalized<'_>, judged: &Judged<'_>, evidence: &Evidence) -> Seen {
+        Seen {
+            detected: judged.detected(),
+            violations: evidence.violations.clone(),
+            recording_forbidden: self.forbids(event.kind()),
         }
     }
 
+    /// Whether an event goes to quarantine for what it would have let out. One that tells of a
+    /// forbidden recording never does: whoever must act on it has to see it.
+    fn stops(&self, event: &Normalized<'_>, judged: &Judged<'_>) -> bool {
+        self.settings.on_violation == OnViolation::Quarantine
+            && judged.is_violated()
+            && event.reason().is_none()
+            && !self.forbids(event.kind())
+    }
+
+    /// The record of an event that stopped: its envelope, and what was seen where.
+    fn stopped(
+        &self,
+        event: &Normalized<'_>,
+        id: EventId,
+        told: Evidence,
+    ) -> (Kind, Option<QuarantineReason>, Bytes) {
+        let (kind, reason) = (Kind::Quarantined, Some(QuarantineReason::PiiViolation));
+        let judged = Judged::as_kind(self, event, kind);
+        let sections = self.fill(event, kind, &judged);
+        (kind, reason, self.write(event, id, reason, sections, told))
+    }
+
     /// Every value that may leave, in its place.
-    fn fill<'e>(&self, event: &'e Normalized<'_>, judged: &Judged) -> Sections<'e> {
+    fn fill<'e>(
+        &'e self,
+        event: &'e Normalized<'_>,
+        kind: Kind,
+        judged: &Judged<'e>,
+    ) -> Sections<'e> {
         let mut sections = Sections::default();
         let mut labelled = false;
         for (fact, verdict) in judged.of(event.facts()) {
             labelled |= fact.word == Word::ParticipantLabel;
-            if let Verdict::Room(room) = verdict {
-                let place = &mut sections.room.get_or_insert_default().r#ref;
-                *place = place.or(Some(room));
-            } else if let Some(value) = value(event, fact, verdict) {
+            if let Verdict::Room(now, before) = verdict {
+                let room = sections.room.get_or_insert_default();
+                room.r#ref = room.r#ref.or(Some(now));
+                room.previous_ref = room.previous_ref.or(before);
+            } else if let Some(value) = value(self, event, fact, verdict) {
                 table::put(&mut sections, fact.word, fact.item, value);
             }
+            if let (Verdict::Person(_, Some(before)), Some(person)) =
+                (verdict, &mut sections.participant)
+            {
+                person.previous_ref = person.previous_ref.or(Some(before));
+            }
         }
-        let (_, with_roles) = table::line(Word::ParticipantLabel);
-        if with_roles.has(event.kind()) && (labelled || sections.participant.is_some()) {
+        let with_roles = self.settings.policy.action(kind, Word::ParticipantLabel) == Action::Role;
+        if with_roles && (labelled || sections.participant.is_some()) {
             let person = sections.participant.get_or_insert_default();
             person.role = person.role.or(Some(ROLE_DEFAULT));
         }
@@ -205,7 +237,7 @@ impl Boundary {
             return format!("{tenant}/{name}");
         }
         if let Some(name) = event.fact(Word::RoomName).and_then(|fact| text(event, fact)) {
-            return format!("{tenant}/{}", RoomKey(self.names.room_key(name)));
+            return format!("{tenant}/{}", self.names.room_key(name));
         }
         match sections.best_identity() {
             Some(best) => format!("{tenant}/{best}"),
@@ -217,28 +249,31 @@ impl Boundary {
         &self,
         event: &Normalized<'_>,
         id: EventId,
+        reason: Option<QuarantineReason>,
         sections: Sections<'_>,
-        removed: Removed,
+        told: Evidence,
     ) -> Bytes {
         let delivery = event.verified().delivery();
         let received = delivery.head().received();
+        let kind = if reason.is_some() { Kind::Quarantined } else { event.kind() };
         let room = seen(&sections);
         // What could not be understood is told by when it came: its own time may be anything.
-        let time = match event.reason() {
-            Some(_) => received,
-            None => event.time().unwrap_or(received),
-        };
-        let data = match event.reason() {
+        let own = event.time().filter(|time| reason.is_none() && is_plausible(*time, received));
+        let policy = &self.settings.policy;
+        let told_as = |time, coarse: bool| if coarse { to_the_minute(time) } else { time };
+        let time = told_as(own.unwrap_or(received), policy.coarse_time(kind));
+        let received = told_as(received, policy.coarse_receipt(kind));
+        let data = match reason {
             Some(reason @ QuarantineReason::Malformed) => {
                 Data::Quarantine(QuarantineData::bare(reason, delivery.body().len()))
             }
-            Some(reason) => Data::quarantined(reason, sections, removed),
-            None => Data::understood(event.kind().family(), sections, removed),
+            Some(reason) => Data::quarantined(reason, sections, told),
+            None => Data::understood(kind.family(), sections, told),
         };
         let attributes = Attributes {
             id: &id,
             source: &format_args!("/sources/{}", self.settings.source),
-            kind: event.kind(),
+            kind,
             subject: room.as_ref().map(|room| room as &dyn Display),
             time: &time,
             tenant: &self.settings.tenant,
@@ -269,74 +304,6 @@ fn seen<'e>(sections: &Sections<'e>) -> Option<RoomSeen<'e>> {
     let room = sections.room.as_ref()?;
     let name = room.name.map(RoomSeen::Name);
     name.or(room.r#ref.map(RoomSeen::Ref))
-}
-
-impl Clean {
-    /// An event that never saw a boundary, for tests of later rooms.
-    #[cfg(test)]
-    pub(crate) fn for_test(
-        id: EventId,
-        source: SourceName,
-        kind: Kind,
-        reason: Option<QuarantineReason>,
-        received: Timestamp,
-        key: Bytes,
-        value: Bytes,
-    ) -> Self {
-        let (masked, removed) = (None, Vec::new());
-        Self { id, source, kind, reason, received, key, value, masked, removed }
-    }
-
-    /// The event's only name.
-    pub fn id(&self) -> EventId {
-        self.id
-    }
-
-    /// The source it came from.
-    pub fn source(&self) -> &SourceName {
-        &self.source
-    }
-
-    /// What happened.
-    pub fn kind(&self) -> Kind {
-        self.kind
-    }
-
-    /// Why it goes to quarantine, if it does.
-    pub fn reason(&self) -> Option<QuarantineReason> {
-        self.reason
-    }
-
-    /// When the delivery came.
-    pub fn received(&self) -> Timestamp {
-        self.received
-    }
-
-    /// The record key.
-    pub fn key(&self) -> &Bytes {
-        &self.key
-    }
-
-    /// The CloudEvents JSON.
-    pub fn value(&self) -> &Bytes {
-        &self.value
-    }
-
-    /// The event that is kept behind this record of quarantine, to be released.
-    pub fn masked(&self) -> Option<&Masked> {
-        self.masked.as_ref()
-    }
-
-    /// The same with the event that is to be kept behind it.
-    #[cfg(test)]
-    pub(crate) fn with_masked(self, masked: Masked) -> Self {
-        Self { masked: Some(masked), ..self }
-    }
-
-    /// How many values each rule removed; rules that removed nothing are left out.
-    pub fn removed(&self) -> &[(&'static str, u64)] {
-        &self.removed
-    }
 }
 
 #[cfg(test)]

@@ -15,12 +15,14 @@ use std::fmt::Display;
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::data::{Data, Moment, RoomRef};
+use super::data::{Data, Evidence, Moment, RoomRef};
 use super::encode::{Attributes, SPEC_VERSION, encode};
+use super::judge::to_the_minute;
+use super::policy::{Action, Policy};
 use super::sections::{Participant, ProviderEvent, Room, Sections};
-use super::{Clean, ROLE_DEFAULT, table};
+use super::{Clean, ROLE_DEFAULT, Seen};
 use crate::clock::Timestamp;
-use crate::event::{Digest128, EventId, Kind, QuarantineReason, SourceName};
+use crate::event::{EventId, Kind, QuarantineReason, SourceName};
 use crate::normalize::{Dialect, Removed, Word};
 
 /// What the journal keeps of an event in quarantine.
@@ -51,16 +53,17 @@ impl Kept<'_> {
         self.released(kind, self.value.clone())
     }
 
-    /// The event of an unknown kind, as the kind that this dialect knows it as. `None` where that
-    /// does not know it either, or cannot tell by what was kept.
-    pub fn understood(&self, dialect: &dyn Dialect) -> Option<Clean> {
+    /// The event of an unknown kind, as the kind that this dialect knows it as, by the policy that
+    /// holds now. `None` where the dialect does not know it either, or cannot tell by what was
+    /// kept.
+    pub fn understood(&self, dialect: &dyn Dialect, policy: &Policy) -> Option<Clean> {
         let written: Written<'_> = serde_json::from_slice(self.value).ok()?;
         let told = written.data.provider_event.as_ref();
         let kind = dialect.kind_of(told?.r#type.as_deref()?)?;
         if written.specversion != SPEC_VERSION || kind == Kind::Quarantined {
             return None;
         }
-        let value = written.encoded(kind, self.id)?;
+        let value = written.encoded(kind, self.id, policy)?;
         Some(self.released(kind, value))
     }
 
@@ -73,8 +76,10 @@ impl Kept<'_> {
             received: self.received,
             key: self.key.clone(),
             value,
+            former: None,
             masked: None,
             removed: Vec::new(),
+            seen: Seen::default(),
         }
     }
 }
@@ -130,6 +135,8 @@ struct KeptRoom<'a> {
     #[serde(borrow)]
     r#ref: Option<Cow<'a, str>>,
     #[serde(borrow)]
+    previous_ref: Option<Cow<'a, str>>,
+    #[serde(borrow)]
     id: Option<Cow<'a, str>>,
     #[serde(borrow)]
     session_id: Option<Cow<'a, str>>,
@@ -155,59 +162,91 @@ struct KeptEvent<'a> {
 }
 
 impl Written<'_> {
-    /// The event of this kind, with all that was kept in its place.
-    fn encoded(&self, kind: Kind, id: EventId) -> Option<Bytes> {
+    /// The event of this kind, with all that was kept and may leave with it in its place.
+    fn encoded(&self, kind: Kind, id: EventId, policy: &Policy) -> Option<Bytes> {
         let data = &self.data;
+        let lets = Lets { policy, kind };
         let sent_at = data.provider_event.as_ref().and_then(|event| event.sent_at);
         let mut sections = Sections {
-            room: data.room.as_ref().map(KeptRoom::section),
-            provider_event: data.provider_event.as_ref().map(KeptEvent::section),
+            room: data.room.as_ref().map(|room| room.section(&lets)),
+            provider_event: data.provider_event.as_ref().map(|event| event.section(&lets)),
             ..Sections::default()
         };
-        let (_, with_roles) = table::line(Word::ParticipantLabel);
+        let with_roles = policy.action(kind, Word::ParticipantLabel) == Action::Role;
         sections.participant = data.participant.as_ref().map(|person| Participant {
-            session_id: person.session_id.as_deref(),
-            role: with_roles.has(kind).then_some(ROLE_DEFAULT),
+            session_id: lets.text(Word::ParticipantSession, &person.session_id),
+            role: with_roles.then_some(ROLE_DEFAULT),
             ..Participant::default()
         });
         let paths = data.removed.iter().map(|path| &**path).collect();
         let removed = Removed { paths, more: data.removed_more };
+        let told_as = |time, coarse: bool| if coarse { to_the_minute(time) } else { time };
+        let time = sent_at.unwrap_or(self.receivedtime);
         let attributes = Attributes {
             id: &id,
             source: &self.source,
             kind,
-            subject: self.subject.as_ref().map(|room| room as &dyn Display),
-            time: &sent_at.unwrap_or(self.receivedtime),
+            subject: self
+                .subject
+                .as_ref()
+                .filter(|_| lets.out(Word::RoomName))
+                .map(|room| room as &dyn Display),
+            time: &told_as(time, policy.coarse_time(kind)),
             tenant: &self.tenant,
             provider: &self.provider,
-            received: &self.receivedtime,
+            received: &told_as(self.receivedtime, policy.coarse_receipt(kind)),
         };
-        Some(encode(&attributes, &Data::understood(kind.family(), sections, removed)))
+        let told = Evidence { removed, ..Evidence::default() };
+        Some(encode(&attributes, &Data::understood(kind.family(), sections, told)))
+    }
+}
+
+/// What the policy lets out with a kind.
+struct Lets<'p> {
+    policy: &'p Policy,
+    kind: Kind,
+}
+
+impl Lets<'_> {
+    fn out(&self, word: Word) -> bool {
+        !matches!(self.policy.action(self.kind, word), Action::Unlisted | Action::Drop)
+    }
+
+    fn text<'t>(&self, word: Word, text: &'t Option<Cow<'_, str>>) -> Option<&'t str> {
+        text.as_deref().filter(|_| self.out(word))
+    }
+
+    fn moment(&self, word: Word, time: Option<Timestamp>) -> Option<Moment> {
+        let time = time.filter(|_| self.out(word))?;
+        let coarse = self.policy.action(self.kind, word) == Action::Bucket;
+        Some(Moment(if coarse { to_the_minute(time) } else { time }))
     }
 }
 
 impl KeptRoom<'_> {
-    fn section(&self) -> Room<'_> {
-        let r#ref = self.r#ref.as_deref().and_then(|room| room.strip_prefix("r1_"));
+    fn section(&self, lets: &Lets<'_>) -> Room<'_> {
+        let name = Word::RoomName;
+        let parsed = |room: &Option<Cow<'_, str>>| lets.text(name, room).and_then(RoomRef::parse);
         Room {
-            name: self.name.as_deref(),
-            r#ref: r#ref.and_then(Digest128::parse).map(RoomRef),
-            id: self.id.as_deref(),
-            session_id: self.session_id.as_deref(),
-            started_at: self.started_at.map(Moment),
-            ended_at: self.ended_at.map(Moment),
+            name: lets.text(name, &self.name),
+            r#ref: parsed(&self.r#ref),
+            previous_ref: parsed(&self.previous_ref),
+            id: lets.text(Word::RoomId, &self.id),
+            session_id: lets.text(Word::RoomSession, &self.session_id),
+            started_at: lets.moment(Word::RoomStartedAt, self.started_at),
+            ended_at: lets.moment(Word::RoomEndedAt, self.ended_at),
             ..Room::default()
         }
     }
 }
 
 impl KeptEvent<'_> {
-    fn section(&self) -> ProviderEvent<'_> {
+    fn section(&self, lets: &Lets<'_>) -> ProviderEvent<'_> {
         ProviderEvent {
-            r#type: self.r#type.as_deref(),
-            id: self.id.as_deref(),
-            version: self.version.as_deref(),
-            sent_at: self.sent_at.map(Moment),
+            r#type: lets.text(Word::EventType, &self.r#type),
+            id: lets.text(Word::EventRef, &self.id),
+            version: lets.text(Word::EventVersion, &self.version),
+            sent_at: lets.moment(Word::EventSentAt, self.sent_at),
             ..ProviderEvent::default()
         }
     }
@@ -261,7 +300,7 @@ mod tests {
             let (clean, source) = (unknown("whiteboard.saved", room), settings().source);
             let kept = kept(&clean, &source);
             assert_eq!(kept.reason(), Some(QuarantineReason::UnknownKind));
-            let released = kept.understood(&Newer).unwrap();
+            let released = kept.understood(&Newer, &Policy::standard()).unwrap();
             let (before, after) = (event(&clean), event(&released));
             assert_eq!(after["type"], "video.participant.joined");
             assert_eq!(after["data"]["participant"]["role"], "Participant");
@@ -285,11 +324,13 @@ mod tests {
     fn what_is_still_unknown_or_not_ours_is_not_released() {
         let source = settings().source;
         let clean = unknown("whiteboard.closed", "consult-0a1b2c3d");
-        assert!(kept(&clean, &source).understood(&Newer).is_none());
+        assert!(kept(&clean, &source).understood(&Newer, &Policy::standard()).is_none());
         for value in ["", "{}", "[]", r#"{"data":{"reason":"zoe"}}"#] {
             let value = Bytes::from_static(value.as_bytes());
             let kept = Kept { value: &value, ..kept(&clean, &source) };
-            assert!(kept.understood(&Newer).is_none() && kept.reason().is_none());
+            assert!(
+                kept.understood(&Newer, &Policy::standard()).is_none() && kept.reason().is_none()
+            );
         }
     }
 }

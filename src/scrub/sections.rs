@@ -51,6 +51,8 @@ section! {
         name: &'a str,
         /// Its pseudonym, where the name may not leave.
         r#ref: RoomRef,
+        /// Its pseudonym under the key before, while keys change: to join with earlier events.
+        previous_ref: RoomRef,
         /// The room itself at the provider, over all its sessions.
         id: &'a str,
         /// This session of the room: Daily's meeting, LiveKit's room sid.
@@ -71,6 +73,8 @@ section! {
         session_id: &'a str,
         /// The person's pseudonym: equal over rooms and sessions.
         r#ref: PersonRef,
+        /// The same under the key before, while keys change: to join with earlier events.
+        previous_ref: PersonRef,
         /// A role label of the source's configuration, or `Participant`.
         role: &'a str,
         /// What kind of participant it is.

@@ -13,7 +13,8 @@ pub(super) enum Form {
     EventRef,
     /// A provider's event type: lower-case letters in words parted by `.`, `_`, `-`.
     EventType,
-    /// A version: up to four numbers below 1,000, parted by dots (no telephone number fits).
+    /// A version: up to three numbers below 1,000, parted by dots (neither a telephone number nor
+    /// an IP address fits).
     Version,
     /// A cloud region: a part of the world from [`AREAS`], then words and digits parted by `-`.
     Region,
@@ -49,6 +50,18 @@ const AREAS: [&str; 18] = [
 ];
 
 impl Form {
+    /// What it is called where a violation is told.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Id => "id",
+            Self::EventRef => "event_ref",
+            Self::EventType => "event_type",
+            Self::Version => "version",
+            Self::Region => "region",
+            Self::Mime => "mime",
+        }
+    }
+
     /// Whether the text has this form.
     pub(super) fn fits(self, text: &str) -> bool {
         match self {
@@ -61,7 +74,7 @@ impl Form {
             Self::Version => {
                 let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
                 let number = |part: &str| part.len() <= 3 && digits(part);
-                text.split('.').count() <= 4 && is_list(text, VERSION_BYTES_MAX, &['.'], number)
+                text.split('.').count() <= 3 && is_list(text, VERSION_BYTES_MAX, &['.'], number)
             }
             Self::Region => {
                 let small = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
@@ -153,7 +166,7 @@ mod tests {
     #[test]
     fn a_version_is_small_numbers_and_dots() {
         all_fit(Form::Version, &["1.0.0", "2", "1.10.203"]);
-        none_fits(Form::Version, &["1.0.0-zoe", "1..0", "v1", "15550100001", "1.0.0.0.0.0.0.0"]);
+        none_fits(Form::Version, &["1.0.0-zoe", "1..0", "v1", "15550100001", "192.0.2.1"]);
     }
 
     #[test]

@@ -1,15 +1,14 @@
-//! The allow-list: every word of the common language, the rule by which it may leave, the kinds of
-//! event it may leave with, and its place below `data`.
+//! Which word stands where, and by what rule a value of it may leave: the form that it must have.
 //!
-//! What is not here for a kind does not leave with it. There is no rule for free text: text passes
-//! by a form that cannot name a person, by the source's own patterns, or as a pseudonym. A new
-//! [`Word`] does not compile until it has a line here.
+//! Whether it leaves at all, with which kind of event, is said by the policy. This is the one list
+//! that the compiler holds against everything else: a word without a line here does not compile,
+//! and neither does a line whose place is not a field of the published data.
 
 use super::data::{Moment, PersonRef};
 use super::sections::Sections;
 use super::shape::Form;
 use crate::clock::Timestamp;
-use crate::event::Kind;
+use crate::event::Family;
 use crate::normalize::Word;
 
 /// How a value may leave.
@@ -19,11 +18,13 @@ pub(super) enum Rule {
     Text(Form),
     /// A word of ours from a closed list; never text.
     Ours,
-    /// A whole number, not negative.
+    /// A whole number of things, not negative, too small to be a telephone number.
     Count,
-    /// A number.
-    Number,
-    /// A moment.
+    /// A whole number of bytes, not negative.
+    Bytes,
+    /// A number, such as a duration in seconds, too small to be a telephone number.
+    Amount,
+    /// A moment that can be one.
     Moment,
     /// Yes or no.
     Flag,
@@ -37,76 +38,29 @@ pub(super) enum Rule {
     Artifact,
 }
 
-/// A set of kinds, by what they are about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Kinds(u16);
+/// A field that consumers may read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Field {
+    /// The form that its values must have.
+    pub(super) rule: Rule,
+    /// Its place below `data`, as it is written in Rust.
+    place: &'static str,
+}
 
-const RECORDING: Kinds = Kinds(1);
-const TRANSCRIPT: Kinds = Kinds(1 << 1);
-const PROCESSING: Kinds = Kinds(1 << 2);
-const PRESENCE: Kinds = Kinds(1 << 3);
-const TRACK: Kinds = Kinds(1 << 4);
-const CALL: Kinds = Kinds(1 << 5);
-const ROOM: Kinds = Kinds(1 << 6);
-const STREAM: Kinds = Kinds(1 << 7);
-const INGRESS: Kinds = Kinds(1 << 8);
-const AGENT: Kinds = Kinds(1 << 9);
-const UNKNOWN: Kinds = Kinds(1 << 10);
-/// What we say ourselves: nothing that a provider sent leaves with it.
-const OURS: Kinds = Kinds(0);
-
-const FILES: Kinds = RECORDING.and(TRANSCRIPT).and(PROCESSING);
-const PEOPLE: Kinds = PRESENCE.and(TRACK).and(CALL);
-const SOMEONE: Kinds = PEOPLE.and(INGRESS).and(AGENT);
-const KNOWN: Kinds = FILES.and(SOMEONE).and(ROOM).and(STREAM);
-const EVERY: Kinds = KNOWN.and(UNKNOWN);
-
-impl Kinds {
-    const fn and(self, other: Self) -> Self {
-        Self(self.0 | other.0)
+impl Field {
+    /// Its place below `data`, such as `participant.session_id` or `files[].storage_key`.
+    pub(super) fn name(&self) -> String {
+        self.place.replace("r#", "").replace(' ', "")
     }
 
-    /// Whether a kind is in the set.
-    pub(super) const fn has(self, kind: Kind) -> bool {
-        self.0 & Self::about(kind).0 != 0
-    }
-
-    const fn about(kind: Kind) -> Self {
-        match kind {
-            Kind::RecordingStarted
-            | Kind::RecordingUpdated
-            | Kind::RecordingReady
-            | Kind::RecordingFailed => RECORDING,
-            Kind::TranscriptStarted | Kind::TranscriptReady | Kind::TranscriptFailed => TRANSCRIPT,
-            Kind::ProcessingFinished | Kind::ProcessingFailed => PROCESSING,
-            Kind::ParticipantJoined
-            | Kind::ParticipantLeft
-            | Kind::ParticipantAborted
-            | Kind::WaitingJoined
-            | Kind::WaitingLeft => PRESENCE,
-            Kind::TrackPublished | Kind::TrackUnpublished => TRACK,
-            Kind::DialinReady
-            | Kind::DialinConnected
-            | Kind::DialinStopped
-            | Kind::DialinWarning
-            | Kind::DialinError
-            | Kind::DialoutConnected
-            | Kind::DialoutAnswered
-            | Kind::DialoutStopped
-            | Kind::DialoutWarning
-            | Kind::DialoutError
-            | Kind::CalltransferTriggered
-            | Kind::CalltransferInitiated
-            | Kind::CalltransferAnswered
-            | Kind::CalltransferCompleted => CALL,
-            Kind::RoomStarted | Kind::RoomEnded => ROOM,
-            Kind::StreamStarted | Kind::StreamUpdated | Kind::StreamEnded | Kind::StreamFailed => {
-                STREAM
-            }
-            Kind::IngressStarted | Kind::IngressEnded => INGRESS,
-            Kind::AgentStarted | Kind::AgentEnded | Kind::AgentPending => AGENT,
-            Kind::ParticipantErased | Kind::RoomErased => OURS,
-            Kind::Quarantined => UNKNOWN,
+    /// Whether the data of a family has this place at all.
+    pub(super) fn fits(&self, family: Family) -> bool {
+        let section = self.place.split(['.', '[', ' ']).next().unwrap_or_default();
+        match section {
+            "provider_event" | "room" | "participant" => true,
+            "recording" | "transcript" | "processing" | "files" => family == Family::Recording,
+            "track" | "call" => family == Family::Participant,
+            _ => family == Family::Lifecycle,
         }
     }
 }
@@ -128,12 +82,21 @@ pub(super) enum Value<'a> {
     Person(PersonRef),
 }
 
-/// Writes the table as two total matches over [`Word`].
+/// Writes the table as a list in the order of [`Word`], and as total matches over it.
 macro_rules! table {
-    ($($word:ident: $rule:ident, $kinds:ident, $place:tt;)+) => {
-        /// The rule for a word, and the kinds that it may leave with.
-        pub(super) const fn line(word: Word) -> (Rule, Kinds) {
-            match word { $(Word::$word => (rule!($rule), $kinds),)+ }
+    ($($word:ident: $rule:ident, $place:tt;)+) => {
+        /// Every field, in the order of its word.
+        pub(super) const FIELDS: &[Field] = &[
+            $(Field { rule: rule!($rule), place: name!($place) },)+
+        ];
+
+        /// The words of the fields, in their order.
+        #[cfg(test)]
+        pub(super) const WORDS: &[Word] = &[$(Word::$word),+];
+
+        /// The rule for a word.
+        pub(super) const fn rule(word: Word) -> Rule {
+            match word { $(Word::$word => rule!($rule),)+ }
         }
 
         /// Puts a value that may leave in its place; the first one stays.
@@ -141,6 +104,10 @@ macro_rules! table {
             match word { $(Word::$word => place!(to, item, value, $place),)+ }
         }
     };
+}
+
+macro_rules! name {
+    (($($part:tt)+)) => { concat!($(stringify!($part)),+) };
 }
 
 macro_rules! rule {
@@ -189,122 +156,122 @@ macro_rules! place {
 }
 
 table! {
-    // word                    rule       kinds       place below `data`
+    // word                   rule       place below `data`
     // --- provider_event
-    EventType:                EventType, EVERY,      (provider_event.r#type);
-    EventRef:                 EventRef,  EVERY,      (provider_event.id);
-    EventVersion:             Version,   EVERY,      (provider_event.version);
-    EventSentAt:              Moment,    EVERY,      (provider_event.sent_at);
-    DomainId:                 Id,        KNOWN,      (provider_event.domain_id);
+    EventType:                EventType, (provider_event.r#type);
+    EventRef:                 EventRef,  (provider_event.id);
+    EventVersion:             Version,   (provider_event.version);
+    EventSentAt:              Moment,    (provider_event.sent_at);
+    DomainId:                 Id,        (provider_event.domain_id);
     // --- room
-    RoomName:                 Room,      EVERY,      (room.name);
-    RoomId:                   Id,        EVERY,      (room.id);
-    RoomSession:              Id,        EVERY,      (room.session_id);
-    RoomStartedAt:            Moment,    EVERY,      (room.started_at);
-    RoomEndedAt:              Moment,    EVERY,      (room.ended_at);
-    RoomEndReason:            Ours,      ROOM,       (room.end_reason);
+    RoomName:                 Room,      (room.name);
+    RoomId:                   Id,        (room.id);
+    RoomSession:              Id,        (room.session_id);
+    RoomStartedAt:            Moment,    (room.started_at);
+    RoomEndedAt:              Moment,    (room.ended_at);
+    RoomEndReason:            Ours,      (room.end_reason);
     // --- participant
-    ParticipantSession:       Id,        EVERY,      (participant.session_id);
-    ParticipantId:            Person,    KNOWN,      (participant.r#ref);
-    ParticipantLabel:         Label,     SOMEONE,    (participant.role);
-    ParticipantKind:          Ours,      SOMEONE,    (participant.kind);
-    ParticipantState:         Ours,      SOMEONE,    (participant.state);
-    ParticipantJoinedAt:      Moment,    SOMEONE,    (participant.joined_at);
-    ParticipantLeftAt:        Moment,    SOMEONE,    (participant.left_at);
-    ParticipantDuration:      Number,    SOMEONE,    (participant.duration_seconds);
-    ParticipantEjectAt:       Moment,    PEOPLE,     (participant.eject_at);
-    ParticipantReason:        Ours,      SOMEONE,    (participant.reason);
-    ParticipantOwner:         Flag,      PEOPLE,     (participant.owner);
-    ParticipantNetwork:       Ours,      PEOPLE,     (participant.network_quality);
-    ParticipantRegion:        Region,    SOMEONE,    (participant.region);
-    MaySend:                  Flag,      SOMEONE,    (participant.permissions.send);
-    MayReceive:               Flag,      SOMEONE,    (participant.permissions.receive);
-    MaySendData:              Flag,      SOMEONE,    (participant.permissions.send_data);
-    MayAdminister:            Flag,      SOMEONE,    (participant.permissions.administer);
-    MayBeSeen:                Flag,      SOMEONE,    (participant.permissions.be_seen);
+    ParticipantSession:       Id,        (participant.session_id);
+    ParticipantId:            Person,    (participant.r#ref);
+    ParticipantLabel:         Label,     (participant.role);
+    ParticipantKind:          Ours,      (participant.kind);
+    ParticipantState:         Ours,      (participant.state);
+    ParticipantJoinedAt:      Moment,    (participant.joined_at);
+    ParticipantLeftAt:        Moment,    (participant.left_at);
+    ParticipantDuration:      Amount,    (participant.duration_seconds);
+    ParticipantEjectAt:       Moment,    (participant.eject_at);
+    ParticipantReason:        Ours,      (participant.reason);
+    ParticipantOwner:         Flag,      (participant.owner);
+    ParticipantNetwork:       Ours,      (participant.network_quality);
+    ParticipantRegion:        Region,    (participant.region);
+    MaySend:                  Flag,      (participant.permissions.send);
+    MayReceive:               Flag,      (participant.permissions.receive);
+    MaySendData:              Flag,      (participant.permissions.send_data);
+    MayAdminister:            Flag,      (participant.permissions.administer);
+    MayBeSeen:                Flag,      (participant.permissions.be_seen);
     // --- track
-    TrackId:                  Id,        TRACK,      (track.id);
-    TrackType:                Ours,      TRACK,      (track.r#type);
-    TrackSource:              Ours,      TRACK,      (track.source);
-    TrackMime:                Mime,      TRACK,      (track.mime_type);
-    TrackWidth:               Count,     TRACK,      (track.width);
-    TrackHeight:              Count,     TRACK,      (track.height);
-    TrackMuted:               Flag,      TRACK,      (track.muted);
-    TrackSimulcast:           Flag,      TRACK,      (track.simulcast);
+    TrackId:                  Id,        (track.id);
+    TrackType:                Ours,      (track.r#type);
+    TrackSource:              Ours,      (track.source);
+    TrackMime:                Mime,      (track.mime_type);
+    TrackWidth:               Count,     (track.width);
+    TrackHeight:              Count,     (track.height);
+    TrackMuted:               Flag,      (track.muted);
+    TrackSimulcast:           Flag,      (track.simulcast);
     // --- call
-    CallId:                   Id,        CALL,       (call.id);
-    CallAt:                   Moment,    CALL,       (call.at);
-    CallSipRefer:             Flag,      CALL,       (call.sip_refer);
+    CallId:                   Id,        (call.id);
+    CallAt:                   Moment,    (call.at);
+    CallSipRefer:             Flag,      (call.sip_refer);
     // --- recording
-    RecordingId:              Id,        RECORDING,  (recording.id);
-    RecordingInstance:        Id,        RECORDING,  (recording.instance_id);
-    RecordingType:            Ours,      RECORDING,  (recording.r#type);
-    RecordingStatus:          Ours,      RECORDING,  (recording.status);
-    RecordingLayout:          Ours,      RECORDING,  (recording.layout);
-    RecordingStartedBy:       Id,        RECORDING,  (recording.started_by);
-    RecordingStartedAt:       Moment,    RECORDING,  (recording.started_at);
-    RecordingEndedAt:         Moment,    RECORDING,  (recording.ended_at);
-    RecordingUpdatedAt:       Moment,    RECORDING,  (recording.updated_at);
-    RecordingDuration:        Number,    RECORDING,  (recording.duration_seconds);
-    RecordingParticipantsMax: Count,     RECORDING,  (recording.participants_max);
-    RecordingKey:             Artifact,  RECORDING,  (recording.storage_key);
-    RecordingErrorCode:       Count,     RECORDING,  (recording.error_code);
+    RecordingId:              Id,        (recording.id);
+    RecordingInstance:        Id,        (recording.instance_id);
+    RecordingType:            Ours,      (recording.r#type);
+    RecordingStatus:          Ours,      (recording.status);
+    RecordingLayout:          Ours,      (recording.layout);
+    RecordingStartedBy:       Id,        (recording.started_by);
+    RecordingStartedAt:       Moment,    (recording.started_at);
+    RecordingEndedAt:         Moment,    (recording.ended_at);
+    RecordingUpdatedAt:       Moment,    (recording.updated_at);
+    RecordingDuration:        Amount,    (recording.duration_seconds);
+    RecordingParticipantsMax: Count,     (recording.participants_max);
+    RecordingKey:             Artifact,  (recording.storage_key);
+    RecordingErrorCode:       Count,     (recording.error_code);
     // --- transcript
-    TranscriptId:             Id,        TRANSCRIPT, (transcript.id);
-    TranscriptInstance:       Id,        TRANSCRIPT, (transcript.instance_id);
-    TranscriptStatus:         Ours,      TRANSCRIPT, (transcript.status);
-    TranscriptStartedAt:      Moment,    TRANSCRIPT, (transcript.started_at);
-    TranscriptEndedAt:        Moment,    TRANSCRIPT, (transcript.ended_at);
-    TranscriptDuration:       Number,    TRANSCRIPT, (transcript.duration_seconds);
-    TranscriptMinutes:        Number,    TRANSCRIPT, (transcript.participant_minutes);
-    TranscriptParticipantsMax:Count,     TRANSCRIPT, (transcript.participants_max);
-    TranscriptKey:            Artifact,  TRANSCRIPT, (transcript.storage_key);
-    TranscriptRegion:         Region,    TRANSCRIPT, (transcript.region);
+    TranscriptId:             Id,        (transcript.id);
+    TranscriptInstance:       Id,        (transcript.instance_id);
+    TranscriptStatus:         Ours,      (transcript.status);
+    TranscriptStartedAt:      Moment,    (transcript.started_at);
+    TranscriptEndedAt:        Moment,    (transcript.ended_at);
+    TranscriptDuration:       Amount,    (transcript.duration_seconds);
+    TranscriptMinutes:        Amount,    (transcript.participant_minutes);
+    TranscriptParticipantsMax:Count,     (transcript.participants_max);
+    TranscriptKey:            Artifact,  (transcript.storage_key);
+    TranscriptRegion:         Region,    (transcript.region);
     // --- processing
-    JobId:                    Id,        PROCESSING, (processing.id);
-    JobPreset:                Ours,      PROCESSING, (processing.preset);
-    JobStatus:                Ours,      PROCESSING, (processing.status);
-    JobInputType:             Ours,      PROCESSING, (processing.input_type);
-    JobRecordingId:           Id,        PROCESSING, (processing.recording_id);
+    JobId:                    Id,        (processing.id);
+    JobPreset:                Ours,      (processing.preset);
+    JobStatus:                Ours,      (processing.status);
+    JobInputType:             Ours,      (processing.input_type);
+    JobRecordingId:           Id,        (processing.recording_id);
     // --- files
-    FileType:                 Ours,      FILES,      (files[].r#type);
-    FileKey:                  Artifact,  FILES,      (files[].storage_key);
-    FileRegion:               Region,    FILES,      (files[].region);
-    FileSize:                 Count,     FILES,      (files[].size_bytes);
-    FileDuration:             Number,    FILES,      (files[].duration_seconds);
-    FileStartedAt:            Moment,    FILES,      (files[].started_at);
-    FileEndedAt:              Moment,    FILES,      (files[].ended_at);
-    FileParts:                Count,     FILES,      (files[].parts);
+    FileType:                 Ours,      (files[].r#type);
+    FileKey:                  Artifact,  (files[].storage_key);
+    FileRegion:               Region,    (files[].region);
+    FileSize:                 Bytes,     (files[].size_bytes);
+    FileDuration:             Amount,    (files[].duration_seconds);
+    FileStartedAt:            Moment,    (files[].started_at);
+    FileEndedAt:              Moment,    (files[].ended_at);
+    FileParts:                Count,     (files[].parts);
     // --- stream
-    StreamId:                 Id,        STREAM,     (stream.id);
-    StreamInstance:           Id,        STREAM,     (stream.instance_id);
-    StreamStatus:             Ours,      STREAM,     (stream.status);
-    StreamLayout:             Ours,      STREAM,     (stream.layout);
-    StreamStartedAt:          Moment,    STREAM,     (stream.started_at);
-    StreamEndedAt:            Moment,    STREAM,     (stream.ended_at);
-    StreamUpdatedAt:          Moment,    STREAM,     (stream.updated_at);
-    StreamErrorCode:          Count,     STREAM,     (stream.error_code);
-    OutputStatus:             Ours,      STREAM,     (stream.outputs[].status);
-    OutputStartedAt:          Moment,    STREAM,     (stream.outputs[].started_at);
-    OutputEndedAt:            Moment,    STREAM,     (stream.outputs[].ended_at);
-    OutputDuration:           Number,    STREAM,     (stream.outputs[].duration_seconds);
-    OutputRetries:            Count,     STREAM,     (stream.outputs[].retries);
+    StreamId:                 Id,        (stream.id);
+    StreamInstance:           Id,        (stream.instance_id);
+    StreamStatus:             Ours,      (stream.status);
+    StreamLayout:             Ours,      (stream.layout);
+    StreamStartedAt:          Moment,    (stream.started_at);
+    StreamEndedAt:            Moment,    (stream.ended_at);
+    StreamUpdatedAt:          Moment,    (stream.updated_at);
+    StreamErrorCode:          Count,     (stream.error_code);
+    OutputStatus:             Ours,      (stream.outputs[].status);
+    OutputStartedAt:          Moment,    (stream.outputs[].started_at);
+    OutputEndedAt:            Moment,    (stream.outputs[].ended_at);
+    OutputDuration:           Amount,    (stream.outputs[].duration_seconds);
+    OutputRetries:            Count,     (stream.outputs[].retries);
     // --- ingress
-    IngressId:                Id,        INGRESS,    (ingress.id);
-    IngressType:              Ours,      INGRESS,    (ingress.r#type);
-    IngressStatus:            Ours,      INGRESS,    (ingress.status);
-    IngressResource:          Id,        INGRESS,    (ingress.resource_id);
-    IngressStartedAt:         Moment,    INGRESS,    (ingress.started_at);
-    IngressEndedAt:           Moment,    INGRESS,    (ingress.ended_at);
-    IngressReusable:          Flag,      INGRESS,    (ingress.reusable);
+    IngressId:                Id,        (ingress.id);
+    IngressType:              Ours,      (ingress.r#type);
+    IngressStatus:            Ours,      (ingress.status);
+    IngressResource:          Id,        (ingress.resource_id);
+    IngressStartedAt:         Moment,    (ingress.started_at);
+    IngressEndedAt:           Moment,    (ingress.ended_at);
+    IngressReusable:          Flag,      (ingress.reusable);
     // --- agent
-    AgentId:                  Id,        AGENT,      (agent.id);
-    AgentDispatch:            Id,        AGENT,      (agent.dispatch_id);
-    AgentType:                Ours,      AGENT,      (agent.r#type);
-    AgentStatus:              Ours,      AGENT,      (agent.status);
-    AgentWorker:              Id,        AGENT,      (agent.worker_id);
-    AgentStartedAt:           Moment,    AGENT,      (agent.started_at);
-    AgentEndedAt:             Moment,    AGENT,      (agent.ended_at);
+    AgentId:                  Id,        (agent.id);
+    AgentDispatch:            Id,        (agent.dispatch_id);
+    AgentType:                Ours,      (agent.r#type);
+    AgentStatus:              Ours,      (agent.status);
+    AgentWorker:              Id,        (agent.worker_id);
+    AgentStartedAt:           Moment,    (agent.started_at);
+    AgentEndedAt:             Moment,    (agent.ended_at);
 }
 
 impl<'a> Value<'a> {

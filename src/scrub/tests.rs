@@ -8,8 +8,11 @@ use regex::Regex;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::clock::Timestamp;
 use crate::delivery::{Body, Head, Peer, RequestId};
+use crate::event::{ProviderName, SourceName, TenantName};
 use crate::normalize::{At, Dialect, Draft, Reading, normalize};
+use crate::secret::Secret;
 use crate::verify::{Authentic, Claimed, Manners, Refusal, Scheme, Verified, Verifier};
 
 pub(super) const UUID: &str = "6497c79b-f326-4942-aef8-c36a29140ad1";
@@ -107,18 +110,17 @@ impl Dialect for Plain {
 }
 
 pub(super) fn settings() -> Settings {
+    let (source, tenant) = (SourceName::new("plain"), TenantName::new("tenant-a"));
     Settings {
-        source: SourceName::new("plain"),
-        tenant: TenantName::new("tenant-a"),
-        provider: ProviderName::new("plain"),
         role_labels: vec!["Doctor".to_owned(), "Patient".to_owned()],
         room_name: Some(Regex::new("^consult-[0-9a-f]{8}$").unwrap()),
         artifact_key: Some(Regex::new("^recordings/[0-9]+\\.mp4$").unwrap()),
+        ..Settings::new(source, tenant, ProviderName::new("plain"))
     }
 }
 
 pub(super) fn keys() -> Keys {
-    Keys { identity: Secret::new(vec![0x11; 32]), pseudonym: Secret::new(vec![0x22; 32]) }
+    Keys::new(Secret::new(vec![0x11; 32]), Secret::new(vec![0x22; 32]))
 }
 
 pub(super) fn verified(received: Timestamp, body: &[u8]) -> Verified {

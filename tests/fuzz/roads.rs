@@ -50,15 +50,12 @@ impl Road {
         let ready = ready.unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
         let source = SourceName::new(name);
         let settings = Settings {
-            source: source.clone(),
-            tenant: TenantName::new("tenant-fixtures"),
-            provider: provider.name,
             role_labels: ROLE_LABELS.map(str::to_owned).to_vec(),
             room_name: Some(Regex::new(ROOM_NAME).unwrap()),
             artifact_key: Some(Regex::new(ARTIFACT_KEY).unwrap()),
+            ..Settings::new(source.clone(), TenantName::new("tenant-fixtures"), provider.name)
         };
-        let keys =
-            Keys { identity: Secret::new(vec![0x11; 32]), pseudonym: Secret::new(vec![0x22; 32]) };
+        let keys = Keys::new(Secret::new(vec![0x11; 32]), Secret::new(vec![0x22; 32]));
         let boundary = Boundary::new(settings, &keys);
         Self { provider, verifier: Verifier::new(ready.scheme), source, boundary }
     }

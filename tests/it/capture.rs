@@ -129,17 +129,14 @@ pub(crate) fn source_of(provider: Provider, clock: &Clock, captures: bool) -> So
     };
     let ready = (provider.build)(credentials, clock.now());
     let ready = ready.unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+    let (source, tenant) = (SourceName::new(name), TenantName::new("tenant-fixtures"));
     let settings = Settings {
-        source: SourceName::new(name),
-        tenant: TenantName::new("tenant-fixtures"),
-        provider: provider.name,
         role_labels: ["Doctor", "Patient"].map(str::to_owned).to_vec(),
         room_name: Some(Regex::new("^consult-[0-9a-f]{8}$").unwrap()),
-        artifact_key: None,
+        ..Settings::new(source, tenant, provider.name)
     };
-    let keys =
-        Keys { identity: Secret::new(vec![0x11; 32]), pseudonym: Secret::new(vec![0x22; 32]) };
-    let lists = Lists { refusals: &[], rules: &[], failures: &[] };
+    let keys = Keys::new(Secret::new(vec![0x11; 32]), Secret::new(vec![0x22; 32]));
+    let lists = Lists { refusals: &[], rules: &[], detectors: &[], failures: &[] };
     let topics = Family::ALL.map(|family| (family, family.as_str().to_owned()));
     let telemetry = Telemetry::new(&lists, &topics).unwrap();
     let name = SourceName::new(name);

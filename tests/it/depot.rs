@@ -66,17 +66,14 @@ impl Depot {
         let Ok(ready) = (provider.build)(credentials, now()) else {
             panic!("the depot's key is a good one");
         };
+        let (source, tenant) = (SourceName::new("depot"), TenantName::new("tenant-depot"));
         let boundary = scrub::Settings {
-            source: SourceName::new("depot"),
-            tenant: TenantName::new("tenant-depot"),
-            provider: provider.name,
-            role_labels: Vec::new(),
             room_name: Some(Regex::new("^room-[0-9]+$").unwrap()),
             artifact_key: Some(Regex::new("^recordings/[0-9a-z]+$").unwrap()),
+            ..scrub::Settings::new(source, tenant, provider.name)
         };
-        let keys =
-            Keys { identity: Secret::new(vec![0x11; 32]), pseudonym: Secret::new(vec![0x22; 32]) };
-        let lists = Lists { refusals: &[], rules: &[], failures: FAILURES };
+        let keys = Keys::new(Secret::new(vec![0x11; 32]), Secret::new(vec![0x22; 32]));
+        let lists = Lists { refusals: &[], rules: &[], detectors: &[], failures: FAILURES };
         let topics = Family::ALL.map(|family| (family, settings.topic(family)));
         Self {
             journal: open(&dir),

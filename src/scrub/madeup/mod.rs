@@ -228,22 +228,23 @@ fn second(time: Timestamp) -> i64 {
     time.millis().div_euclid(1_000)
 }
 
-fn fate(event: &Normalized<'_>, fact: &Fact, verdict: Verdict) -> Option<Fate> {
-    let (rule, _) = table::line(fact.word);
+fn fate(event: &Normalized<'_>, fact: &Fact, verdict: Verdict<'_>) -> Option<Fate> {
+    let rule = table::rule(fact.word);
     match (verdict, rule) {
-        (Verdict::Role, _) => Some(Fate::Label),
-        (Verdict::Person(_) | Verdict::Room(_) | Verdict::Stays(_), _) => None,
-        (Verdict::Passes, Rule::Moment) => {
+        (Verdict::Role(_), _) => Some(Fate::Label),
+        (Verdict::Person(..) | Verdict::Room(..) | Verdict::Stays(_), _) => None,
+        (Verdict::Passes | Verdict::Coarse, Rule::Moment) => {
             let own = event.document().expose().within(fact.node?).time();
             matches!(fact.given, Given::Moment(time) if own == Some(time)).then_some(Fate::Moves)
         }
-        (Verdict::Passes, Rule::Room) => Some(Fate::Room),
-        (Verdict::Passes, Rule::Artifact) => Some(Fate::Artifact),
-        (Verdict::Passes, Rule::Text(Form::Id | Form::EventRef)) => None,
-        (Verdict::Passes, Rule::Text(_) | Rule::Ours | Rule::Count | Rule::Number | Rule::Flag) => {
-            Some(Fate::Stays)
-        }
-        (Verdict::Passes, Rule::Person | Rule::Label) => None,
+        (Verdict::Passes | Verdict::Coarse, Rule::Room) => Some(Fate::Room),
+        (Verdict::Passes | Verdict::Coarse, Rule::Artifact) => Some(Fate::Artifact),
+        (Verdict::Passes | Verdict::Coarse, Rule::Text(Form::Id | Form::EventRef)) => None,
+        (
+            Verdict::Passes | Verdict::Coarse,
+            Rule::Text(_) | Rule::Ours | Rule::Count | Rule::Bytes | Rule::Amount | Rule::Flag,
+        ) => Some(Fate::Stays),
+        (Verdict::Passes | Verdict::Coarse, Rule::Person | Rule::Label) => None,
     }
 }
 

@@ -14,19 +14,18 @@ pub const ROLE_LABELS: [&str; 3] = ["Doctor", "Patient", "Companion"];
 
 /// What may leave, and from whom: the source is called as its provider.
 pub fn settings(provider: ProviderName) -> Settings {
+    let source = SourceName::new(provider.as_str());
     Settings {
-        source: SourceName::new(provider.as_str()),
-        tenant: TenantName::new("tenant-fixtures"),
-        provider,
         role_labels: ROLE_LABELS.map(str::to_owned).to_vec(),
         room_name: Regex::new("^(demo-room|consult-[0-9a-f]{8})$").ok(),
         artifact_key: Regex::new("^recordings/[0-9a-f-]{36}/[A-Za-z0-9._-]+$").ok(),
+        ..Settings::new(source, TenantName::new("tenant-fixtures"), provider)
     }
 }
 
 /// The keys of test cases.
 pub fn keys() -> Keys {
-    Keys { identity: Secret::new(vec![0x11; 32]), pseudonym: Secret::new(vec![0x22; 32]) }
+    Keys::new(Secret::new(vec![0x11; 32]), Secret::new(vec![0x22; 32]))
 }
 
 /// Compact JSON on many lines, in its own order: how an event is stored.

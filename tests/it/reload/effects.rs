@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::gateway::{DAILY, DAILY_SECRET, Gate, LIVEKIT, event};
+use crate::gateway::{Client, DAILY, DAILY_SECRET, Gate, LIVEKIT, event};
 
 use super::{ALIAS, Notebook, ask, reloaded, signed_by};
 
@@ -172,8 +172,9 @@ async fn shadow_takes_effect_and_keeps_nothing() {
 }
 
 #[tokio::test]
-async fn a_token_that_left_its_file_is_known_no_more() {
+async fn a_token_that_left_its_file_is_known_no_more_and_no_connection_is_dropped() {
     let (gate, notebook) = Notebook::start().await;
+    let mut client = Client::connect(gate.app.admin()).await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("tokens");
     // The SHA-256 of "first" and of "second".
@@ -183,11 +184,11 @@ async fn a_token_that_left_its_file_is_known_no_more() {
     let with = format!("[admin]\ntoken_file = {file:?}\n");
     changes(&gate, &notebook, "[admin]\n", &with, "admin.token_file added").await;
     let status = "GET /admin/v1/status";
-    assert_eq!(gate.call("first", status, "").await.status, 200);
+    assert_eq!(client.call("first", status, "").await.status, 200);
     std::fs::write(&file, format!("vera:viewer:{second}\n")).unwrap();
     changes(&gate, &notebook, "", "", "admin.token_file changed").await;
-    assert_eq!(gate.call("first", status, "").await.status, 401);
-    assert_eq!(gate.call("second", status, "").await.status, 200);
+    assert_eq!(client.call("first", status, "").await.status, 401);
+    assert_eq!(client.call("second", status, "").await.status, 200);
     changes(&gate, &notebook, &with, "[admin]\n", "admin.token_file removed").await;
-    assert_eq!(gate.call("second", status, "").await.status, 401);
+    assert_eq!(client.call("second", status, "").await.status, 401);
 }
