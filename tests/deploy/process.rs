@@ -1,0 +1,111 @@
+//! Prometheus and Alertmanager as processes of a test: on loopback, asked over HTTP, and ended by
+//! their own id with the test.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::{interval, timeout};
+
+use crate::tools::tool;
+
+const LOOK: Duration = Duration::from_millis(50);
+const START: Duration = Duration::from_secs(60);
+
+/// A running tool. Its log is in its folder.
+pub(crate) struct Served {
+    child: Child,
+    port: u16,
+    http: reqwest::Client,
+}
+
+impl Served {
+    /// Starts it in a folder; returns when it says that it is ready.
+    pub(crate) async fn start(name: &str, arguments: &[&str], folder: &Path, port: u16) -> Self {
+        let log = std::fs::File::create(folder.join(format!("{name}.log"))).unwrap();
+        let child = Command::new(tool(name))
+            .args(arguments)
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let served = Self { child, port, http };
+        let mut looks = interval(LOOK);
+        let ready = async {
+            while served.get("/-/ready").await.is_none() {
+                looks.tick().await;
+            }
+        };
+        if timeout(START, ready).await.is_err() {
+            let said = std::fs::read_to_string(folder.join(format!("{name}.log"))).unwrap();
+            panic!("{name} was never ready:\n{said}");
+        }
+        served
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    async fn get(&self, path: &str) -> Option<String> {
+        let answer = self.http.get(self.url(path)).send().await.ok()?;
+        let good = answer.status().is_success();
+        answer.text().await.ok().filter(|_| good)
+    }
+
+    /// What it answers, as JSON.
+    pub(crate) async fn json(&self, path: &str) -> Value {
+        let answer = self.http.get(self.url(path)).send().await.expect("it answers");
+        let text = answer.text().await.expect("all of it");
+        serde_json::from_str(&text).unwrap_or_else(|_| panic!("{path}: {text}"))
+    }
+
+    /// Gives it something; it must take it.
+    pub(crate) async fn post(&self, path: &str, body: &Value) {
+        let request = self.http.post(self.url(path)).header("Content-Type", "application/json");
+        let answer = request.body(body.to_string()).send().await.expect("it answers");
+        assert!(answer.status().is_success(), "{path}: {:?}", answer.text().await);
+    }
+
+    /// Asks until the answer is so; the answer.
+    pub(crate) async fn until(
+        &self,
+        path: &str,
+        patience: Duration,
+        is: impl Fn(&Value) -> bool,
+    ) -> Value {
+        let mut looks = interval(LOOK);
+        let mut last = Value::Null;
+        let looking = async {
+            loop {
+                looks.tick().await;
+                last = self.json(path).await;
+                if is(&last) {
+                    return;
+                }
+            }
+        };
+        let found = timeout(patience, looking).await;
+        assert!(found.is_ok(), "{path} never said so, but: {last:#}");
+        last
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A port that is free now, below those that the kernel lends to clients.
+pub(crate) fn free_port() -> u16 {
+    let ports = std::iter::repeat_with(|| 12_000 + rand::random::<u16>() % 7_000);
+    let mut bound = ports.filter_map(|port| TcpListener::bind(("127.0.0.1", port)).ok());
+    bound.next().unwrap().local_addr().unwrap().port()
+}
