@@ -4,6 +4,7 @@
 //! - Every alert fires, and a case that comes close does not; each has its page in the runbook.
 //! - Rules and dashboards name only what the gateway shows: metrics, labels, values of labels.
 //! - Every panel's question has an answer in a Prometheus that has read a gateway.
+//! - Every command of the runbook is run.
 //!
 //! `tests/deploy/tools` fetches the tools; what is missing fails, nothing is skipped.
 //!
@@ -19,5 +20,6 @@ mod day;
 mod names;
 mod process;
 mod rules;
+mod runbook;
 mod stage;
 mod tools;
