@@ -1,5 +1,5 @@
-//! A day before a real Prometheus: it has nine days of history, reads a gateway every second, judges
-//! by the rules and tells a real Alertmanager.
+//! A day before a real Prometheus: it has nine days of history, reads a gateway on a real Apache Kafka
+//! every second, judges by the rules and tells a real Alertmanager.
 //!
 //! What a day has and a test has not is left out of copies of the files, and nothing else: waits
 //! (`for`), intervals, and the addresses. What a later version shows (`names::COMING`) is shown by a
@@ -15,11 +15,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::spawn_blocking;
 
+use crate::broker::Broker;
 use crate::dashboards::{Asked, Kind, questions};
 use crate::names::COMING;
 use crate::process::{Served, free_port};
 use crate::stage::Stage;
 use crate::tools::{agrees, text};
+
+const KAFKA: &str = "create_topics = true\npartitions = 4\nreplication_factor = 1";
 
 /// Longer than anything takes that is not broken, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -90,7 +93,7 @@ fn shown_later(live: &str, began: u64, count: u64) -> String {
 /// The example's files as a test runs them: a second where a day has minutes.
 fn copied(folder: &Path, targets: [u16; 2], alertmanager: u16) {
     let without_waits = |line: &&str| !line.trim().starts_with("for: ");
-    let rules = text("deploy/prometheus/rules.yaml").replace("interval: 5m", "interval: 1s");
+    let rules = text("deploy/prometheus/rules.yaml").replace("interval: 2m", "interval: 1s");
     let rules: String = rules.lines().filter(without_waits).map(|l| format!("{l}\n")).collect();
     std::fs::write(folder.join("rules.yaml"), rules).unwrap();
     let targets = targets.map(|port| format!("- 127.0.0.1:{port}"));
@@ -190,7 +193,8 @@ async fn answered(prometheus: &Served, asked: &Asked) -> Result<String, String> 
 #[tokio::test(flavor = "multi_thread")]
 async fn panels_have_answers_and_alerts_come_and_go() {
     let folder = tempfile::tempdir().unwrap();
-    let stage = Stage::set();
+    let (broker, address) = Broker::start("deploy").await;
+    let stage = Stage::on(&address, KAFKA);
     stage.add_ending_secret();
     stage.good("systemctl start hookgate");
     let live = stage.good("curl -sf $HOOKGATE_ADMIN/metrics");
@@ -231,7 +235,7 @@ async fn panels_have_answers_and_alerts_come_and_go() {
     let gate = format!("127.0.0.1:{}", stage.admin);
     let down = |answer: &Value| fires(answer, "HookgateKafkaDown", &gate).cloned();
     assert!(down(&prometheus.json("/api/v1/alerts").await).is_none());
-    stage.broker.down();
+    broker.order("kill").await;
     let alerts = prometheus.until("/api/v1/alerts", PATIENCE, |answer| down(answer).is_some());
     let alert = down(&alerts.await).unwrap();
     let said = alert["annotations"]["summary"].as_str().unwrap();
@@ -245,7 +249,7 @@ async fn panels_have_answers_and_alerts_come_and_go() {
         found.is_some_and(|alert| alert["receivers"][0]["name"] == "on-call")
     };
     told.until("/api/v2/alerts", PATIENCE, on_call).await;
-    stage.broker.up();
+    broker.order("restart").await;
     prometheus.until("/api/v1/alerts", PATIENCE, |answer| down(answer).is_none()).await;
 
     // No rule ever failed.

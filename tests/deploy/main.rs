@@ -6,7 +6,8 @@
 //! - Every panel's question has an answer in a Prometheus that has read a gateway.
 //! - Every command of the runbook is run.
 //!
-//! `tests/deploy/tools` fetches the tools; what is missing fails, nothing is skipped.
+//! `tests/deploy/tools` fetches the tools, `tests/kafka/broker` runs Kafka; what is missing fails, nothing
+//! is skipped.
 //!
 //! ```sh
 //! cargo test --features deploy --test deploy
@@ -15,6 +16,8 @@
 #![cfg(test)]
 
 mod alertmanager;
+#[path = "../proof/broker.rs"]
+mod broker;
 mod dashboards;
 mod day;
 mod names;

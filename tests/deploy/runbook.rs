@@ -157,7 +157,7 @@ fn staged(state: &str) -> Stage {
         "stopped" => drop(stage.good("systemctl stop hookgate")),
         "silenced" => stage.write("run/daily-state", "FAILED 3 circuit-breaker\n"),
         "kafka-away" => {
-            stage.broker.down();
+            stage.without_kafka();
             stage.traffic();
             stage.until(r#".kafka.state == "down" and .kafka.backlog > 0"#);
         }

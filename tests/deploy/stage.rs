@@ -1,8 +1,9 @@
 //! Where the runbook is played: a folder as `/etc/hookgate` would be, a gateway on it, a shell.
 //!
 //! The gateway is the built program, started and stopped by the stand-in for systemd, on an embedded
-//! broker. Nothing of it reaches beyond loopback, and it ends with the stage.
+//! broker unless a real one is given. Nothing of it reaches beyond loopback, and it ends with the stage.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -27,6 +28,7 @@ dir = "JOURNAL"
 
 [kafka]
 brokers = "BROKERS"
+MORE
 
 [keys]
 identity = { file = "secrets/identity" }
@@ -61,7 +63,7 @@ const TOKEN: &str = "a-token-that-only-this-stage-knows";
 /// A folder with a configuration, a broker, and a gateway while one was started.
 pub(crate) struct Stage {
     folder: tempfile::TempDir,
-    pub(crate) broker: Embedded,
+    broker: RefCell<Option<Embedded>>,
     pub(crate) public: u16,
     pub(crate) admin: u16,
 }
@@ -75,10 +77,18 @@ pub(crate) struct Said {
 impl Stage {
     /// All but a gateway that runs.
     pub(crate) fn set() -> Self {
-        let folder = tempfile::tempdir().unwrap();
         let broker = Embedded::start("video", 4).unwrap();
+        let brokers = broker.brokers().to_owned();
+        let stage = Self::on(&brokers, "");
+        stage.broker.replace(Some(broker));
+        stage
+    }
+
+    /// The same, on somebody else's brokers, with further lines of `[kafka]`.
+    pub(crate) fn on(brokers: &str, more: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
         let (public, admin) = (free_port(), free_port());
-        let stage = Self { folder, broker, public, admin };
+        let stage = Self { folder, broker: RefCell::default(), public, admin };
         for name in ["secrets", "run", "bin", "backup", "tls"] {
             std::fs::create_dir(stage.path(name)).unwrap();
         }
@@ -94,7 +104,8 @@ impl Stage {
             .replace("PUBLIC", &public.to_string())
             .replace("ADMIN", &admin.to_string())
             .replace("JOURNAL", stage.path("hookgate").to_str().unwrap())
-            .replace("BROKERS", stage.broker.brokers());
+            .replace("BROKERS", brokers)
+            .replace("MORE", more);
         stage.write("hookgate.toml", &text);
         let program = env!("CARGO_BIN_EXE_hookgate");
         std::os::unix::fs::symlink(program, stage.path("bin/hookgate")).unwrap();
@@ -108,6 +119,11 @@ impl Stage {
         stage.traffic();
         stage.until(".kafka.backlog == 0 and .search.lag_events == 0");
         stage
+    }
+
+    /// Its own broker is gone for good.
+    pub(crate) fn without_kafka(&self) {
+        drop(self.broker.take().expect("it has one of its own"));
     }
 
     /// Before a start: Daily's source has a second secret, one that ends.
