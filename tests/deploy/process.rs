@@ -1,9 +1,11 @@
 //! Prometheus and Alertmanager as processes of a test: on loopback, asked over HTTP, and ended by
 //! their own id with the test.
 
+use std::collections::BTreeSet;
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -19,12 +21,14 @@ pub(crate) struct Served {
     child: Child,
     port: u16,
     http: reqwest::Client,
+    log: PathBuf,
 }
 
 impl Served {
     /// Starts it in a folder; returns when it says that it is ready.
     pub(crate) async fn start(name: &str, arguments: &[&str], folder: &Path, port: u16) -> Self {
-        let log = std::fs::File::create(folder.join(format!("{name}.log"))).unwrap();
+        let said = folder.join(format!("{name}.log"));
+        let log = std::fs::File::create(&said).unwrap();
         let child = Command::new(tool(name))
             .args(arguments)
             .current_dir(folder)
@@ -34,18 +38,20 @@ impl Served {
             .spawn()
             .unwrap();
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let served = Self { child, port, http };
+        let served = Self { child, port, http, log: said };
         let mut looks = interval(LOOK);
         let ready = async {
             while served.get("/-/ready").await.is_none() {
                 looks.tick().await;
             }
         };
-        if timeout(START, ready).await.is_err() {
-            let said = std::fs::read_to_string(folder.join(format!("{name}.log"))).unwrap();
-            panic!("{name} was never ready:\n{said}");
-        }
+        let ready = timeout(START, ready).await;
+        assert!(ready.is_ok(), "{name} was never ready:\n{}", served.log());
         served
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
     }
 
     fn url(&self, path: &str) -> String {
@@ -60,7 +66,8 @@ impl Served {
 
     /// What it answers, as JSON.
     pub(crate) async fn json(&self, path: &str) -> Value {
-        let answer = self.http.get(self.url(path)).send().await.expect("it answers");
+        let answer = self.http.get(self.url(path)).send().await;
+        let answer = answer.unwrap_or_else(|error| panic!("{path}: {error:?}\n{}", self.log()));
         let text = answer.text().await.expect("all of it");
         serde_json::from_str(&text).unwrap_or_else(|_| panic!("{path}: {text}"))
     }
@@ -103,9 +110,15 @@ impl Drop for Served {
     }
 }
 
-/// A port that is free now, below those that the kernel lends to clients.
+/// A port that is free now, below those that the kernel lends to clients, and given to nobody else
+/// here.
 pub(crate) fn free_port() -> u16 {
-    let ports = std::iter::repeat_with(|| 12_000 + rand::random::<u16>() % 7_000);
-    let mut bound = ports.filter_map(|port| TcpListener::bind(("127.0.0.1", port)).ok());
-    bound.next().unwrap().local_addr().unwrap().port()
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let mut given = GIVEN.lock().unwrap();
+    loop {
+        let port = 12_000 + rand::random::<u16>() % 7_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() && given.insert(port) {
+            return port;
+        }
+    }
 }
