@@ -124,8 +124,8 @@ fn prometheus_alertmanager_and_grafana_find_each_other() {
     // The port that a service listens on, by what it publishes.
     let reaches = |address: &str| {
         let (host, port) = address.rsplit_once(':').unwrap();
-        let ports = list(service(host), "ports");
-        assert!(ports.iter().any(|p| p["target"].to_string() == port), "{address}: nobody there");
+        let (ports, port) = (list(service(host), "ports"), port.parse::<u64>().unwrap());
+        assert!(ports.iter().any(|p| p["target"] == port), "{address}: nobody there");
     };
     let config = |name: &str, flag: &str| {
         let command = words(service(name), "command");

@@ -32,8 +32,9 @@ fn configuration(brokers: &str) -> String {
     let source = "{ name: daily, provider: daily, tenant: clinic, secrets: [{ file: \
          /run/secrets/hookgate/daily }], room_name: \"^consult-[0-9a-f]{8}$\" }";
     let kafka = format!("{{ brokers: \"{brokers}\" }}");
-    let text = format!("replicas: 2\ndrain: {{ preStop: 0, grace: 0, deadline: 60 }}\nconfig:\n");
-    let text = format!("{text}  kafka: {kafka}\n  source:\n    - {source}\n");
+    let drain = "{ preStop: 0, grace: 0, deadline: 60 }";
+    let config = format!("  kafka: {kafka}\n  source:\n    - {source}\n");
+    let text = format!("replicas: 2\ndrain: {drain}\nconfig:\n{config}");
     std::fs::write(&values, text).unwrap();
     let rendered = Rendered::with(&values, &[]);
     let text = rendered.configuration().replace("0.0.0.0:8080", "127.0.0.1:0");
@@ -79,6 +80,66 @@ fn said(record: &Received) -> Value {
     value
 }
 
+/// What the two were sent: the ids of all events, and of those that both took.
+#[derive(Default)]
+struct Sent {
+    all: BTreeSet<String>,
+    by_both: BTreeSet<String>,
+}
+
+impl Sent {
+    /// Every third event comes to both, as a retry does; the others to one or the other.
+    async fn to(pods: &[Gate], road: &Road) -> Self {
+        let mut sent = Self::default();
+        for number in 0..EVENTS {
+            let request = road.signed(&event(number));
+            let first = usize::try_from(number % 2).unwrap();
+            let answer = post(pods[first].public, &request).await;
+            assert_eq!(answer.outcome(), "accepted");
+            let id = answer.event_id();
+            if number % 3 == 0 {
+                let other = post(pods[1 - first].public, &request).await;
+                assert_eq!(other.outcome(), "accepted", "each has a journal of its own");
+                assert_eq!(other.event_id(), id, "and the id is one");
+                let again = post(pods[first].public, &request).await;
+                assert_eq!((again.outcome(), again.event_id()), ("duplicate".into(), id.clone()));
+                sent.by_both.insert(id.clone());
+            }
+            sent.all.insert(id);
+        }
+        sent
+    }
+
+    /// A consumer that skips an id it knows has each event once, and two records of one id say the same.
+    fn assert_is(&self, records: &[Received]) {
+        let mut by_id: BTreeMap<String, Vec<&Received>> = BTreeMap::new();
+        for record in records {
+            let id = said(record)["id"].as_str().unwrap().to_owned();
+            by_id.entry(id).or_default().push(record);
+        }
+        assert_eq!(by_id.keys().cloned().collect::<BTreeSet<_>>(), self.all);
+        for (id, records) in &by_id {
+            assert_eq!(records.len(), if self.by_both.contains(id) { 2 } else { 1 });
+            let [one, .., two] = &records[..] else { continue };
+            assert_eq!((&one.key, one.partition, said(one)), (&two.key, two.partition, said(two)));
+            assert_ne!(one.header("hookgate-instance"), two.header("hookgate-instance"));
+        }
+    }
+}
+
+fn assert_in_order_of_each(names: [&str; 2], records: &[Received]) {
+    let mut last = BTreeMap::new();
+    for record in records {
+        let instance = record.header("hookgate-instance").unwrap();
+        let sequence: u64 = record.header("hookgate-sequence").unwrap().parse().unwrap();
+        assert_eq!(record.family, Family::Lifecycle);
+        let before = last.insert((instance, &record.key), sequence);
+        assert!(before < Some(sequence), "in order under each key of each replica");
+    }
+    let instances: BTreeSet<_> = last.keys().map(|(instance, _)| *instance).collect();
+    assert_eq!(instances, names.into());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_replicas_publish_one_event_under_one_id_and_each_keeps_its_order() {
     let broker = Embedded::start("video", 4).unwrap();
@@ -89,73 +150,28 @@ async fn two_replicas_publish_one_event_under_one_id_and_each_keeps_its_order() 
     for (name, volume) in names.iter().zip(&volumes) {
         pods.push(pod(&checked.path(), name, volume.path()).await);
     }
-    let text = std::fs::read_to_string(checked.path()).unwrap();
-    let config: Config = config::parse(
-        &text,
-        checked.path().parent().unwrap(),
-        &BTreeMap::new(),
-        &Providers::standard(),
-        Clock::system().now(),
-    )
-    .unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let config = read_by_us(&checked.path());
     let settings = config.kafka.clone();
-    let road = Road::all(config).remove(0);
-
-    // Every third event comes to both, as a retry does; the others to one or the other.
-    let mut both = BTreeSet::new();
-    let mut all = BTreeSet::new();
-    for number in 0..EVENTS {
-        let request = road.signed(&event(number));
-        let first = usize::try_from(number % 2).unwrap();
-        let answer = post(pods[first].public, &request).await;
-        assert_eq!(answer.outcome(), "accepted");
-        all.insert(answer.event_id());
-        if number % 3 == 0 {
-            let other = post(pods[1 - first].public, &request).await;
-            assert_eq!(other.outcome(), "accepted", "each has a journal of its own");
-            assert_eq!(other.event_id(), answer.event_id(), "and the id is one");
-            let again = post(pods[first].public, &request).await;
-            assert_eq!(
-                (again.outcome(), again.event_id()),
-                ("duplicate".into(), answer.event_id())
-            );
-            both.insert(answer.event_id());
-        }
-    }
+    let sent = Sent::to(&pods, &Road::all(config).remove(0)).await;
     for pod in &pods {
         pod.until_published().await;
     }
     assert_metrics_exist(&pods[0]).await;
-
     let records = read(&settings, EVENTS + EVENTS.div_ceil(3)).await;
-    let mut by_id: BTreeMap<String, Vec<&Received>> = BTreeMap::new();
-    let mut last = BTreeMap::new();
-    for record in &records {
-        let id = said(record)["id"].as_str().unwrap().to_owned();
-        by_id.entry(id).or_default().push(record);
-        let instance = record.header("hookgate-instance").unwrap();
-        let sequence: u64 = record.header("hookgate-sequence").unwrap().parse().unwrap();
-        assert_eq!(record.family, Family::Lifecycle);
-        let before = last.insert((instance, &record.key), sequence);
-        assert!(before < Some(sequence), "in order under each key of each replica");
-    }
-    let instances: BTreeSet<_> = last.keys().map(|(instance, _)| *instance).collect();
-    assert_eq!(instances, names.into());
-    // A consumer that skips an id it knows has each event once.
-    assert_eq!(by_id.keys().cloned().collect::<BTreeSet<_>>(), all);
-    for (id, records) in &by_id {
-        assert_eq!(records.len(), if both.contains(id) { 2 } else { 1 });
-        let [first, .., last] = &records[..] else { continue };
-        assert_eq!(
-            (&first.key, first.partition, said(first)),
-            (&last.key, last.partition, said(last))
-        );
-        assert_ne!(first.header("hookgate-instance"), last.header("hookgate-instance"));
-    }
+    assert_in_order_of_each(names, &records);
+    sent.assert_is(&records);
     for pod in pods {
         let ledger = pod.stop().await;
         assert_eq!(ledger.iter().map(|row| row["pending"].as_u64().unwrap()).sum::<u64>(), 0);
     }
+}
+
+/// The configuration as the pods read it.
+fn read_by_us(path: &Path) -> Config {
+    let text = std::fs::read_to_string(path).unwrap();
+    let (folder, now) = (path.parent().unwrap(), Clock::system().now());
+    let parsed = config::parse(&text, folder, &BTreeMap::new(), &Providers::standard(), now);
+    parsed.unwrap_or_else(|mistakes| panic!("{mistakes}"))
 }
 
 /// Every series that the notes for operators name is one that the gateway shows.
