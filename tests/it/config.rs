@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use clap::{CommandFactory, Parser};
+use hookgate::bounds::{DRAIN_LAST_WORDS, STOP_SLACK};
 use hookgate::cli::{Arguments, Verb};
 use hookgate::clock::Timestamp;
 use hookgate::config::{self, Class, Config, HIPAA_TIER_REQUIRED, Mistakes};
@@ -22,6 +23,9 @@ use hookgate::scrub::policy::{self, Action};
 
 const IDENTITY: &str = "ERERERERERERERERERERERERERERERERERERERERERE=";
 const PSEUDONYM: &str = "IiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiI=";
+
+/// Where systemd shows the unit's credentials.
+const CREDENTIALS: &str = "/run/credentials/hookgate.service/";
 
 /// The contract's example with all that is built.
 const CONTRACT: &str = r#"
@@ -110,8 +114,10 @@ fn env() -> BTreeMap<String, String> {
 
 fn parse(text: &str, env: &BTreeMap<String, String>) -> Result<Config, Mistakes> {
     let folder = tempfile::tempdir().unwrap();
-    for file in ["old-secret", "identity", "pseudonym", "daily", "livekit", "kafka"] {
-        let secret = if file == "pseudonym" { PSEUDONYM } else { IDENTITY };
+    for file in
+        ["old-secret", "secret_identity", "secret_pseudonym", "secret_daily", "secret_kafka"]
+    {
+        let secret = if file == "secret_pseudonym" { PSEUDONYM } else { IDENTITY };
         std::fs::write(folder.path().join(file), secret).unwrap();
     }
     std::fs::write(folder.path().join("patients.toml"), STRICTER).unwrap();
@@ -275,26 +281,28 @@ fn the_unit_runs_a_command_line_that_exists_and_keys_that_exist() {
     assert_eq!(served_by(&words), "/etc/hookgate/hookgate.toml");
     assert_eq!(value("StateDirectory"), ["hookgate"]);
 
+    // The unit brings the keys, and no other variable: what else is secret the configuration names.
     let mut env = BTreeMap::new();
     for assignment in value("Environment") {
         let (name, text) = assignment.trim_matches('"').split_once('=').unwrap();
-        env.insert(name.to_owned(), text.replace("%d/", ""));
+        env.insert(name.to_owned(), text.replace("%d/", CREDENTIALS));
     }
-    let credentials = value("LoadCredential");
-    assert_eq!(credentials.len(), env.len());
-    for credential in &credentials {
-        let (name, _) = credential.split_once(':').unwrap();
-        let file = format!("file = '{name}'");
-        assert!(env.values().any(|text| text.contains(&file)), "{name}");
-    }
-    // No other variable is needed: every secret comes from a credential.
-    if let Some(config) = passing(parse(&deployed("hookgate.toml"), &env)) {
-        assert_eq!(config.sources[0].scheme.secret_labels(), ["daily"]);
+    assert_eq!(value("LoadCredential"), ["secret:/etc/hookgate/secrets"]);
+    let text = deployed("debian/hookgate.toml");
+    let uncommented = text.replace("# \"sasl", "\"sasl").replace("# \"security", "\"security");
+    for text in [text, uncommented] {
+        assert!(text.contains(&format!("{CREDENTIALS}secret_daily")), "as systemd shows it");
+        let read = text.replace(CREDENTIALS, "FOLDER/");
+        let env = env.iter().map(|(name, text)| (name.clone(), text.replace(CREDENTIALS, "")));
+        if let Some(config) = passing(parse(&read, &env.collect())) {
+            assert_eq!(config.sources[0].scheme.secret_labels(), ["secret_daily"]);
+        }
     }
 
     let stop: u64 = value("TimeoutStopSec")[0].trim_end_matches('s').parse().unwrap();
     let deadline = parse(config::DEFAULTS, &self::env()).unwrap().server.drain_deadline;
-    assert!(stop > deadline.as_secs(), "a stop must outlast the drain");
+    let slowest = deadline + DRAIN_LAST_WORDS + 2 * STOP_SLACK;
+    assert!(stop > slowest.as_secs(), "a stop must outlast the drain and what comes behind it");
 }
 
 #[test]

@@ -224,6 +224,13 @@ impl Gate {
         value.unwrap_or_else(|| panic!("{series} is not in:\n{text}")).parse().unwrap()
     }
 
+    /// Fails unless there are series of a name.
+    pub(crate) async fn shows(&self, name: &str) {
+        let (_, body) = self.look("/metrics").await.expect("the admin port answers");
+        let text = String::from_utf8(body).unwrap();
+        assert!(text.contains(&format!("\n# TYPE {name} ")), "{name} is not in:\n{text}");
+    }
+
     /// Waits until Kafka has acknowledged all of the journal.
     pub(crate) async fn until_published(&self) {
         let mut looks = interval(LOOK);
