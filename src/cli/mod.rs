@@ -2,8 +2,7 @@
 //!
 //! Promises: results on standard output, logs and complaints on standard error; the exit code says
 //! what kind of failure it was; colours only where they can be seen and are wanted (`NO_COLOR`); a
-//! reader who has gone away is no failure. A verb or option of a later version is known and says
-//! so, whatever stands behind it; its arguments are never repeated, for they may name a person.
+//! reader who has gone away is no failure. An option of a later version is known and says so.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -35,6 +34,7 @@ pub mod keygen;
 pub mod logs;
 pub mod man;
 pub mod meant;
+pub mod policy;
 pub mod pseudonym;
 pub mod quarantine;
 pub mod replay;
@@ -118,8 +118,8 @@ pub enum Verb {
     Journal(journal::Journal),
     /// Who changed what
     Audit(audit::Audit),
-    /// The PII boundary, readable and proven (not yet)
-    Policy(Later),
+    /// The PII boundary, proven
+    Policy(policy::Policy),
     /// The pseudonym of a provider's id
     Pseudonym(pseudonym::Pseudonym),
     /// Completions for the shell
@@ -133,13 +133,6 @@ impl Verb {
     fn loudness(&self) -> LevelFilter {
         if matches!(self, Self::Dev(_)) { LevelFilter::ERROR } else { LevelFilter::INFO }
     }
-}
-
-/// Whatever is given to a verb of a later version.
-#[derive(Debug, Args)]
-pub struct Later {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
-    rest: Vec<OsString>,
 }
 
 /// Runs the command line, program name first.
@@ -167,7 +160,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
         Verb::Restore(args) => restore::run(&args),
         Verb::Journal(args) => journal::run(&args),
         Verb::Audit(args) => audit::run(&args, global),
-        Verb::Policy(_) => Err(later("policy")),
+        Verb::Policy(args) => policy::run(&args),
         Verb::Pseudonym(args) => pseudonym::run(&args, global),
         Verb::Completions(args) => completions::run(&args),
         Verb::Man(args) => man::run(&args),

@@ -28,6 +28,7 @@ mod logged;
 mod modes;
 mod operators;
 mod process;
+mod prove;
 mod release;
 mod reload;
 mod replay;
