@@ -9,6 +9,7 @@ mod event;
 mod journal;
 mod kafka;
 mod process;
+mod proof;
 
 pub use desk::*;
 pub use door::*;
@@ -16,3 +17,4 @@ pub use event::*;
 pub use journal::*;
 pub use kafka::*;
 pub use process::*;
+pub use proof::*;

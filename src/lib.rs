@@ -63,7 +63,9 @@
 //! - **Nothing that names a person is written anywhere**: not to the journal, Kafka, a log, a
 //!   metric label or an error text. An allow-list, never a deny-list
 //!   (`no_name_in_any_text_of_any_body_leaves`, `no_name_in_any_key_of_any_body_leaves`,
-//!   `no_name_that_is_sent_is_kept_published_logged_counted_or_answered`).
+//!   `no_name_that_is_sent_is_kept_published_logged_counted_or_answered`,
+//!   `every_field_of_both_providers_is_tried_and_nothing_leaks`,
+//!   `of_any_json_under_a_good_signature_only_what_is_listed_leaves`).
 //! - **A half-taken delivery finishes**: once the body is read, a client that hangs up cancels
 //!   nothing (`a_client_that_hangs_up_after_its_body_cancels_nothing`,
 //!   `what_is_left_halfway_is_finished`).

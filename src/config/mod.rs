@@ -228,6 +228,23 @@ pub fn load(
     providers: &Providers,
     now: Timestamp,
 ) -> Result<Config, Mistakes> {
+    let text = text_of(path)?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    parse_for(cfg!(feature = "tls"), &text, folder, env, providers, now, |_| {})
+}
+
+/// The tables of a configuration file with the environment laid over them, not checked: for who
+/// makes another configuration of them.
+///
+/// # Errors
+/// A file that cannot be read, what is not TOML, variables that fit nowhere.
+pub fn tables(path: &Path, env: &Environment) -> Result<toml::Table, Mistakes> {
+    let table = raw::read(&text_of(path)?).map_err(Mistakes)?;
+    let (raw, mistakes) = raw::overlay(table, env);
+    if mistakes.is_empty() { Ok(raw.table) } else { Err(Mistakes(mistakes)) }
+}
+
+fn text_of(path: &Path) -> Result<String, Mistakes> {
     let mut text = String::new();
     // One byte more than is taken, so that a longer text is seen to be longer.
     let most = bounds::CONFIG_BYTES_MAX as u64 + 1;
@@ -239,8 +256,7 @@ pub fn load(
             rule: format!("cannot be read: {}", given::why(&error)),
         }])
     })?;
-    let folder = path.parent().unwrap_or(Path::new(""));
-    parse_for(cfg!(feature = "tls"), &text, folder, env, providers, now, |_| {})
+    Ok(text)
 }
 
 /// The same from text; files it names lie below `folder` unless they are absolute.

@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use hookgate::bounds::REMOVED_PATHS_MAX;
 use hookgate::clock::Timestamp;
 use hookgate::event::{Family, QuarantineReason};
+use hookgate::scrub::policy::Policy;
 use hookgate::scrub::{Clean, schema};
 use jsonschema::Validator;
 use proptest::prelude::*;
@@ -19,6 +20,7 @@ use serde_json::Value;
 
 use crate::engine::{Entry, fingerprint, search};
 use crate::json::{self, Json};
+use crate::listed::assert_listed;
 use crate::roads::{ROLE_LABELS, Road, bodies};
 
 const RECEIVED: Timestamp = Timestamp::from_millis(1_795_168_860_000);
@@ -97,6 +99,7 @@ fn look(clean: &Clean, printed: &str) -> u64 {
     if let Err(error) = validator(clean.kind().family()).validate(&event) {
         panic!("{error}: {text}");
     }
+    assert_listed(&event, &Policy::standard());
     each_text(&event, &mut |text| assert!(may_leave(text), "{text:?} left"));
     let (tenant, rest) = key.split_once('/').unwrap();
     assert!(tenant == "tenant-fixtures" && may_leave(rest), "{key}");

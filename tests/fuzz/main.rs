@@ -31,6 +31,7 @@ mod engine;
 mod events;
 mod framing;
 mod json;
+mod listed;
 mod roads;
 mod settings;
 mod verify;

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use hookgate::bounds::BODY_BYTES_MAX_LIMIT;
 use hookgate::cli::fixture::Fixture;
@@ -10,6 +11,7 @@ use hookgate::delivery::{Body, Head, Peer, RequestId};
 use hookgate::event::{SourceName, TenantName};
 use hookgate::normalize::normalize;
 use hookgate::providers::{Provider, Providers};
+use hookgate::scrub::policy::Policy;
 use hookgate::scrub::{Boundary, Clean, Keys, Settings};
 use hookgate::secret::Secret;
 use hookgate::verify::{ApiKey, Authentic, Credentials, Refusal, SigningSecret, Verifier};
@@ -55,9 +57,14 @@ impl Road {
             artifact_key: Some(Regex::new(ARTIFACT_KEY).unwrap()),
             ..Settings::new(source.clone(), TenantName::new("tenant-fixtures"), provider.name)
         };
-        let keys = Keys::new(Secret::new(vec![0x11; 32]), Secret::new(vec![0x22; 32]));
-        let boundary = Boundary::new(settings, &keys);
+        let boundary = Boundary::new(settings, &keys());
         Self { provider, verifier: Verifier::new(ready.scheme), source, boundary }
+    }
+
+    /// The same by another policy.
+    pub(crate) fn with_policy(self, policy: Arc<Policy>) -> Self {
+        let settings = Settings { policy, ..self.boundary.settings().clone() };
+        Self { boundary: Boundary::new(settings, &keys()), ..self }
     }
 
     /// What the verifier makes of these header lines (names in lower case) and this body.
@@ -97,6 +104,10 @@ impl Road {
         let printed = format!("{verified:?} {event:?} {:?}", event.unreadable());
         Some((self.boundary.scrub(event), printed))
     }
+}
+
+fn keys() -> Keys {
+    Keys::new(Secret::new(vec![0x11; 32]), Secret::new(vec![0x22; 32]))
 }
 
 pub(crate) fn signing(secret: &str) -> SigningSecret {

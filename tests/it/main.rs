@@ -30,6 +30,7 @@ mod modes;
 mod names;
 mod operators;
 mod process;
+mod prove;
 mod release;
 mod reload;
 mod replay;

@@ -2,7 +2,8 @@
 //!
 //! What leaves is said by a policy (`src/scrub/policy.toml`, and what tenants and sources lay over
 //! it) and by a source's settings. These verbs show it, compare two, and try one on stored
-//! requests. None of them needs a running gateway, and none prints a value.
+//! requests; `prove` sends canaries through a private gateway. None of them needs a running gateway,
+//! and none prints a value.
 
 use std::path::{Path, PathBuf};
 
@@ -16,6 +17,7 @@ use crate::scrub::Settings;
 use crate::scrub::policy::Policy;
 
 mod diff;
+pub mod prove;
 mod show;
 mod test;
 
@@ -36,6 +38,8 @@ pub enum Verb {
     Diff(diff::Diff),
     /// What would leave of stored requests, what stays, and by which rule
     Test(test::Test),
+    /// Proves what a configuration lets out, in a private gateway, and writes the paper
+    Prove(prove::Prove),
 }
 
 /// Runs it.
@@ -47,6 +51,7 @@ pub fn run(args: &PolicyArgs) -> Result<(), Failure> {
         Verb::Show(args) => show::run(args),
         Verb::Diff(args) => diff::run(args),
         Verb::Test(args) => test::run(args),
+        Verb::Prove(args) => prove::run(args),
     }
 }
 
