@@ -499,3 +499,20 @@ fn names(line: &str, word: &str) -> bool {
 fn report(broken: Vec<String>, why: &str) {
     assert!(broken.is_empty(), "{why}.\n  {}", broken.join("\n  "));
 }
+
+#[test]
+fn every_change_that_breaks_a_rule_on_purpose_finds_its_place() {
+    let read = |path: &Path| fs::read_to_string(path).expect("a file of the tree");
+    let text = read(&root().join("tests/breaking/changes.txt"));
+    let mut broken = Vec::new();
+    for block in text.split("\nchange: ").skip(1) {
+        let (name, rest) = block.split_once("\nfile: ").expect("a change names its file");
+        let (file, rest) = rest.split_once("\nfrom: ").expect("and what it replaces");
+        let (from, _) = rest.split_once("\nto: ").expect("and by what");
+        let found = read(&root().join(file)).matches(from).count();
+        if found != 1 {
+            broken.push(format!("{name}: `from` stands {found} times in {file}"));
+        }
+    }
+    report(broken, "a rule is broken on purpose by tests/breaking/run, at exactly one place");
+}

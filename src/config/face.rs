@@ -249,8 +249,10 @@ fn of_source(source: &Source) -> Vec<Entry> {
         Some(pattern) => format!("{:?}", pattern.as_str()),
         None => "none".to_owned(),
     };
-    let roles = boundary.role_map.iter().map(|(text, label)| format!("{text} → {label}"));
-    let roles: Vec<_> = roles.collect();
+    // What stands for a label may be somebody's name: compared, and not shown.
+    let roles = boundary.role_map.iter().map(|(text, label)| format!("{text:?} {label:?}\n"));
+    let roles = Secret::new(roles.collect::<String>().into_bytes());
+    let texts = format!("{} texts", boundary.role_map.len());
     let risks = AcceptedRisk::of(boundary).into_iter().map(|risk| risk.to_string());
     let risks: Vec<_> = risks.collect();
     let rate = format!("{} a second, burst {}", source.rate.per_second, source.rate.burst);
@@ -261,7 +263,7 @@ fn of_source(source: &Source) -> Vec<Entry> {
         plain("mode", source.mode.as_str()),
         plain("rate", rate),
         plain("role_labels", list(&boundary.role_labels)),
-        plain("role_map", list(&roles)),
+        hidden("role_map", &texts, &roles),
         plain("on_violation", boundary.on_violation.as_str()),
         plain("policy", short_hash(&boundary.policy)),
         plain("policy.accept_risk", list(&risks)),

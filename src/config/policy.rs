@@ -10,7 +10,7 @@ use super::given::Givers;
 use super::read::Section;
 use crate::bounds::MISTAKES_MAX;
 use crate::desk::Reason;
-use crate::scrub::policy::{Flaw, Policy};
+use crate::scrub::policy::Policy;
 
 /// Characters of a policy's hash that tell policies apart for people.
 const SHORT_CHARS: usize = 12;
@@ -36,7 +36,7 @@ pub(super) fn laid(
         Ok(policy) => policy,
         Err(flaws) => {
             for flaw in flaws.iter().take(MISTAKES_MAX) {
-                report.mistake(&path, format!("{name}: {}", told(flaw)));
+                report.mistake(&path, format!("{name}: {flaw}"));
             }
             if flaws.len() > MISTAKES_MAX {
                 let more = flaws.len() - MISTAKES_MAX;
@@ -54,15 +54,6 @@ pub(super) fn laid(
         report.warning(&path, format!("{name}: {caution}"));
     }
     Arc::new(policy)
-}
-
-/// `rule[2].fields[0]: VIDEO_POLICY_RISK_REQUIRED_001: lets …`.
-fn told(flaw: &Flaw) -> String {
-    let Flaw { place, code, text } = flaw;
-    match code {
-        Some(code) => format!("{place}: {code}: {text}"),
-        None => format!("{place}: {text}"),
-    }
 }
 
 /// The beginning of a policy's hash: enough to see whether two are one.

@@ -138,8 +138,8 @@ fn family(text: Option<&str>) -> Result<Option<String>, Refusal> {
     }
 }
 
-/// A room as events show it: as it is written where it is a pseudonym or its name may leave, else
-/// as record keys show it, under every key there is.
+/// A room as events show it: as it is written where it is a pseudonym or its name may leave, and as
+/// record keys show it, under every key there is.
 fn rooms(text: Option<&str>, boundaries: &[&Boundary]) -> Result<Vec<String>, Refusal> {
     let shown = |part: &str, shown: &mut Vec<String>| {
         if is_room(part) {
@@ -147,10 +147,11 @@ fn rooms(text: Option<&str>, boundaries: &[&Boundary]) -> Result<Vec<String>, Re
         }
         for boundary in boundaries {
             let name = Personal::new(part);
-            match boundary.lets_out(name) {
-                true => shown.push(part.to_owned()),
-                false => shown.extend(boundary.room_keys(name).iter().map(RoomKey::to_string)),
+            if boundary.lets_out(name) {
+                shown.push(part.to_owned());
             }
+            // Events from before its name might leave, and those that may not tell it.
+            shown.extend(boundary.room_keys(name).iter().map(RoomKey::to_string));
         }
     };
     each("room", text, is_room, shown)

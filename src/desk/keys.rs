@@ -126,9 +126,8 @@ fn changed(before: Mark, now: Mark, until: Timestamp, tenants: &[String]) -> Str
     let what = format!("the pseudonyms of {whose} changed at {until}");
     match (before.fingerprint == now.fingerprint, was == is) {
         (true, _) => format!(
-            "{what}, though the key is the same: its version was {was} and is {is}; set the \
-             version back to {was}, or give the same key with version {was} as the previous one, so \
-             that events carry both pseudonyms for a while and old ones are found"
+            "{what}, though the key is the same: its version was {was} and is {is}, and \
+             events from before are found by it no more; set the version back to {was}"
         ),
         (false, true) => format!(
             "{what}, and show the same version {is} as before, though the key is another: nobody \

@@ -151,8 +151,8 @@ fn one(
             Some(QuarantineReason::UnknownKind) => {
                 match sources.named(&SourceName::new(source.origin())) {
                     Some(source) => {
-                        let policy = &source.boundary().settings().policy;
-                        let event = kept.understood(source.provider().dialect, policy);
+                        let settings = source.boundary().settings();
+                        let event = kept.understood(source.provider().dialect, settings);
                         event.ok_or("unknown_kind")
                     }
                     None => Err("no_source"),

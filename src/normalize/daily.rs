@@ -112,6 +112,10 @@ impl Dialect for Daily {
         known.map(|(_, kind, _)| *kind)
     }
 
+    fn tells_of_recording(&self, said: &str) -> bool {
+        ["recording.", "transcript.", "batch-processor."].iter().any(|kind| said.starts_with(kind))
+    }
+
     fn knows(&self, key: &str) -> bool {
         KNOWN.has(key)
     }

@@ -35,6 +35,12 @@ pub trait Dialect: Send + Sync + 'static {
         None
     }
 
+    /// Whether events of a type tell of a recording, a transcript or what is made of them, also one
+    /// that this version does not know.
+    fn tells_of_recording(&self, _said: &str) -> bool {
+        false
+    }
+
     /// Whether a key is one that the provider documents; other keys are listed as `*`.
     fn knows(&self, key: &str) -> bool;
 
@@ -361,6 +367,11 @@ impl Normalized<'_> {
     /// The whole document, to write one of its shape: for the boundary alone.
     pub fn document(&self) -> Personal<At<'_, '_>> {
         Personal::new(self.tree.root())
+    }
+
+    /// Whether events of a type tell of a recording or transcript.
+    pub fn tells_of_recording(&self, said: &str) -> bool {
+        self.dialect.tells_of_recording(said)
     }
 
     /// Whether the provider documents a key.

@@ -171,6 +171,10 @@ pub struct QuarantineData<'a> {
     /// How many more such pieces there were than are listed.
     #[serde(skip_serializing_if = "is_zero")]
     pub violations_more: u64,
+    /// What whoever reads this must act on: `recording_forbidden` where rooms of the tenant may not
+    /// be recorded.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
 }
 
 /// `data` of one event, as its family has it.
@@ -256,6 +260,7 @@ impl<'a> Data<'a> {
             removed_more: told.removed.more,
             violations: told.violations.listed,
             violations_more: told.violations.more,
+            findings: told.findings,
             length_bytes: None,
             reason,
         })
@@ -275,6 +280,7 @@ impl QuarantineData<'_> {
             removed_more: 0,
             violations: Vec::new(),
             violations_more: 0,
+            findings: Vec::new(),
         }
     }
 }

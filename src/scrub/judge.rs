@@ -15,7 +15,7 @@ use crate::bounds::{
     AMOUNT_MAX, COUNT_MAX, MOMENT_AHEAD_MAX, MOMENT_MIN_MILLIS, VISIBLE_TEXT_BYTES_MAX,
 };
 use crate::clock::Timestamp;
-use crate::event::{Family, Kind};
+use crate::event::{Family, Kind, QuarantineReason};
 use crate::normalize::{Fact, Given, NodeId, Normalized, Personal, Removed, Word};
 
 /// What is to become of a value.
@@ -327,6 +327,17 @@ impl Boundary {
         kind.family() == Family::Recording && self.settings.recording == super::Recording::Forbidden
     }
 
+    /// Whether an event tells of what its tenant forbids, also one whose type is not known yet.
+    pub(super) fn is_forbidden(&self, event: &Normalized<'_>) -> bool {
+        let unknown = event.reason() == Some(QuarantineReason::UnknownKind);
+        let tells = || {
+            let said = event.fact(Word::EventType).and_then(|fact| text(event, fact));
+            said.is_some_and(|said| event.tells_of_recording(said))
+        };
+        let forbidden = self.settings.recording == super::Recording::Forbidden;
+        self.forbids(event.kind()) || (forbidden && unknown && tells())
+    }
+
     fn matches_room(&self, room: Personal<&str>) -> bool {
         let room = room.expose();
         let pattern = self.settings.room_name.as_ref();
@@ -362,6 +373,7 @@ pub(super) fn text<'e>(event: &'e Normalized<'_>, fact: &Fact) -> Option<&'e str
 pub(super) fn value<'e>(
     boundary: &Boundary,
     event: &'e Normalized<'_>,
+    kind: Kind,
     fact: &Fact,
     verdict: Verdict<'e>,
 ) -> Option<Value<'e>> {
@@ -377,7 +389,7 @@ pub(super) fn value<'e>(
         Verdict::Person(person, _) => Some(Value::Person(person)),
         Verdict::Role(label) => Some(Value::Text(label)),
         Verdict::Passes => Some(given),
-        Verdict::Coarse => Some(coarse(boundary, event.kind(), fact.word, given)),
+        Verdict::Coarse => Some(coarse(boundary, kind, fact.word, given)),
         Verdict::Room(..) | Verdict::Stays(_) => None,
     }
 }

@@ -148,9 +148,9 @@ impl Boundary {
         let value = self.write(&event, id, event.reason(), sections, evidence);
         let masked =
             stops.then(|| Masked { kind: event.kind(), key: key.clone(), value: value.clone() });
-        let (kind, reason, value) = match stops {
+        let (kind, reason, key, value) = match stops {
             true => self.stopped(&event, id, told),
-            false => (event.kind(), event.reason(), value),
+            false => (event.kind(), event.reason(), key, value),
         };
         let received = event.verified().delivery().head().received();
         let source = self.settings.source.clone();
@@ -162,7 +162,7 @@ impl Boundary {
         Seen {
             detected: judged.detected(),
             violations: evidence.violations.clone(),
-            recording_forbidden: self.forbids(event.kind()),
+            recording_forbidden: self.is_forbidden(event),
         }
     }
 
@@ -181,11 +181,12 @@ impl Boundary {
         event: &Normalized<'_>,
         id: EventId,
         told: Evidence,
-    ) -> (Kind, Option<QuarantineReason>, Bytes) {
+    ) -> (Kind, Option<QuarantineReason>, Bytes, Bytes) {
         let (kind, reason) = (Kind::Quarantined, Some(QuarantineReason::PiiViolation));
         let judged = Judged::as_kind(self, event, kind);
         let sections = self.fill(event, kind, &judged);
-        (kind, reason, self.write(event, id, reason, sections, told))
+        let key = self.key(event, &sections, id).into();
+        (kind, reason, key, self.write(event, id, reason, sections, told))
     }
 
     /// Every value that may leave, in its place.
@@ -203,7 +204,7 @@ impl Boundary {
                 let room = sections.room.get_or_insert_default();
                 room.r#ref = room.r#ref.or(Some(now));
                 room.previous_ref = room.previous_ref.or(before);
-            } else if let Some(value) = value(self, event, fact, verdict) {
+            } else if let Some(value) = value(self, event, kind, fact, verdict) {
                 table::put(&mut sections, fact.word, fact.item, value);
             }
             if let (Verdict::Person(_, Some(before)), Some(person)) =
@@ -252,7 +253,9 @@ impl Boundary {
         let own = event.time().filter(|time| reason.is_none() && is_plausible(*time, received));
         let policy = &self.settings.policy;
         let told_as = |time, coarse: bool| if coarse { to_the_minute(time) } else { time };
-        let time = told_as(own.unwrap_or(received), policy.coarse_time(kind));
+        // A time that is its receipt is as coarse as that.
+        let coarse = policy.coarse_time(kind) || (own.is_none() && policy.coarse_receipt(kind));
+        let time = told_as(own.unwrap_or(received), coarse);
         let received = told_as(received, policy.coarse_receipt(kind));
         let data = match reason {
             Some(reason @ QuarantineReason::Malformed) => {

@@ -20,9 +20,9 @@ use super::encode::{Attributes, SPEC_VERSION, encode};
 use super::judge::to_the_minute;
 use super::policy::{Action, Policy};
 use super::sections::{Participant, ProviderEvent, Room, Sections};
-use super::{Clean, ROLE_DEFAULT, Seen};
+use super::{Clean, Finding, ROLE_DEFAULT, Recording, Seen, Settings, Violation, Violations};
 use crate::clock::Timestamp;
-use crate::event::{EventId, Kind, QuarantineReason, SourceName};
+use crate::event::{EventId, Family, Kind, QuarantineReason, SourceName};
 use crate::normalize::{Dialect, Removed, Word};
 
 /// What the journal keeps of an event in quarantine.
@@ -53,17 +53,18 @@ impl Kept<'_> {
         self.released(kind, self.value.clone())
     }
 
-    /// The event of an unknown kind, as the kind that this dialect knows it as, by the policy that
-    /// holds now. `None` where the dialect does not know it either, or cannot tell by what was
+    /// The event of an unknown kind, as the kind that this dialect knows it as, by the settings that
+    /// hold now. `None` where the dialect does not know it either, or cannot tell by what was
     /// kept.
-    pub fn understood(&self, dialect: &dyn Dialect, policy: &Policy) -> Option<Clean> {
+    pub fn understood(&self, dialect: &dyn Dialect, by: &Settings) -> Option<Clean> {
         let written: Written<'_> = serde_json::from_slice(self.value).ok()?;
         let told = written.data.provider_event.as_ref();
         let kind = dialect.kind_of(told?.r#type.as_deref()?)?;
         if written.specversion != SPEC_VERSION || kind == Kind::Quarantined {
             return None;
         }
-        let value = written.encoded(kind, self.id, policy)?;
+        let forbidden = by.recording == Recording::Forbidden && kind.family() == Family::Recording;
+        let value = written.encoded(kind, self.id, &by.policy, forbidden)?;
         Some(self.released(kind, value))
     }
 
@@ -126,6 +127,10 @@ struct Envelope<'a> {
     removed: Vec<Cow<'a, str>>,
     #[serde(default)]
     removed_more: u64,
+    #[serde(default)]
+    violations: Vec<Violation>,
+    #[serde(default)]
+    violations_more: u64,
 }
 
 #[derive(Deserialize)]
@@ -163,7 +168,7 @@ struct KeptEvent<'a> {
 
 impl Written<'_> {
     /// The event of this kind, with all that was kept and may leave with it in its place.
-    fn encoded(&self, kind: Kind, id: EventId, policy: &Policy) -> Option<Bytes> {
+    fn encoded(&self, kind: Kind, id: EventId, policy: &Policy, forbidden: bool) -> Option<Bytes> {
         let data = &self.data;
         let lets = Lets { policy, kind };
         let sent_at = data.provider_event.as_ref().and_then(|event| event.sent_at);
@@ -196,7 +201,10 @@ impl Written<'_> {
             provider: &self.provider,
             received: &told_as(self.receivedtime, policy.coarse_receipt(kind)),
         };
-        let told = Evidence { removed, ..Evidence::default() };
+        let (listed, more) = (data.violations.clone(), data.violations_more);
+        let violations = Violations { listed, more };
+        let findings = forbidden.then_some(Finding::RecordingForbidden).into_iter().collect();
+        let told = Evidence { removed, violations, findings };
         Some(encode(&attributes, &Data::understood(kind.family(), sections, told)))
     }
 }
@@ -300,7 +308,7 @@ mod tests {
             let (clean, source) = (unknown("whiteboard.saved", room), settings().source);
             let kept = kept(&clean, &source);
             assert_eq!(kept.reason(), Some(QuarantineReason::UnknownKind));
-            let released = kept.understood(&Newer, &Policy::standard()).unwrap();
+            let released = kept.understood(&Newer, &settings()).unwrap();
             let (before, after) = (event(&clean), event(&released));
             assert_eq!(after["type"], "video.participant.joined");
             assert_eq!(after["data"]["participant"]["role"], "Participant");
@@ -324,13 +332,11 @@ mod tests {
     fn what_is_still_unknown_or_not_ours_is_not_released() {
         let source = settings().source;
         let clean = unknown("whiteboard.closed", "consult-0a1b2c3d");
-        assert!(kept(&clean, &source).understood(&Newer, &Policy::standard()).is_none());
+        assert!(kept(&clean, &source).understood(&Newer, &settings()).is_none());
         for value in ["", "{}", "[]", r#"{"data":{"reason":"zoe"}}"#] {
             let value = Bytes::from_static(value.as_bytes());
             let kept = Kept { value: &value, ..kept(&clean, &source) };
-            assert!(
-                kept.understood(&Newer, &Policy::standard()).is_none() && kept.reason().is_none()
-            );
+            assert!(kept.understood(&Newer, &settings()).is_none() && kept.reason().is_none());
         }
     }
 }

@@ -6,8 +6,8 @@
 /// A form that text must have to leave as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
-    /// A UUID, or a LiveKit sid: two to four capitals, `_`, 8 to 24 letters and digits
-    /// (`RM_…`, `PA_…`, `EG_…`, `AJ_…`; 12 in practice, 14 for tracks).
+    /// A UUID, or a LiveKit sid: two to four capitals, `_`, 12 to 14 letters and digits, not digits
+    /// alone (`RM_…`, `PA_…`, `EG_…`, `AJ_…`; 12 in practice, 14 for tracks).
     Id,
     /// A LiveKit event id: `EV_` and 12 letters or digits.
     EventRef,
@@ -22,6 +22,8 @@ pub(super) enum Form {
     Mime,
 }
 
+/// Letters and digits of a LiveKit sid behind its prefix.
+const SID_BYTES: std::ops::RangeInclusive<usize> = 12..=14;
 const EVENT_TYPE_BYTES_MAX: usize = 48;
 const VERSION_BYTES_MAX: usize = 15;
 const REGION_BYTES_MAX: usize = 24;
@@ -111,8 +113,9 @@ fn is_sid(text: &str) -> bool {
     };
     (2..=4).contains(&prefix.len())
         && prefix.bytes().all(|b| b.is_ascii_uppercase())
-        && (8..=24).contains(&rest.len())
+        && SID_BYTES.contains(&rest.len())
         && rest.bytes().all(|b| b.is_ascii_alphanumeric())
+        && rest.bytes().any(|b| b.is_ascii_alphabetic())
 }
 
 #[cfg(test)]
@@ -140,6 +143,7 @@ mod tests {
             Form::Id,
             &["zoe", "PA_zoe canary 1", "pa_dfCxsErnLzEi", "PA_short", "_abcdefghijkl"],
         );
+        none_fits(Form::Id, &["DR_ZoeCanary", "US_155501001991", "ID_QQ123456C"]);
         none_fits(Form::Id, &[&longer, "6497c79b-f326-4942-aef8-c36a29140adg", "+15550100001"]);
     }
 

@@ -5,12 +5,14 @@
 //! requests; `prove` sends canaries through a private gateway. None of them needs a running gateway,
 //! and none prints a value.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use clap::{Args, Subcommand};
 
 use super::{Failure, configured};
+use crate::bounds::POLICY_FILE_BYTES_MAX;
 use crate::event::Kind;
 use crate::providers::Provider;
 use crate::scrub::Settings;
@@ -110,12 +112,16 @@ fn sources(config: &Path, name: Option<&str>) -> Result<Vec<Meaning>, Failure> {
 /// A file laid over the standard policy.
 fn laid(file: &Path) -> Result<Policy, Failure> {
     let shown = file.display();
-    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {shown}"))?;
+    let most = POLICY_FILE_BYTES_MAX as u64;
+    let mut text = String::new();
+    std::fs::File::open(file)
+        .and_then(|open| open.take(most + 1).read_to_string(&mut text))
+        .with_context(|| format!("cannot read {shown}"))?;
+    if text.len() as u64 > most {
+        return Err(Failure::Policy(anyhow!("{shown}: is longer than {most} bytes")));
+    }
     Policy::standard().with(&text).map_err(|flaws| {
-        let lines = flaws.iter().map(|flaw| {
-            let code = flaw.code.map(|code| format!("{code}: ")).unwrap_or_default();
-            format!("{shown}: {}: {code}{}", flaw.place, flaw.text)
-        });
+        let lines = flaws.iter().map(|flaw| format!("{shown}: {flaw}"));
         Failure::Policy(anyhow!(lines.collect::<Vec<_>>().join("\n")))
     })
 }

@@ -99,7 +99,8 @@ fn said(settings: &Settings) -> String {
         Some(pattern) => pattern.as_str().to_owned(),
         None => "none".to_owned(),
     };
-    let map = settings.role_map.iter().map(|(from, to)| format!("{from:?} as {to:?}"));
+    // What stands for a label may be somebody's name.
+    let map = settings.role_map.values().map(|label| format!("{label:?} by role_map"));
     let labels = settings.role_labels.iter().map(|label| format!("{label:?}")).chain(map);
     let labels = labels.collect::<Vec<_>>().join(", ");
     let mut lines = String::new();

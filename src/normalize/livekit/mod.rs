@@ -67,6 +67,10 @@ impl Dialect for LiveKit {
         }
     }
 
+    fn tells_of_recording(&self, said: &str) -> bool {
+        said.starts_with("egress_")
+    }
+
     fn knows(&self, key: &str) -> bool {
         keys::knows(key)
     }

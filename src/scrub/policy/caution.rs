@@ -1,15 +1,21 @@
 //! What a policy lets out by another way than the one it closes.
 //!
-//! A moment to the minute says little where the event's own time, which is made of it, leaves
-//! exactly; a duration in ranges says little where beginning and end leave exactly.
+//! A moment to the minute says little where the event's own time, or that of its sending or
+//! receipt, leaves exactly; a duration in ranges says little where beginning and end leave exactly.
 
-use super::{Action, FIELDS, Policy, Rule, TIME, column_name, kinds};
+use super::{Action, FIELDS, Policy, Rule, column_name, kinds};
 
 /// Durations, and the moments that they lie between.
-const BETWEEN: [(&str, &str, &str); 3] = [
+const BETWEEN: [(&str, &str, &str); 5] = [
     ("participant.duration_seconds", "participant.joined_at", "participant.left_at"),
     ("recording.duration_seconds", "recording.started_at", "recording.ended_at"),
     ("transcript.duration_seconds", "transcript.started_at", "transcript.ended_at"),
+    ("files[].duration_seconds", "files[].started_at", "files[].ended_at"),
+    (
+        "stream.outputs[].duration_seconds",
+        "stream.outputs[].started_at",
+        "stream.outputs[].ended_at",
+    ),
 ];
 
 impl Policy {
@@ -22,20 +28,23 @@ impl Policy {
             }
         };
         for kind in kinds() {
-            let exact_time = self.cell(kind, TIME).action == Action::Pass;
+            let exact = |field: &str| self.action_of(kind, field) == Some(Action::Pass);
+            let others = ["time", "receivedtime", "provider_event.sent_at"];
+            let exact_others: Vec<_> = others.into_iter().filter(|field| exact(field)).collect();
             for (column, field) in FIELDS.iter().enumerate() {
+                let name = column_name(column);
                 let coarse = self.cell(kind, column).action == Action::Bucket;
-                if field.rule == Rule::Moment && coarse && exact_time {
-                    let name = column_name(column);
-                    note(format!(
-                        "{name} leaves to the minute, but the event's own time, which may be made \
-                         of it, leaves exactly; bucket time with these kinds too"
-                    ));
+                if field.rule == Rule::Moment && coarse && !others.contains(&name.as_str()) {
+                    for other in &exact_others {
+                        note(format!(
+                            "{name} leaves to the minute, but {other}, which tells the same moment \
+                             or one close to it, leaves exactly; bucket it with these kinds too"
+                        ));
+                    }
                 }
             }
             for (length, begin, end) in BETWEEN {
                 let of = |field| self.action_of(kind, field);
-                let exact = |field| of(field) == Some(Action::Pass);
                 if matches!(of(length), Some(Action::Bucket | Action::Drop))
                     && exact(begin)
                     && exact(end)

@@ -3,6 +3,8 @@
 //! Every flaw is told at once, with its place and what to write instead. What a rule with a star
 //! cannot reach it passes over; what a rule names by its whole name it must be able to do.
 
+use std::fmt;
+
 use serde::Deserialize;
 
 use super::{Accepted, Action, COLUMNS, Cell, FIELDS, Policy, column_name, is_number, kinds};
@@ -23,6 +25,17 @@ pub struct Flaw {
     pub code: Option<&'static str>,
     /// What is wrong, and what to write instead.
     pub text: String,
+}
+
+/// `rule[2].fields[0]: VIDEO_POLICY_RISK_REQUIRED_001: lets …`.
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.place)?;
+        if let Some(code) = self.code {
+            write!(f, "{code}: ")?;
+        }
+        f.write_str(&self.text)
+    }
 }
 
 #[derive(Deserialize)]

@@ -247,9 +247,15 @@ fn what_is_held_back_in_one_field_and_told_by_another_is_cautioned_against() {
     assert_eq!(Policy::standard().cautions(), Vec::<String>::new());
     let coarse = "action = \"bucket\"\nkinds = [\"participant.*\"]";
     let joined = rule("[\"participant.joined_at\"]", coarse);
-    let [one] = &with(&joined).cautions()[..] else { panic!() };
-    assert!(one.starts_with("participant.joined_at leaves to the minute"), "{one}");
-    assert!(with(&(joined + &rule("[\"time\"]", coarse))).cautions().is_empty());
+    let told = with(&joined).cautions();
+    let others = ["time", "receivedtime", "provider_event.sent_at"];
+    assert_eq!(told.len(), others.len(), "{told:?}");
+    for (one, other) in told.iter().zip(others) {
+        let says = format!("participant.joined_at leaves to the minute, but {other}, ");
+        assert!(one.starts_with(&says), "{one}");
+    }
+    let all = format!("{others:?}");
+    assert!(with(&(joined + &rule(&all, coarse))).cautions().is_empty());
     let length = rule("[\"recording.duration_seconds\"]", "action = \"drop\"");
     let [one] = &with(&length).cautions()[..] else { panic!() };
     assert!(one.contains("recording.started_at and recording.ended_at leave exactly"), "{one}");

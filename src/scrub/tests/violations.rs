@@ -171,3 +171,37 @@ fn a_forbidden_recording_reaches_consumers_without_what_was_recorded() {
     let other = scrub_with(forbidden(), &joined());
     assert!(!other.seen().recording_forbidden);
 }
+
+#[test]
+fn the_record_of_what_stopped_is_keyed_and_told_as_the_policy_says_for_quarantine() {
+    let rules = "[[rule]]\nfields = [\"room.name\"]\nkinds = [\"quarantined\"]\naction = \"drop\"\n\
+        reason = \"a test\"\n[[rule]]\nfields = [\"room.started_at\", \"receivedtime\"]\n\
+        kinds = [\"quarantined\"]\naction = \"bucket\"\nreason = \"a test\"\n";
+    let policy = crate::scrub::policy::Policy::standard().with(rules).unwrap().into();
+    let body = with(joined(), "session", json!("Zoë Canary"));
+    let clean = scrub_with(strict(Settings { policy, ..settings() }), &body);
+    assert_eq!(clean.reason(), Some(QuarantineReason::PiiViolation));
+    assert!(key(&clean).starts_with("tenant-a/k1_"), "{}", key(&clean));
+    let record = event(&clean);
+    assert!(record.get("subject").is_none());
+    assert_eq!(record["receivedtime"], "2026-11-20T10:00:00.000Z");
+    assert_eq!(record["time"], record["receivedtime"]);
+    assert_eq!(&clean.masked().unwrap().key[..], b"tenant-a/consult-0a1b2c3d");
+}
+
+#[test]
+fn a_type_that_is_not_known_yet_is_a_forbidden_recording_by_its_name() {
+    use crate::normalize::daily::Daily;
+    let forbidden = Settings { recording: Recording::Forbidden, ..settings() };
+    let of = |said: &str| {
+        let body = json!({"type": said, "id": "x", "payload": {}}).to_string();
+        let verified = verified(Timestamp::from_millis(1_795_168_800_301), body.as_bytes());
+        let event = normalize(&verified, forbidden.provider, &Daily);
+        Boundary::new(forbidden.clone(), &keys()).scrub(event)
+    };
+    let clean = of("recording.paused");
+    assert_eq!(clean.reason(), Some(QuarantineReason::UnknownKind));
+    assert_eq!(event(&clean)["data"]["findings"], json!(["recording_forbidden"]));
+    assert!(clean.seen().recording_forbidden);
+    assert!(!of("whiteboard.saved").seen().recording_forbidden);
+}
