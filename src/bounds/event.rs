@@ -57,6 +57,9 @@ pub const COUNT_MAX: u64 = 999_999;
 /// A duration in seconds (or another amount) that is larger may be a telephone number and does not
 /// leave: 115 days.
 pub const AMOUNT_MAX: f64 = 9_999_999.0;
+/// A size in bytes that is larger may be the number of a payment card and does not leave: 10 TB. (A
+/// smaller one may have the digits of a telephone number: nothing tells the two apart.)
+pub const SIZE_BYTES_MAX: u64 = 9_999_999_999_999;
 /// A moment before 2000 is none that a provider tells of.
 pub const MOMENT_MIN_MILLIS: i64 = 946_684_800_000;
 /// A moment that lies further ahead of its receipt may be a telephone number and does not leave.

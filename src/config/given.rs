@@ -116,6 +116,10 @@ impl Givers<'_> {
 fn read(path: &Path, cap: usize) -> Result<Zeroizing<String>, String> {
     let shown = path.display();
     let mut bytes = Zeroizing::new(Vec::with_capacity(cap + 1));
+    // A pipe would be waited for, by a reload and by every one after it.
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(format!("{shown} is no file; write the path of one"));
+    }
     std::fs::File::open(path)
         .and_then(|file| file.take(cap as u64 + 1).read_to_end(&mut bytes))
         .map_err(|error| format!("the file {shown} cannot be read: {}", why(&error)))?;
@@ -190,6 +194,19 @@ mod tests {
         mistake(&format!("{KAFKA}{short}{SOURCE}"), "keys.identity: ", says);
         let same = KEYS.replace("\"P\"", "\"I\"");
         mistake(&format!("{KAFKA}{same}{SOURCE}"), "keys.pseudonym: ", "must differ");
+    }
+
+    #[test]
+    fn a_pipe_in_the_place_of_a_file_is_told_and_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        let secrets = SOURCE.replace("env = \"S\"", &format!("file = {pipe:?}"));
+        let text = format!("{KAFKA}{KEYS}{secrets}policy = {pipe:?}\n");
+        let lines = mistakes(&text);
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines.iter().all(|line| line.ends_with("is no file; write the path of one")));
     }
 
     #[test]

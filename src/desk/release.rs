@@ -3,7 +3,8 @@
 //! What can: an unknown kind that this version knows by its type, made of the envelope that was
 //! kept; an event that was masked, as it was masked; one that was too large for Kafka, tried again
 //! as it is. What cannot stays, and the answer says how many by why: `malformed` and `unknown_kind`
-//! for ever or until a newer version, `gone` where the row is erased, deleted or damaged,
+//! for ever or until a newer version, `recording_forbidden` where it was masked before recordings
+//! were forbidden, `gone` where the row is erased, deleted or damaged,
 //! `not_in_quarantine`, `no_source` where its source has left the configuration.
 //!
 //! Each goes once, in the journal's order (`journal/release.rs`). A release that fails halfway has
@@ -160,9 +161,14 @@ fn one(
             }
             Some(QuarantineReason::PiiViolation) => {
                 let masked = journal.masked(stored).map_err(unreadable)?;
-                let masked = masked.as_ref();
-                let masked = masked.map(|one| as_kept(&one.key, &one.value).as_kept(one.kind));
-                masked.ok_or("gone")
+                let by = sources.named(&SourceName::new(source.origin()));
+                let forbids = |kind| by.as_ref().is_some_and(|by| by.boundary().forbids(kind));
+                match masked {
+                    // It stopped before that was forbidden, and holds what was recorded.
+                    Some(one) if forbids(one.kind) => Err("recording_forbidden"),
+                    Some(one) => Ok(as_kept(&one.key, &one.value).as_kept(one.kind)),
+                    None => Err("gone"),
+                }
             }
             Some(QuarantineReason::Malformed) => Err("malformed"),
             Some(QuarantineReason::TooLargeForKafka) | None => Err("not_in_quarantine"),

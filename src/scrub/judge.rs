@@ -5,16 +5,14 @@ use super::data::{Evidence, PersonRef, RoomRef};
 use super::detect::Detector;
 use super::policy::Action;
 use super::shape::Form;
-use super::table::{self, FIELDS, Rule, Value};
+use super::table::{self, FIELDS, Rule};
+use super::value::{is_plausible, text};
 use super::violation::{Violation, Violations};
 use super::{
     Boundary, RULE_ARTIFACT, RULE_BUCKET, RULE_PERSON, RULE_POLICY, RULE_RECORDING, RULE_ROOM,
     RULE_SHAPE, RULE_UNLISTED, RULE_VIOLATION, RULES,
 };
-use crate::bounds::{
-    AMOUNT_MAX, COUNT_MAX, MOMENT_AHEAD_MAX, MOMENT_MIN_MILLIS, VISIBLE_TEXT_BYTES_MAX,
-};
-use crate::clock::Timestamp;
+use crate::bounds::{AMOUNT_MAX, COUNT_MAX, SIZE_BYTES_MAX, VISIBLE_TEXT_BYTES_MAX};
 use crate::event::{Family, Kind, QuarantineReason};
 use crate::normalize::{Fact, Given, NodeId, Normalized, Personal, Removed, Word};
 
@@ -182,6 +180,12 @@ struct Bench<'b, 'e, 'v> {
 impl<'b> Bench<'b, '_, '_> {
     fn judge(&mut self, fact: &Fact) -> Verdict<'b> {
         let settings = &self.boundary.settings;
+        // Of what stopped, so that it can be found and forgotten; of a type that is not known
+        // nobody knows whose id it is.
+        let unknown = self.event.reason() == Some(QuarantineReason::UnknownKind);
+        if unknown && fact.word == Word::ParticipantId {
+            return Verdict::Stays(RULE_UNLISTED);
+        }
         let action = settings.policy.action(self.kind, fact.word);
         match action {
             Action::Unlisted => return Verdict::Stays(RULE_UNLISTED),
@@ -207,13 +211,15 @@ impl<'b> Bench<'b, '_, '_> {
         match (table::rule(fact.word), fact.given) {
             (Rule::Ours, given) => pass(matches!(given, Given::Word(_))),
             (Rule::Count, Given::Count(count)) => pass(count <= COUNT_MAX),
-            (Rule::Bytes, given) => pass(matches!(given, Given::Count(_))),
+            (Rule::Bytes, Given::Count(bytes)) => pass(bytes <= SIZE_BYTES_MAX),
             (Rule::Amount, Given::Count(count)) => pass(count as f64 <= AMOUNT_MAX),
             (Rule::Amount, Given::Number(number)) => pass(number.abs() <= AMOUNT_MAX),
             (Rule::Moment, Given::Moment(time)) => pass(is_plausible(time, received)),
             (Rule::Flag, given) => pass(matches!(given, Given::Flag(_))),
             (Rule::Text(_), Given::Word(_)) => Verdict::Passes,
-            (Rule::Count | Rule::Amount | Rule::Moment, _) => Verdict::Stays(RULE_SHAPE),
+            (Rule::Count | Rule::Bytes | Rule::Amount | Rule::Moment, _) => {
+                Verdict::Stays(RULE_SHAPE)
+            }
             (Rule::Text(_) | Rule::Person | Rule::Label | Rule::Room | Rule::Artifact, _) => {
                 match text(self.event, fact) {
                     Some(text) => self.judge_text(fact, text, action),
@@ -315,15 +321,9 @@ const fn is_artefact(word: Word) -> bool {
     )
 }
 
-/// Whether a moment can be one that a provider tells of in a delivery that was received then: other
-/// numbers may be anything.
-pub(super) fn is_plausible(time: Timestamp, received: Timestamp) -> bool {
-    time.millis() >= MOMENT_MIN_MILLIS && time <= received.plus(MOMENT_AHEAD_MAX)
-}
-
 impl Boundary {
     /// Whether an event of this kind tells of what its tenant forbids.
-    pub(super) fn forbids(&self, kind: Kind) -> bool {
+    pub fn forbids(&self, kind: Kind) -> bool {
         kind.family() == Family::Recording && self.settings.recording == super::Recording::Forbidden
     }
 
@@ -357,57 +357,6 @@ impl Boundary {
         let pattern = self.settings.artifact_key.as_ref();
         text.len() <= VISIBLE_TEXT_BYTES_MAX && pattern.is_some_and(|key| key.is_match(text))
     }
-}
-
-/// The text of a fact, opened.
-pub(super) fn text<'e>(event: &'e Normalized<'_>, fact: &Fact) -> Option<&'e str> {
-    match fact.given {
-        Given::Text(node) => event.text(node).map(Personal::expose),
-        Given::Word(_) | Given::Count(_) | Given::Number(_) | Given::Moment(_) | Given::Flag(_) => {
-            None
-        }
-    }
-}
-
-/// A judged value as the published data takes it.
-pub(super) fn value<'e>(
-    boundary: &Boundary,
-    event: &'e Normalized<'_>,
-    kind: Kind,
-    fact: &Fact,
-    verdict: Verdict<'e>,
-) -> Option<Value<'e>> {
-    let given = match fact.given {
-        Given::Text(_) => Value::Text(text(event, fact)?),
-        Given::Word(word) => Value::Text(word),
-        Given::Count(count) => Value::Count(count),
-        Given::Number(number) => Value::Number(number),
-        Given::Moment(time) => Value::Moment(time),
-        Given::Flag(flag) => Value::Flag(flag),
-    };
-    match verdict {
-        Verdict::Person(person, _) => Some(Value::Person(person)),
-        Verdict::Role(label) => Some(Value::Text(label)),
-        Verdict::Passes => Some(given),
-        Verdict::Coarse => Some(coarse(boundary, kind, fact.word, given)),
-        Verdict::Room(..) | Verdict::Stays(_) => None,
-    }
-}
-
-fn coarse<'e>(boundary: &Boundary, kind: Kind, word: Word, given: Value<'e>) -> Value<'e> {
-    let lower = |number| Value::Count(boundary.settings.policy.in_range(kind, word, number));
-    match given {
-        Value::Moment(time) => Value::Moment(to_the_minute(time)),
-        Value::Count(count) => lower(count as f64),
-        Value::Number(number) => lower(number),
-        kept @ (Value::Text(_) | Value::Flag(_) | Value::Person(_)) => kept,
-    }
-}
-
-/// A moment without its seconds.
-pub(super) fn to_the_minute(time: Timestamp) -> Timestamp {
-    const MINUTE: i64 = 60_000;
-    Timestamp::from_millis(time.millis().div_euclid(MINUTE) * MINUTE)
 }
 
 #[cfg(test)]

@@ -20,9 +20,10 @@ use self::data::{Data, Evidence, PersonRef, QuarantineData, RoomKey, RoomRef};
 use self::detect::Detectors;
 use self::encode::{Attributes, encode};
 use self::identity::Names;
-use self::judge::{Judged, Verdict, is_plausible, text, to_the_minute, value};
+use self::judge::{Judged, Verdict};
 use self::policy::Action;
 use self::sections::Sections;
+use self::value::{is_plausible, text, to_the_minute, value};
 use crate::event::{EventId, Kind, QuarantineReason};
 use crate::normalize::{Normalized, Personal, Word};
 
@@ -44,6 +45,7 @@ pub mod sections;
 mod settings;
 mod shape;
 mod table;
+mod value;
 mod violation;
 
 pub use clean::{Clean, Masked, Seen};

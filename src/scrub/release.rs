@@ -17,9 +17,9 @@ use serde::Deserialize;
 
 use super::data::{Data, Evidence, Moment, RoomRef};
 use super::encode::{Attributes, SPEC_VERSION, encode};
-use super::judge::to_the_minute;
 use super::policy::{Action, Policy};
 use super::sections::{Participant, ProviderEvent, Room, Sections};
+use super::value::to_the_minute;
 use super::{Clean, Finding, ROLE_DEFAULT, Recording, Seen, Settings, Violation, Violations};
 use crate::clock::Timestamp;
 use crate::event::{EventId, Family, Kind, QuarantineReason, SourceName};

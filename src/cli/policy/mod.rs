@@ -8,7 +8,7 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use clap::{Args, Subcommand};
 
 use super::{Failure, configured};
@@ -114,9 +114,12 @@ fn laid(file: &Path) -> Result<Policy, Failure> {
     let shown = file.display();
     let most = POLICY_FILE_BYTES_MAX as u64;
     let mut text = String::new();
-    std::fs::File::open(file)
-        .and_then(|open| open.take(most + 1).read_to_string(&mut text))
-        .with_context(|| format!("cannot read {shown}"))?;
+    let is_file = std::fs::metadata(file).map(|found| found.is_file());
+    let read = is_file.and_then(|is_file| match is_file {
+        true => std::fs::File::open(file)?.take(most + 1).read_to_string(&mut text),
+        false => Err(std::io::Error::other("it is no file")),
+    });
+    read.map_err(|error| Failure::Policy(anyhow!("{shown}: cannot be read: {error}")))?;
     if text.len() as u64 > most {
         return Err(Failure::Policy(anyhow!("{shown}: is longer than {most} bytes")));
     }

@@ -164,7 +164,10 @@ impl Writer<'_> {
             each.collect()
         });
         // A number of 19 digits may be too large for 64 bits, and stays one all the same.
-        if power.is_empty() { made } else { format!("{made}e{power}") }
+        let whole = format!("{made}e{power}");
+        // The largest powers leave no room for larger digits.
+        let fits = whole.parse::<f64>().is_ok_and(f64::is_finite);
+        if power.is_empty() || !fits { made } else { whole }
     }
 
     fn moved(&self, number: i64) -> i64 {
