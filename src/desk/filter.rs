@@ -192,8 +192,8 @@ fn rooms(text: &str, scope: &[Arc<Source>], bare: bool) -> Result<Vec<Term>, Ref
     }
     if terms.is_empty() && !bare {
         let rule = "must be a room as it may be seen: such as r1_ or k1_ and 26 letters, or a \
-                    name that matches room_name of a configured source; a room's own name may stand in the \
-                    body of a search";
+             name that matches room_name of a configured source; a room's own name may stand in \
+             the body of a search";
         return Err(invalid("room", rule));
     }
     terms.sort();

@@ -25,7 +25,7 @@ impl Known {
 
     /// Whether a key is one of them.
     pub(super) fn has(&self, key: &str) -> bool {
-        self.0.get(shelf(key)).is_some_and(|shelf| shelf.iter().any(|known| *known == key))
+        self.0.get(shelf(key)).is_some_and(|shelf| shelf.contains(&key))
     }
 }
 

@@ -12,12 +12,14 @@ use crate::event::{Kind, ProviderName, QuarantineReason};
 use crate::verify::Verified;
 
 pub mod daily;
+mod identity;
 mod known;
 pub mod livekit;
 mod personal;
 mod tree;
 mod words;
 
+pub use identity::{Identity, Part};
 pub use personal::Personal;
 pub use tree::{At, NodeId, Paths, Removed, Sort, Tree, Unreadable};
 pub use words::Word;
@@ -87,36 +89,6 @@ pub struct Fact {
     pub given: Given,
     /// Where it stands in the body; accounted for when it passes.
     pub node: Option<NodeId>,
-}
-
-/// A part of an event's identity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// Text of the body.
-    Text(NodeId),
-    /// A number, such as a time in milliseconds.
-    Number(i64),
-    /// A word of ours.
-    Word(&'static str),
-}
-
-/// What makes an event this event: hashed with a key at the boundary, never written as it is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Identity {
-    /// The provider's own id of the event, where it counts.
-    pub provider_id: Option<NodeId>,
-    /// What that id leaves out, each under a tag.
-    pub parts: Vec<(&'static str, Part)>,
-}
-
-/// Tags of parts that say when it happened.
-const DATES: [&str; 2] = ["time", "ended"];
-
-impl Identity {
-    /// Whether a part says when it happened.
-    pub fn is_dated(&self) -> bool {
-        self.parts.iter().any(|(tag, _)| DATES.contains(tag))
-    }
 }
 
 /// What a dialect found. Filled through its methods, which all take an absent value as nothing.

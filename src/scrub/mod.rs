@@ -108,8 +108,8 @@ impl Boundary {
         &self.settings
     }
 
-    /// Every pseudonym of a person that there is a key for, by the provider's stable id of them, the
-    /// one in force first.
+    /// Every pseudonym of a person that there is a key for, by the provider's stable id of them,
+    /// the one in force first.
     pub fn persons(&self, id: Personal<&str>) -> Vec<PersonRef> {
         self.names.persons(id.expose())
     }

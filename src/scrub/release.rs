@@ -53,8 +53,8 @@ impl Kept<'_> {
         self.released(kind, self.value.clone())
     }
 
-    /// The event of an unknown kind, as the kind that this dialect knows it as, by the settings that
-    /// hold now. `None` where the dialect does not know it either, or cannot tell by what was
+    /// The event of an unknown kind, as the kind that this dialect knows it as, by the settings
+    /// that hold now. `None` where the dialect does not know it either, or cannot tell by what was
     /// kept.
     pub fn understood(&self, dialect: &dyn Dialect, by: &Settings) -> Option<Clean> {
         let written: Written<'_> = serde_json::from_slice(self.value).ok()?;

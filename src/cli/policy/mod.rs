@@ -2,8 +2,8 @@
 //!
 //! What leaves is said by a policy (`src/scrub/policy.toml`, and what tenants and sources lay over
 //! it) and by a source's settings. These verbs show it, compare two, and try one on stored
-//! requests; `prove` sends canaries through a private gateway. None of them needs a running gateway,
-//! and none prints a value.
+//! requests; `prove` sends canaries through a private gateway. None of them needs a running
+//! gateway, and none prints a value.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};

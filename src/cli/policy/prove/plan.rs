@@ -238,7 +238,8 @@ mod tests {
     use crate::providers::Providers;
 
     const BODY: &str = r#"{"event":"participant_joined","id":"EV_2zpNBTjYbC7B",
-        "createdAt":"1795168800","participant":{"sid":"PA_hycBMAjmt6Ub","joinedAt":1795168800,"attributes":{"Ada":"x"},
+        "createdAt":"1795168800","participant":{"sid":"PA_hycBMAjmt6Ub","joinedAt":1795168800,
+        "attributes":{"Ada":"x"},
         "metadata":"{\"a\":1}","hidden":true},"room":{}}"#;
 
     fn filled(turn: Turn) -> (Option<String>, Vec<(String, String)>) {
