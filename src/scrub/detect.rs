@@ -2,9 +2,9 @@
 //!
 //! Looks at what is about to leave, after the list has had its say: a second net, for what an
 //! allow-list lets through because a sender put it where something else belongs. One walk over the
-//! text, in time linear in its length, without memory of its own; each piece is told by its first
-//! detector in a fixed order of precedence: what the customer's patterns say, then URLs, e-mail
-//! addresses, tokens, and of numbers addresses of machines, cards, days, telephones.
+//! text, in time linear in its length; only the patterns of a customer take memory. Each piece is
+//! told by its first detector in a fixed order of precedence: the customer's patterns, then URLs,
+//! e-mail addresses, tokens, and of numbers addresses of machines, cards, days, telephones.
 //!
 //! Promises: pieces do not overlap, come in the order of the text and end where letters end. Says
 //! what it saw and where, never the text. What ids, names of ours, times, versions and storage keys
