@@ -57,6 +57,9 @@
 //! - **Identity and event are one transaction**: an append and its duplicate check are one atomic
 //!   act, so a failed write never burns an id (`of_one_event_on_many_tasks_exactly_one_is_fresh`,
 //!   `an_event_refused_by_a_full_disk_is_no_duplicate_afterwards`).
+//! - **An event keeps its one name when keys are replaced**: a retry is a duplicate under the id
+//!   its event has (`an_event_is_known_by_the_id_it_has_or_the_one_it_had_in_every_generation`,
+//!   `keys_are_replaced_over_restarts_and_consumers_can_join`).
 //! - **What a sender cannot help gets 200 and quarantine**: after a good signature no unknown type,
 //!   odd field or broken JSON is refused
 //!   (`what_is_not_understood_is_answered_200_and_kept_as_quarantined`).
@@ -66,6 +69,11 @@
 //!   `no_name_that_is_sent_is_kept_published_logged_counted_or_answered`,
 //!   `every_field_of_both_providers_is_tried_and_nothing_leaks`,
 //!   `of_any_json_under_a_good_signature_only_what_is_listed_leaves`).
+//! - **What looks personal is masked or stops, and is told without its value**; a forbidden
+//!   recording reaches who must act on it
+//!   (`where_that_is_asked_for_it_stops_and_the_masked_event_is_kept_behind`,
+//!   `a_forbidden_recording_reaches_consumers_without_what_was_recorded`), and each of these rules
+//!   is defended (`tests/breaking/run`).
 //! - **A half-taken delivery finishes**: once the body is read, a client that hangs up cancels
 //!   nothing (`a_client_that_hangs_up_after_its_body_cancels_nothing`,
 //!   `what_is_left_halfway_is_finished`).

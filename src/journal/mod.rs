@@ -3,6 +3,8 @@
 //! Promises
 //! - [`Journaled`] means committed and fsynced. Identity and event are one transaction, so a failed
 //!   write burns no identity, and of the same event on many tasks exactly one is fresh.
+//! - An event is known by the id it had under the identity key before as well, as long as an
+//!   identity under that key is there (`keys.rs`).
 //! - Sequences have no gaps when given and are never given again, whatever is deleted.
 //! - What was queued is written, also when its caller goes away. The queue is bounded; the wait in
 //!   it is the caller's.
