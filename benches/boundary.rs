@@ -82,7 +82,7 @@ fn crossing(
     );
 }
 
-/// Bodies that grow by what leaves (files with storage keys) and by what stays (unknown fields).
+/// Bodies that grow by what leaves (files, up to their bound) and by what stays (unknown fields).
 fn sizes(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("size");
     group.sample_size(20);
