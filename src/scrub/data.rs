@@ -295,7 +295,7 @@ pub struct Moment(pub Timestamp);
 
 impl Serialize for Moment {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(&self.0)
+        self.0.serialize(to)
     }
 }
 
@@ -336,9 +336,16 @@ pub struct RoomRef {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RoomKey(pub Digest128);
 
+impl RoomKey {
+    /// Shows it as text.
+    pub(super) fn shown<T>(self, to: impl FnOnce(&str) -> T) -> T {
+        self.0.named("k", 1, to)
+    }
+}
+
 impl fmt::Display for RoomKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "k1_{}", self.0)
+        self.shown(|name| f.write_str(name))
     }
 }
 
@@ -359,13 +366,13 @@ macro_rules! pseudonym {
     ($name:ident, $letter:literal) => {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, concat!($letter, "{}_{}"), self.version, self.digest)
+                self.digest.named($letter, self.version, |name| f.write_str(name))
             }
         }
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-                to.collect_str(self)
+                self.digest.named($letter, self.version, |name| to.serialize_str(name))
             }
         }
 

@@ -94,8 +94,10 @@ impl<'b> Judged<'b> {
 
     /// The places of the body that are accounted for.
     pub(super) fn passed(&self, facts: &[Fact]) -> Vec<NodeId> {
+        let mut passed = Vec::with_capacity(facts.len());
         let passing = self.of(facts).filter(|(_, verdict)| verdict.accounts());
-        passing.filter_map(|(fact, _)| fact.node).collect()
+        passed.extend(passing.filter_map(|(fact, _)| fact.node));
+        passed
     }
 
     /// Whether anything looked personal.

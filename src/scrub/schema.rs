@@ -5,7 +5,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use super::data::{LifecycleData, ParticipantData, QuarantineData, RecordingData};
-use super::encode::{CONTENT_TYPE, CloudEvent, SPEC_VERSION, TYPE_PREFIX, schema_id};
+use super::encode::{CONTENT_TYPE, CloudEvent, SPEC_VERSION, schema_id};
 use crate::event::{Family, Kind};
 
 /// The JSON Schema (2020-12) of one family's CloudEvents: envelope and data. Nothing but what it
@@ -25,7 +25,7 @@ fn of<D: JsonSchema + 'static>(family: Family) -> Value {
     let mut schema = Value::from(schema);
     without_null(&mut schema);
     let kinds = Kind::ALL.iter().filter(|kind| kind.family() == family);
-    let types: Vec<_> = kinds.map(|kind| format!("{TYPE_PREFIX}{kind}")).collect();
+    let types: Vec<_> = kinds.map(|kind| kind.event_type()).collect();
     if let Some(Value::Object(attributes)) = schema.get_mut("properties") {
         narrow(attributes, "specversion", "const", json!(SPEC_VERSION));
         narrow(attributes, "datacontenttype", "const", json!(CONTENT_TYPE));
