@@ -10,7 +10,8 @@ use schemars::JsonSchema;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use super::data::{Moment, QuarantineData, RoomRef};
+use super::data::{Moment, QuarantineData};
+use super::names::RoomRef;
 use crate::clock::Timestamp;
 use crate::event::{EventId, Family, Kind, QuarantineReason};
 

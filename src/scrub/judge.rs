@@ -1,8 +1,9 @@
 //! Each value against policy and table: how it may leave, or by which rule it stays; and whether
 //! what is about to leave looks personal.
 
-use super::data::{Evidence, PersonRef, RoomRef};
+use super::data::Evidence;
 use super::detect::Detector;
+use super::names::{PersonRef, RoomRef};
 use super::policy::Action;
 use super::shape::Form;
 use super::table::{self, FIELDS, Rule};

@@ -14,14 +14,15 @@
 
 use bytes::Bytes;
 
-use self::data::{Data, Evidence, PersonRef, QuarantineData, RoomKey, RoomRef};
+use self::data::{Data, Evidence, QuarantineData};
 use self::detect::Detectors;
 use self::encode::{Attributes, Subject, encode};
 use self::identity::Names;
 use self::judge::{Judged, Verdict};
+use self::names::{PersonRef, RoomKey, RoomRef};
 use self::policy::Action;
 use self::sections::Sections;
-use self::value::{is_plausible, text, to_the_minute, value};
+use self::value::{is_plausible, text, told_as, value};
 use crate::event::{EventId, Kind, QuarantineReason};
 use crate::normalize::{Normalized, Personal, Word};
 
@@ -36,6 +37,7 @@ mod judge;
 mod keys;
 pub mod madeup;
 mod mark;
+pub mod names;
 pub mod policy;
 pub mod release;
 mod schema;
@@ -255,7 +257,6 @@ impl Boundary {
         // What could not be understood is told by when it came: its own time may be anything.
         let own = event.time().filter(|time| reason.is_none() && is_plausible(*time, received));
         let policy = &self.settings.policy;
-        let told_as = |time, coarse: bool| if coarse { to_the_minute(time) } else { time };
         // A time that is its receipt is as coarse as that.
         let coarse = policy.coarse_time(kind) || (own.is_none() && policy.coarse_receipt(kind));
         let time = told_as(own.unwrap_or(received), coarse);
