@@ -35,6 +35,23 @@ pub const NO_CROWD: usize = 64;
 pub const CONNECTION_BUFFER_BYTES_MAX: usize = HEAD_BYTES_MAX;
 /// Bytes of everything else that one connection needs: its task, its timers, its answer.
 pub const CONNECTION_STATE_BYTES: usize = 8 * 1024;
+/// From the first byte of a connection to the end of its TLS handshake, a PROXY header included.
+pub const TLS_HANDSHAKE: Duration = Duration::from_secs(10);
+/// How often it is looked whether the files of a certificate have changed.
+pub const TLS_LOOK: Duration = Duration::from_secs(10);
+/// Bytes of a file of certificates or of a key; every public authority together has some 200 KiB.
+pub const TLS_FILE_BYTES_MAX: usize = 1024 * 1024;
+/// Sessions that are remembered on one listener, so that a client can resume its own.
+pub const TLS_SESSIONS: usize = 1_024;
+/// Tickets to resume with that one connection is given.
+pub const TLS_TICKETS: usize = 1;
+/// Bytes of answers that wait under TLS on one connection to be sent.
+pub const TLS_WRITE_BYTES_MAX: usize = 32 * 1024;
+/// Bytes that TLS needs for one connection: a record on its way in, the same in the clear, answers
+/// on their way out, keys.
+pub const TLS_CONNECTION_BYTES: usize = 2 * 18 * 1024 + TLS_WRITE_BYTES_MAX + 8 * 1024;
+/// How long before its end a certificate is warned about.
+pub const CERTIFICATE_ENDS_SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 /// How long a client may leave our answer unread.
 pub const ANSWER_WRITE: Duration = Duration::from_secs(10);
 /// After an answer to a request that was not read to its end: how long the rest is still taken and

@@ -22,11 +22,14 @@ use crate::outcome::Outcome;
 
 use super::Phase;
 use super::answer::last_words;
+use super::arrival::arrive;
 use super::door::Door;
 use super::line::Line;
 use super::listen::Listener;
+use super::lobby::Guest;
 use super::request;
 use super::socket::{Over, Socket};
+use super::tls::{Failed, Wire};
 
 /// Takes connections in until the door closes, then those that have come already, and lets the
 /// listener go. What waits on a passed one is the next process's.
@@ -59,25 +62,63 @@ pub(super) async fn accept(listener: Listener, door: Arc<Door>, mut phase: watch
 fn welcome(stream: TcpStream, from: SocketAddr, door: &Arc<Door>) {
     let from = from.ip();
     let Some(guest) = door.lobby().enter(Peer::new(from)).map(Arc::new) else {
-        unserved(door, from, &Outcome::Overloaded);
+        unserved(door, from, &Outcome::Overloaded, None);
         return;
     };
     let (door, line) = (door.clone(), guest.line().clone());
-    let mut socket = Socket::new(stream, line.clone(), door.limits().clone(), door.clock().clone());
-    if door.proxies().trusts(from) {
-        let moves = guest.clone();
-        socket = socket.of_proxy(move |address| moves.stands_with(Peer::new(address)));
-    }
     // Signed on here, or the gateway could end before this task has run.
     let on_duty = door.on_duty();
     tokio::spawn(async move {
         let _on_duty = on_duty;
+        let Some(socket) = brought_in(stream, from, &door, &guest).await else {
+            return;
+        };
         let service = service_fn(|asked| {
             request::answer(door.clone(), guest.clone(), line.origin(from), asked)
         });
         let socket = converse(socket, &line, service).await;
         part(socket, &door, line.origin(from)).await;
     });
+}
+
+/// Brings a connection as far as its first request; `None`: it came to nothing, which is told.
+async fn brought_in(
+    stream: TcpStream,
+    from: IpAddr,
+    door: &Arc<Door>,
+    guest: &Arc<Guest>,
+) -> Option<Socket> {
+    let line = guest.line();
+    let moves = guest.clone();
+    let spoken_for = move |address| moves.stands_with(Peer::new(address));
+    let told = door.proxies().trusts(from).then_some(spoken_for);
+    let socket =
+        |wire| Socket::new(wire, line.clone(), door.limits().clone(), door.clock().clone());
+    let Some(tls) = door.tls() else {
+        let socket = socket(Wire::Plain(stream));
+        return Some(match told {
+            Some(told) => socket.of_proxy(told),
+            None => socket,
+        });
+    };
+    match arrive(stream, (tls, false), line, door.limits(), told).await {
+        Ok(wire) => Some(socket(wire)),
+        Err(failed) => {
+            let outcome = match failed {
+                // As a connection that ends before a request without TLS.
+                Failed::Gone => return None,
+                Failed::Slow => Outcome::Timeout,
+                Failed::NotTls
+                | Failed::NothingInCommon
+                | Failed::CertificateRefused
+                | Failed::ClientCertificate
+                | Failed::ProxyHeader
+                | Failed::Broken => Outcome::BadRequest,
+            };
+            unserved(door, line.origin(from), &outcome, Some(failed.as_str()));
+            None
+        }
+    }
 }
 
 /// Serves one connection until it is over, and gives the socket back.
@@ -112,20 +153,25 @@ async fn part(socket: Socket, door: &Door, from: IpAddr) {
         Some(Over::Slow) => Outcome::Timeout,
         Some(Over::Gone | Over::Broken) | None => return socket.part(None).await,
     };
-    let request_id = unserved(door, from, &outcome);
+    let request_id = unserved(door, from, &outcome, None);
     let refused = outcome != Outcome::Timeout;
     let words = refused.then(|| last_words(&outcome, &request_id));
     socket.part(words).await;
 }
 
 /// Counts and logs what ended before it was a request.
-fn unserved(door: &Door, from: IpAddr, outcome: &Outcome) -> RequestId {
+fn unserved(
+    door: &Door,
+    from: IpAddr,
+    outcome: &Outcome,
+    reason: Option<&'static str>,
+) -> RequestId {
     let caller = Caller {
         request_id: RequestId::fresh(rand::random()),
         peer: Peer::new(from),
         since: door.clock().steady(),
     };
     door.meters_of_unknown().ended(outcome);
-    door.intake.turned_away(None, outcome, &caller);
+    door.intake.unserved(outcome, reason, &caller);
     caller.request_id
 }

@@ -16,6 +16,7 @@ use super::lobby::Lobby;
 use super::peer::Proxies;
 use super::readers::Readers;
 use super::routes::{Place, Routes};
+use super::tls::Tls;
 use super::{Behind, Limits, Phase, Routed, Settings};
 
 /// The public door.
@@ -28,6 +29,7 @@ pub(super) struct Door {
     proxies: ArcSwap<Proxies>,
     routes: Routes,
     lobby: Arc<Lobby>,
+    tls: Option<Tls>,
     limits: Limits,
     clock: Clock,
     telemetry: Arc<Telemetry>,
@@ -57,6 +59,7 @@ impl Door {
             readers: Arc::default(),
             routes,
             lobby: Arc::new(Lobby::new(limits.unproven_connections)),
+            tls: settings.tls,
             limits,
             clock: behind.clock,
             telemetry: behind.telemetry,
@@ -96,6 +99,11 @@ impl Door {
 
     pub(super) fn lobby(&self) -> &Arc<Lobby> {
         &self.lobby
+    }
+
+    /// What connections are greeted with; `None`: with nothing.
+    pub(super) fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
     }
 
     pub(super) fn meters_of_unknown(&self) -> &SourceMeters {

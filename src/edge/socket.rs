@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep, timeout};
 
 use crate::bounds::{HELD_BYTES_MAX, PARTING_BYTES_MAX};
@@ -25,6 +24,7 @@ use crate::outcome::Outcome;
 use super::Limits;
 use super::framing::{Framing, Step};
 use super::line::{Leave, Line};
+use super::tls::Wire;
 
 /// Why nothing more is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub(super) enum Over {
 
 /// The wrapper.
 pub(super) struct Socket {
-    stream: TcpStream,
+    stream: Wire,
     line: Arc<Line>,
     limits: Limits,
     clock: Clock,
@@ -70,7 +70,7 @@ struct Waiting {
 
 impl Socket {
     /// Wraps a fresh connection.
-    pub(super) fn new(stream: TcpStream, line: Arc<Line>, limits: Limits, clock: Clock) -> Self {
+    pub(super) fn new(stream: Wire, line: Arc<Line>, limits: Limits, clock: Clock) -> Self {
         Self {
             stream,
             line,
@@ -126,10 +126,9 @@ impl Socket {
     }
 
     /// Whether the client has said, or will say, what nobody reads.
-    fn leaves_unread(&self) -> bool {
+    fn leaves_unread(&mut self) -> bool {
         let refused = matches!(self.over, Some(Over::Refused(_) | Over::Broken));
-        let more_came = || matches!(self.stream.try_read(&mut [0; 1]), Ok(1));
-        refused || self.line.unread() || more_came()
+        refused || self.line.unread() || self.stream.more_came()
     }
 
     /// Judges what is held. `false`: more bytes are needed.
@@ -334,7 +333,10 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+        let this = self.get_mut();
+        // Under TLS what was written may wait here.
+        let flushed = Pin::new(&mut this.stream).poll_flush(cx);
+        this.poll_unwritten(cx, flushed).map(Result::flatten)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -354,7 +356,7 @@ fn hold(held: &mut BytesMut, more: &[u8]) {
 }
 
 /// Reads and throws away what still comes, up to a limit.
-async fn waste(stream: &mut TcpStream) {
+async fn waste(stream: &mut Wire) {
     let mut waste = [0; 4096];
     let mut left = PARTING_BYTES_MAX;
     while let Ok(some) = stream.read(&mut waste).await {
