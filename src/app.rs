@@ -152,7 +152,9 @@ impl App {
             certificates: certificates.clone(),
         });
         let threads = tokio::runtime::Handle::current().metrics().num_workers();
-        Ceiling::new(&limits, edge.body_bytes_ceiling(), server.body_max, threads).say();
+        let ceiling = Ceiling::new(&limits, edge.body_bytes_ceiling(), server.body_max, threads);
+        let (on_public, on_admin) = (server.tls.is_some(), certificates.admin().is_some());
+        ceiling.under_tls(&limits, on_public, on_admin).say();
         tracing::info!(
             instance = %server.instance, public = %edge.address(), admin = %admin.address(),
             socket_passed = edge.is_inherited(), fingerprint = %helm.fingerprint(),

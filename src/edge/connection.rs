@@ -12,7 +12,7 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::timeout;
 
 use crate::bounds::{CONNECTION_BUFFER_BYTES_MAX, LISTEN_BACKLOG};
@@ -21,7 +21,7 @@ use crate::intake::Caller;
 use crate::outcome::Outcome;
 
 use super::Phase;
-use super::answer::last_words;
+use super::answer::{STRANGER, answer, last_words};
 use super::arrival::arrive;
 use super::door::Door;
 use super::line::Line;
@@ -29,6 +29,7 @@ use super::listen::Listener;
 use super::lobby::Guest;
 use super::request;
 use super::socket::{Over, Socket};
+use super::streams;
 use super::tls::{Failed, Wire};
 
 /// Takes connections in until the door closes, then those that have come already, and lets the
@@ -70,16 +71,35 @@ fn welcome(stream: TcpStream, from: SocketAddr, door: &Arc<Door>) {
     let on_duty = door.on_duty();
     tokio::spawn(async move {
         let _on_duty = on_duty;
-        let Some(socket) = brought_in(stream, from, &door, &guest).await else {
-            return;
+        let (wire, told, h2) = match brought_in(stream, from, &door, &guest).await {
+            Some(brought) => brought,
+            None => return,
         };
         let service = service_fn(|asked| {
             request::answer(door.clone(), guest.clone(), line.origin(from), asked)
         });
+        let (limits, clock) = (door.limits(), door.clock());
+        if wire.is_h2() {
+            let refuse = |outcome: &Outcome| {
+                let request_id = unserved(&door, line.origin(from), outcome, None);
+                answer(outcome, STRANGER, &request_id, false)
+            };
+            streams::converse(wire, line.clone(), (limits, clock), service, refuse).await;
+            return;
+        }
+        drop(h2);
+        let mut socket = Socket::new(wire, line.clone(), limits.clone(), clock.clone());
+        if let Some(told) = told {
+            socket = socket.of_proxy(told);
+        }
         let socket = converse(socket, &line, service).await;
         part(socket, &door, line.origin(from)).await;
     });
 }
+
+/// A connection that has been brought in: its bytes; what a proxy's words are told to, where they
+/// are still to come; its place among those that speak HTTP/2.
+type Brought<T> = (Wire, Option<T>, Option<OwnedSemaphorePermit>);
 
 /// Brings a connection as far as its first request; `None`: it came to nothing, which is told.
 async fn brought_in(
@@ -87,22 +107,17 @@ async fn brought_in(
     from: IpAddr,
     door: &Arc<Door>,
     guest: &Arc<Guest>,
-) -> Option<Socket> {
+) -> Option<Brought<impl FnOnce(IpAddr) + Send + 'static>> {
     let line = guest.line();
     let moves = guest.clone();
     let spoken_for = move |address| moves.stands_with(Peer::new(address));
     let told = door.proxies().trusts(from).then_some(spoken_for);
-    let socket =
-        |wire| Socket::new(wire, line.clone(), door.limits().clone(), door.clock().clone());
     let Some(tls) = door.tls() else {
-        let socket = socket(Wire::Plain(stream));
-        return Some(match told {
-            Some(told) => socket.of_proxy(told),
-            None => socket,
-        });
+        return Some((Wire::Plain(stream), told, None));
     };
-    match arrive(stream, (tls, false), line, door.limits(), told).await {
-        Ok(wire) => Some(socket(wire)),
+    let h2 = door.h2_place();
+    match arrive(stream, (tls, h2.is_some()), line, door.limits(), told).await {
+        Ok(wire) => Some((wire, None, h2)),
         Err(failed) => {
             let outcome = match failed {
                 // As a connection that ends before a request without TLS.

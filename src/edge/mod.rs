@@ -49,6 +49,8 @@ mod request;
 mod routes;
 mod shares;
 mod socket;
+mod stalls;
+mod streams;
 mod tls;
 
 pub use admin::{
@@ -94,6 +96,8 @@ pub struct Limits {
     pub unproven_connections: usize,
     /// Open connections that have: the rest of [`bounds::CONNECTIONS_MAX`].
     pub proven_connections: usize,
+    /// See [`bounds::H2_CONNECTIONS_MAX`].
+    pub h2_connections: usize,
     /// See [`bounds::BODIES_IN_FLIGHT_MAX`].
     pub bodies: usize,
     /// See [`bounds::BODIES_RESERVED_PER_SOURCE`].
@@ -121,6 +125,7 @@ impl Default for Limits {
             last_words: bounds::DRAIN_LAST_WORDS,
             unproven_connections: bounds::UNPROVEN_CONNECTIONS_MAX,
             proven_connections: bounds::CONNECTIONS_MAX - bounds::UNPROVEN_CONNECTIONS_MAX,
+            h2_connections: bounds::H2_CONNECTIONS_MAX,
             bodies: bounds::BODIES_IN_FLIGHT_MAX,
             bodies_reserved: bounds::BODIES_RESERVED_PER_SOURCE,
             body_bytes: bounds::BODY_BYTES_IN_FLIGHT_MAX,

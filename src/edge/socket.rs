@@ -24,6 +24,7 @@ use crate::outcome::Outcome;
 use super::Limits;
 use super::framing::{Framing, Step};
 use super::line::{Leave, Line};
+use super::stalls::Stalls;
 use super::tls::Wire;
 
 /// Why nothing more is read.
@@ -60,7 +61,7 @@ pub(super) struct Socket {
     used: bool,
     /// When the last request began, by the steady clock.
     last_used: Duration,
-    unwritten: Option<Pin<Box<Sleep>>>,
+    stalls: Stalls,
 }
 
 struct Waiting {
@@ -85,7 +86,7 @@ impl Socket {
             over: None,
             others_had_turn: true,
             waiting: None,
-            unwritten: None,
+            stalls: Stalls::default(),
         }
     }
 
@@ -251,28 +252,6 @@ impl Socket {
         }
         Poll::Pending
     }
-
-    /// Keeps the time of a write that waits for the client to read.
-    fn poll_unwritten<T>(&mut self, cx: &mut Context<'_>, written: Poll<T>) -> Poll<io::Result<T>> {
-        match written {
-            Poll::Ready(done) => {
-                if self.unwritten.take().is_some() {
-                    self.line.stall(false);
-                }
-                Poll::Ready(Ok(done))
-            }
-            Poll::Pending if self.line.asked() == Leave::Now => {
-                Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()))
-            }
-            Poll::Pending => {
-                self.line.stall(true);
-                let limit = self.limits.answer_write;
-                let until = self.unwritten.get_or_insert_with(|| Box::pin(sleep(limit)));
-                ready!(until.as_mut().poll(cx));
-                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-            }
-        }
-    }
 }
 
 impl AsyncRead for Socket {
@@ -315,7 +294,7 @@ impl AsyncWrite for Socket {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = Pin::new(&mut this.stream).poll_write(cx, bytes);
-        this.poll_unwritten(cx, written).map(Result::flatten)
+        this.stalls.keep(cx, (&this.line, this.limits.answer_write), written)
     }
 
     fn poll_write_vectored(
@@ -325,7 +304,7 @@ impl AsyncWrite for Socket {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = Pin::new(&mut this.stream).poll_write_vectored(cx, slices);
-        this.poll_unwritten(cx, written).map(Result::flatten)
+        this.stalls.keep(cx, (&this.line, this.limits.answer_write), written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -336,7 +315,7 @@ impl AsyncWrite for Socket {
         let this = self.get_mut();
         // Under TLS what was written may wait here.
         let flushed = Pin::new(&mut this.stream).poll_flush(cx);
-        this.poll_unwritten(cx, flushed).map(Result::flatten)
+        this.stalls.keep(cx, (&this.line, this.limits.answer_write), flushed)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -21,6 +21,7 @@ use authority::{Authority, certified};
 mod authority;
 mod clients;
 mod files;
+mod h2;
 
 const BOTH: &[&SupportedProtocolVersion] = &[&TLS13, &TLS12];
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -138,10 +138,9 @@ impl Api {
         body: Incoming,
         guest: &Guest,
     ) -> Result<Wanted, Problem> {
-        let whole = asked::body(body).await.map_err(|problem| {
-            guest.line().leave_unread();
-            problem.closing(true)
-        })?;
+        let whole = asked::body(body)
+            .await
+            .map_err(|problem| problem.closing(guest.line().leave_unread()))?;
         let body = match route.takes {
             Takes::Body => Some(whole),
             Takes::Either => Some(whole).filter(|whole| !whole.is_empty()),

@@ -24,6 +24,7 @@ use crate::bounds::{ADMIN_CONNECTIONS_MAX, REFUSAL_LINES_BURST, REFUSAL_LINES_PE
 use crate::clock::Clock;
 use crate::delivery::{Peer, RequestId};
 use crate::desk::Desk;
+use crate::outcome::Outcome;
 use crate::throttle::Bucket;
 
 use super::Limits;
@@ -35,6 +36,7 @@ use super::line::Line;
 use super::listen::Listener;
 use super::lobby::{Guest, Lobby};
 use super::socket::{Over, Socket};
+use super::streams;
 use super::tls::{Failed, Tls, Wire};
 
 mod api;
@@ -55,7 +57,7 @@ pub use problem::ProblemDetails;
 pub use tokens::{TokenMistake, Tokens};
 
 use api::Api;
-use problem::Problem;
+use problem::{Kind, Problem};
 use reply::{Answer, text};
 use tokens::Doorkeeper;
 
@@ -159,7 +161,6 @@ async fn accept(listener: Listener, limits: Limits, clock: Clock, door: Arc<Door
                 return;
             };
             let client: Option<Arc<str>> = wire.client().map(Into::into);
-            let socket = Socket::new(wire, line.clone(), limits, clock);
             let service = service_fn(|asked| {
                 guest.used();
                 let (door, knows, guest) = (door.clone(), door.clone(), guest.clone());
@@ -170,6 +171,15 @@ async fn accept(listener: Listener, limits: Limits, clock: Clock, door: Arc<Door
                     Problem::defect().answer()
                 })
             });
+            if wire.is_h2() {
+                let refuse = |_: &Outcome| {
+                    let detail = "the head has too many lines, or more than one length";
+                    Problem::new(Kind::Malformed, detail).answer()
+                };
+                streams::converse(wire, line, (&limits, &clock), service, refuse).await;
+                return;
+            }
+            let socket = Socket::new(wire, line.clone(), limits, clock);
             let socket = connection::converse(socket, &line, service).await;
             let words = match socket.over() {
                 Some(Over::Refused(outcome)) => {
@@ -187,7 +197,7 @@ async fn greeted(stream: TcpStream, door: &Door, line: &Line, limits: &Limits) -
     let Some(tls) = &door.tls else {
         return Some(Wire::Plain(stream));
     };
-    match arrive(stream, (tls, false), line, limits, None::<fn(IpAddr)>).await {
+    match arrive(stream, (tls, true), line, limits, None::<fn(IpAddr)>).await {
         Ok(wire) => Some(wire),
         Err(failed) => {
             // A flood of them is told in part.
