@@ -24,6 +24,7 @@ mod tls;
 
 pub(super) use lines::{Ended, Lines};
 pub use tls::Trust;
+pub(super) use tls::trusting;
 
 /// The admin API of one gateway.
 pub(super) struct Client {
@@ -101,7 +102,7 @@ impl Client {
             // The token is for this address and no other.
             .redirect(redirect::Policy::none())
             .no_proxy();
-        let http = tls::trusting(http, &global.trust, &mut base)?;
+        let http = trusting(http, &global.trust, &mut base)?;
         let http = http.build().context("the HTTP client cannot be made")?;
         let token = global
             .token_file

@@ -48,7 +48,7 @@ mod built {
     use crate::cli::given::small_file;
 
     /// Sets a client up for it. The address may become another one: that of the name.
-    pub(in crate::cli::client) fn trusting(
+    pub(in crate::cli) fn trusting(
         mut builder: ClientBuilder,
         trust: &Trust,
         base: &mut Url,
@@ -111,11 +111,11 @@ mod built {
 }
 
 #[cfg(feature = "tls")]
-pub(super) use built::trusting;
+pub(in crate::cli) use built::trusting;
 
 /// Without TLS there is nothing to set up: an address that needs it has been refused.
 #[cfg(not(feature = "tls"))]
-pub(super) fn trusting(
+pub(in crate::cli) fn trusting(
     builder: reqwest::ClientBuilder,
     _trust: &Trust,
     _base: &mut reqwest::Url,
