@@ -39,6 +39,7 @@ mod restart;
 mod search;
 mod startup;
 mod status;
+mod tls;
 mod verify;
 mod violations;
 
