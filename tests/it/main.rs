@@ -36,6 +36,7 @@ mod reload;
 mod replay;
 mod replays;
 mod restart;
+mod schemas;
 mod search;
 mod startup;
 mod status;
