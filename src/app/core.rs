@@ -10,6 +10,7 @@ use super::risks;
 use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::config::{Admin, Config, Server};
+use crate::contract::Contract;
 use crate::courier::Courier;
 use crate::desk::{self, Desk};
 use crate::edge::Routed;
@@ -77,7 +78,7 @@ impl Core {
         let desk = Desk::new(desk::Parts {
             journal: journal.clone(),
             sources: sources.clone(),
-            topics,
+            contract: Contract { topics },
             audit: audit.clone(),
             instruments: panel.instruments((delivery, retention), clock.now()),
             replays: out.replays.clone(),

@@ -31,6 +31,23 @@ pub use kafka::{
 };
 pub use mark::{Found, Mark};
 
+/// The media type of every value, for the header of that name.
+pub const CONTENT_TYPE: &str = "application/cloudevents+json";
+
+/// The names of record headers.
+pub mod header {
+    /// The media type of the value.
+    pub const CONTENT_TYPE: &str = "content-type";
+    /// Its place in the journal.
+    pub const SEQUENCE: &str = "hookgate-sequence";
+    /// The gateway it comes from.
+    pub const INSTANCE: &str = "hookgate-instance";
+    /// The replay it belongs to.
+    pub const REPLAY_ID: &str = "hookgate-replay-id";
+    /// The W3C trace context of the delivery.
+    pub const TRACE_PARENT: &str = "traceparent";
+}
+
 /// The brokers and how to speak to them.
 #[derive(Clone, Debug)]
 pub struct Settings {

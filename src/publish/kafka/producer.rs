@@ -12,7 +12,8 @@ use super::polled::Polled;
 use crate::bounds;
 use crate::event::Family;
 use crate::publish::{
-    Batching, Failure, Fate, NotTaken, Published, Record, Report, Settings, SettingsError, Trouble,
+    Batching, CONTENT_TYPE, Failure, Fate, NotTaken, Published, Record, Report, Settings,
+    SettingsError, Trouble, header,
 };
 
 /// Where a client's words arrive.
@@ -58,7 +59,7 @@ impl Publisher {
         let headers = self
             .headers
             .clone()
-            .insert(Header { key: "hookgate-sequence", value: Some(sequence.as_str()) });
+            .insert(Header { key: header::SEQUENCE, value: Some(sequence.as_str()) });
         let record = BaseRecord::with_opaque_to(topic, slot)
             .key(record.key.as_ref())
             .payload(record.value.as_ref())
@@ -84,10 +85,10 @@ impl Publisher {
 pub(super) fn headers(settings: &Settings) -> OwnedHeaders {
     let text = |key, value| Header { key, value: Some(value) };
     let headers = OwnedHeaders::new_with_capacity(4)
-        .insert(text("content-type", "application/cloudevents+json"))
-        .insert(text("hookgate-instance", settings.instance.as_str()));
+        .insert(text(header::CONTENT_TYPE, CONTENT_TYPE))
+        .insert(text(header::INSTANCE, settings.instance.as_str()));
     match &settings.again {
-        Some(again) => headers.insert(text("hookgate-replay-id", again.id.as_str())),
+        Some(again) => headers.insert(text(header::REPLAY_ID, again.id.as_str())),
         None => headers,
     }
 }

@@ -30,7 +30,7 @@ use super::producer::headers;
 use crate::bounds;
 use crate::event::Family;
 use crate::publish::mark::{Found, Mark};
-use crate::publish::{Failure, Record, Settings, SettingsError, Trouble};
+use crate::publish::{Failure, Record, Settings, SettingsError, Trouble, header};
 
 /// What goes out together. Slots number the records, for the failures.
 #[derive(Clone, Debug)]
@@ -203,7 +203,7 @@ impl Work {
         for (slot, record) in &batch.records {
             let topic = self.topics.iter().find(|(family, _)| *family == record.family);
             let sequence = record.sequence.to_string();
-            let sequence = Header { key: "hookgate-sequence", value: Some(sequence.as_str()) };
+            let sequence = Header { key: header::SEQUENCE, value: Some(sequence.as_str()) };
             let out = BaseRecord::with_opaque_to(topic.map_or("", |(_, topic)| topic), *slot)
                 .key(record.key.as_ref())
                 .payload(record.value.as_ref())
