@@ -100,6 +100,11 @@ const ONE_PLACE: &[(&[&str], &[&str], &str)] = &[
         "one place knows the Kafka client, so that its traps are handled once",
     ),
     (
+        &["reqwest::"],
+        &["src/cli/", "src/publish/registry/"],
+        "who asks others over HTTP is bounded in each place: the operator's client, the registry",
+    ),
+    (
         &["rusqlite::"],
         &["src/journal/"],
         "SQLite's words stay in the journal, so that it can one day be another store",

@@ -63,6 +63,7 @@ impl Core {
         }
         let routed = assembly::routed(sources, &keys, &telemetry, clock, &[]);
         let topics = Family::ALL.map(|family| (family, kafka.topic(family)));
+        let framing = kafka.registry.as_ref().map(|registry| registry.framing);
         let sources = Arc::new(Sources::new(assembly::listed(&routed)));
         // Whether anything is published or not: before a delivery of theirs is taken.
         assembly::hold(&journal, &sources.now()).await?;
@@ -78,7 +79,7 @@ impl Core {
         let desk = Desk::new(desk::Parts {
             journal: journal.clone(),
             sources: sources.clone(),
-            contract: Contract { topics },
+            contract: Contract { topics, framing },
             audit: audit.clone(),
             instruments: panel.instruments((delivery, retention), clock.now()),
             replays: out.replays.clone(),

@@ -12,7 +12,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::event::Family;
-use crate::publish::{CONTENT_TYPE, header};
+use crate::publish::{CONTENT_TYPE, Framing, header, registry};
 use crate::scrub::schema_draft_07;
 
 mod words;
@@ -27,13 +27,15 @@ const SCHEMA_FORMAT: &str = "application/vnd.aai.asyncapi+json;version=3.0.0";
 pub struct Contract {
     /// The topic of each family.
     pub topics: [(Family, String); Family::ALL.len()],
+    /// How records say of which registered schema they are; `None`: they do not.
+    pub framing: Option<Framing>,
 }
 
 impl Contract {
     /// Of topics whose names begin so.
     pub fn of(topic_prefix: &str) -> Self {
         let topic = |family: Family| (family, format!("{topic_prefix}.{}", family.as_str()));
-        Self { topics: Family::ALL.map(topic) }
+        Self { topics: Family::ALL.map(topic), framing: None }
     }
 
     /// The AsyncAPI document.
@@ -66,7 +68,7 @@ impl Contract {
             "components": {
                 "messages": messages,
                 "schemas": schemas,
-                "messageTraits": { "record": record() },
+                "messageTraits": { "record": record(self.framing) },
             },
         })
     }
@@ -127,13 +129,13 @@ fn example(event: &Value) -> Value {
 }
 
 /// What every record has: headers and key.
-fn record() -> Value {
+fn record(framing: Option<Framing>) -> Value {
     let text = |description: &str| json!({ "type": "string", "description": description });
     let formed = |pattern: &str, description: &str| {
         let kind = "string";
         json!({ "type": kind, "pattern": pattern, "description": description })
     };
-    let headers = json!({
+    let mut headers = json!({
         header::CONTENT_TYPE: { "const": CONTENT_TYPE, "description": words::CONTENT_TYPE },
         header::SEQUENCE: formed("^[1-9][0-9]*$", words::SEQUENCE),
         header::INSTANCE: text(words::INSTANCE),
@@ -143,13 +145,28 @@ fn record() -> Value {
             words::TRACE_PARENT,
         ),
     });
+    let mut kafka = json!({ "key": key(), "bindingVersion": BINDINGS });
+    if let (Some(framing), Value::Object(kafka), Value::Object(headers)) =
+        (framing, &mut kafka, &mut headers)
+    {
+        let location = match framing {
+            Framing::Header => "header",
+            Framing::Wire => "payload",
+        };
+        kafka.insert("schemaIdLocation".to_owned(), json!(location));
+        kafka.insert("schemaLookupStrategy".to_owned(), json!("TopicIdStrategy"));
+        match framing {
+            Framing::Header => headers.insert(registry::HEADER.to_owned(), text(words::SCHEMA_ID)),
+            Framing::Wire => kafka.insert("schemaIdPayloadEncoding".to_owned(), json!("confluent")),
+        };
+    }
     json!({
         "headers": {
             "type": "object",
             "required": [header::CONTENT_TYPE, header::SEQUENCE, header::INSTANCE],
             "properties": headers,
         },
-        "bindings": { "kafka": { "key": key(), "bindingVersion": BINDINGS } },
+        "bindings": { "kafka": kafka },
     })
 }
 
@@ -249,6 +266,24 @@ mod tests {
         }
         assert!(!document["channels"].to_string().contains("cursor"));
         assert!(document["info"]["description"].as_str().unwrap().contains("hookgate-cursor"));
+    }
+
+    #[test]
+    fn where_schemas_are_registered_it_says_where_ids_stand() {
+        let record = |framing| {
+            let contract = Contract { framing, ..Contract::of("video") };
+            contract.asyncapi()["components"]["messageTraits"]["record"].clone()
+        };
+        let (plain, header) = (record(None), record(Some(Framing::Header)));
+        let wire = record(Some(Framing::Wire));
+        let of = |record: &Value| {
+            let kafka = &record["bindings"]["kafka"];
+            let has = !record["headers"]["properties"][registry::HEADER].is_null();
+            (has, kafka["schemaIdLocation"].clone(), kafka["schemaIdPayloadEncoding"].clone())
+        };
+        assert_eq!(of(&plain), (false, Value::Null, Value::Null));
+        assert_eq!(of(&header), (true, json!("header"), Value::Null));
+        assert_eq!(of(&wire), (false, json!("payload"), json!("confluent")));
     }
 
     #[test]

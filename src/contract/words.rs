@@ -52,6 +52,10 @@ pub(super) const REPLAY_ID: &str = "Only on a replay: which one. Skip an id that
 pub(super) const TRACE_PARENT: &str =
     "Only where the gateway traces: the W3C trace context of the delivery.";
 
+/// Of the header of the registry of schemas.
+pub(super) const SCHEMA_ID: &str = "The id of the value's schema at the registry, in bytes: 1 and \
+    its GUID, or 0 and its number in four bytes. Not text.";
+
 /// Of the record key.
 pub(super) const KEY: &str = "The tenant, a slash, and the room: its name where that may leave, \
     else `k1_…`, which stays when pseudonyms change. Without a room the first there is of \

@@ -20,7 +20,6 @@ use crate::audit::Audit;
 use crate::bounds::{CAPTURES_AT_ONCE, SEARCH_QUESTIONS};
 use crate::clock::Clock;
 use crate::contract::Contract;
-use crate::event::Family;
 use crate::intake::Sources;
 use crate::journal::Journal;
 use crate::replay::Replays;
@@ -99,7 +98,7 @@ pub struct Parts {
 impl Parts {
     /// Of a journal with nothing that runs around it.
     pub fn alone(journal: Journal, sources: Arc<Sources>, audit: Audit, clock: Clock) -> Self {
-        let contract = Contract { topics: Family::ALL.map(|f| (f, f.as_str().to_owned())) };
+        let contract = Contract::of("video");
         let instruments = Instruments::none(&clock);
         let running = Arc::new(Still);
         Self { journal, sources, contract, audit, instruments, replays: None, clock, running }

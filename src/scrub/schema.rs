@@ -42,6 +42,18 @@ pub fn schema_draft_07(family: Family) -> Value {
     schema.into()
 }
 
+/// The same as draft-07 in one line, as a registry of schemas keeps it: without its `$id`, for
+/// there the subject says what it is and some readers would fetch it, and without examples, which
+/// change where the schema does not.
+pub fn schema_to_register(family: Family) -> String {
+    let mut schema = schema_draft_07(family);
+    if let Value::Object(fields) = &mut schema {
+        fields.remove("$id");
+        fields.remove("examples");
+    }
+    schema.to_string()
+}
+
 /// What the gate is held to: the same without room for anything that is not named.
 pub fn closed_schema(family: Family) -> Value {
     closed(family, SchemaSettings::draft2020_12())

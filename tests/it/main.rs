@@ -31,6 +31,8 @@ mod names;
 mod operators;
 mod process;
 mod prove;
+mod registrar;
+mod registry;
 mod release;
 mod reload;
 mod replay;
