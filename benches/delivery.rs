@@ -195,6 +195,7 @@ impl Bench {
             properties: Vec::new(),
             instance: InstanceName::new("bench"),
             again: None,
+            registry: None,
         };
         let lists = Lists { refusals: &[], rules: &[], detectors: &[], failures: FAILURES };
         let topics = Family::ALL.map(|family| (family, settings.topic(family)));

@@ -211,6 +211,9 @@ macro_rules! kinds {
             /// All kinds.
             pub const ALL: &[Self] = &[$($(Self::$kind,)+)+];
 
+            /// What stands in `type` before the kind.
+            pub const TYPE_PREFIX: &str = "video.";
+
             /// The kind as consumers read it, without `video.`.
             pub const fn as_str(self) -> &'static str {
                 match self { $($(Self::$kind => $text,)+)+ }
@@ -345,6 +348,7 @@ mod tests {
     fn every_kind_reads_back_from_its_text() {
         for kind in Kind::ALL {
             assert_eq!(Kind::parse(kind.as_str()), Some(*kind));
+            assert_eq!(kind.event_type(), format!("{}{kind}", Kind::TYPE_PREFIX));
         }
     }
 }

@@ -30,6 +30,7 @@
 //!   [`providers`] (the registry of both), [`scrub`].
 //! - **2 machines**, each owns one piece of the outside: [`journal`] (SQLite is named only here),
 //!   [`publish`] (rdkafka only in its `kafka`), [`audit`] (who changed what), [`telemetry`].
+//! - **2½ contract**: [`contract`], what consumers read, in one document.
 //! - **3 flows**, compose: [`intake`] (the path of one delivery), [`courier`] (journal to Kafka, in
 //!   order, for ever), [`hold`] (sources kept back, and their way out), [`replay`] (a chosen part
 //!   of it again, on request).
@@ -146,6 +147,8 @@ pub mod audit;
 pub mod journal;
 pub mod publish;
 pub mod telemetry;
+
+pub mod contract;
 
 pub mod courier;
 pub mod hold;

@@ -17,7 +17,10 @@ use hookgate::courier::judge::{self, Ours};
 use hookgate::courier::{Courier, Kafka};
 use hookgate::event::{Family, ReplayId};
 use hookgate::journal::{How, Lane};
-use hookgate::publish::{Creation, Delivery, Received, Settings, Tail, read_mark, write_mark};
+use hookgate::publish::registry::HEADER;
+use hookgate::publish::{
+    Creation, Delivery, Framing, Received, Settings, Tail, read_mark, write_mark,
+};
 use hookgate::replay::{Asked, Choice, Counted, Parts, Replays, Standing};
 use rdkafka::config::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
@@ -30,6 +33,8 @@ mod brokers;
 #[path = "it/depot.rs"]
 mod depot;
 mod proof;
+#[path = "it/registrar.rs"]
+mod registrar;
 
 use brokers::{ALL, Own, delete, given, make};
 use depot::{
@@ -38,6 +43,7 @@ use depot::{
 use proof::gate::{Gate, Place};
 use proof::road::Road;
 use proof::wire::Client;
+use registrar::{Fake, Mood};
 
 const FOUR: Creation = Creation { partitions: 4, replication_factor: 1 };
 
@@ -69,6 +75,47 @@ async fn every_event_is_committed_once_with_its_cursor() {
     depot.drain(courier).await;
     assert_once_and_in_order(&read(&depot.settings, 1_003).await, 1_003);
     assert_eq!(marked(&depot.settings).await, 1_003);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_committed_before_its_schema_is_known_and_then_all_of_it_says_so() {
+    for framing in [Framing::Header, Framing::Wire] {
+        let address = Fake::nowhere();
+        let registry = Some(registrar::settings(address, framing));
+        let depot = Depot::new(Settings { registry, ..exactly() });
+        depot.keep(30).await;
+        depot.keep_unknown().await;
+        let courier = depot.courier();
+        let away = "schema registry: no connection";
+        let status = until(
+            &courier,
+            |status| matches!(&status.kafka, Kafka::Down { reason } if reason == away),
+        )
+        .await;
+        assert_eq!((status.cursor, status.in_flight), (0, 0));
+        let fake = Fake::at(address, Mood { guids: true, ..Mood::default() });
+        until(&courier, |status| status.cursor == 31 && status.kafka == Kafka::Up).await;
+        depot.drain(courier).await;
+        let records = read(&depot.settings, 31).await;
+        assert_eq!(records.len(), 31);
+        assert_eq!(marked(&depot.settings).await, 31);
+        for record in &records {
+            let id = fake.id(&depot.settings.topic(record.family));
+            let name = |header: &&(String, Vec<u8>)| header.0 == HEADER;
+            let header = record.headers.iter().find(name).map(|(_, value)| value.clone());
+            let (expected, value) = match framing {
+                Framing::Header => {
+                    (Some([&[1][..], &registrar::guid(id)].concat()), &record.value[..])
+                }
+                Framing::Wire => {
+                    assert_eq!(record.value[..5], [&[0][..], &id.to_be_bytes()].concat());
+                    (None, &record.value[5..])
+                }
+            };
+            assert_eq!(header, expected);
+            assert!(serde_json::from_slice::<serde_json::Value>(value).unwrap().is_object());
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

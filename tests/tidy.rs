@@ -34,6 +34,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("publish", &["bounds", "secret", "clock", "event", "delivery", "outcome", "journal"]),
     ("audit", GROUND),
     ("telemetry", GROUND),
+    // 2½ what consumers read, in one document
+    ("contract", &["event", "scrub", "publish"]),
     // 3 flows
     ("intake", FLOORS_0_TO_2),
     ("courier", FLOORS_0_TO_2),
@@ -56,13 +58,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // 5 roof, and the verbs that start from it
     ("app", &[
         "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify",
-        "normalize", "providers", "scrub", "journal", "publish", "audit", "telemetry", "intake",
-        "courier", "hold", "replay", "desk", "edge", "config",
+        "normalize", "providers", "scrub", "journal", "publish", "audit", "telemetry", "contract",
+        "intake", "courier", "hold", "replay", "desk", "edge", "config",
     ]),
     ("cli", &[
         "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify",
-        "normalize", "providers", "scrub", "journal", "publish", "audit", "telemetry", "intake",
-        "courier", "hold", "replay", "desk", "edge", "config", "app",
+        "normalize", "providers", "scrub", "journal", "publish", "audit", "telemetry", "contract",
+        "intake", "courier", "hold", "replay", "desk", "edge", "config", "app",
     ]),
 ];
 
@@ -75,14 +77,14 @@ const FLOORS_0_TO_2: &[&str] = &[
 #[rustfmt::skip]
 const FLOORS_0_TO_3: &[&str] = &[
     "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify", "normalize",
-    "providers", "scrub", "journal", "publish", "audit", "telemetry", "intake", "courier", "hold",
-    "replay",
+    "providers", "scrub", "journal", "publish", "audit", "telemetry", "contract", "intake",
+    "courier", "hold", "replay",
 ];
 #[rustfmt::skip]
 const FLOORS_0_TO_3_AND_DESK: &[&str] = &[
     "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify", "normalize",
-    "providers", "scrub", "journal", "publish", "audit", "telemetry", "intake", "courier", "hold",
-    "replay", "desk",
+    "providers", "scrub", "journal", "publish", "audit", "telemetry", "contract", "intake",
+    "courier", "hold", "replay", "desk",
 ];
 
 /// What may be named in one place only: (what, where, why).
@@ -96,6 +98,11 @@ const ONE_PLACE: &[(&[&str], &[&str], &str)] = &[
         &["rdkafka::"],
         &["src/publish/kafka.rs", "src/publish/kafka/"],
         "one place knows the Kafka client, so that its traps are handled once",
+    ),
+    (
+        &["reqwest::"],
+        &["src/cli/", "src/publish/registry/"],
+        "who asks others over HTTP is bounded in each place: the operator's client, the registry",
     ),
     (
         &["rusqlite::"],

@@ -11,6 +11,7 @@ use super::risks;
 use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::config::{Admin, Config, Server};
+use crate::contract::Contract;
 use crate::courier::Courier;
 use crate::desk::{self, Desk};
 use crate::edge::Routed;
@@ -64,6 +65,7 @@ impl Core {
         }
         let routed = assembly::routed(sources, &keys, &telemetry, clock, &[]);
         let topics = Family::ALL.map(|family| (family, kafka.topic(family)));
+        let framing = kafka.registry.as_ref().map(|registry| registry.framing);
         let sources = Arc::new(Sources::new(assembly::listed(&routed)));
         // Whether anything is published or not: before a delivery of theirs is taken.
         assembly::hold(&journal, &sources.now()).await?;
@@ -79,7 +81,7 @@ impl Core {
         let desk = Desk::new(desk::Parts {
             journal: journal.clone(),
             sources: sources.clone(),
-            topics,
+            contract: Contract { topics, framing },
             audit: audit.clone(),
             instruments: panel.instruments((delivery, retention), clock.now(), certificates),
             replays: out.replays.clone(),

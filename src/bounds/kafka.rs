@@ -33,6 +33,20 @@ pub const BROKER_RECONNECT_MAX: Duration = Duration::from_secs(2);
 pub const METADATA_REFRESH: Duration = Duration::from_secs(10);
 /// One question to the brokers (metadata, topic settings, creation of topics).
 pub const BROKER_REQUEST: Duration = Duration::from_secs(5);
+/// How long the registry of schemas may take to accept a connection.
+pub const REGISTRY_CONNECT: Duration = Duration::from_secs(5);
+/// How long it may take to answer one question, all of it.
+pub const REGISTRY_ANSWER: Duration = Duration::from_secs(10);
+/// Bytes of one answer of it: an id, or the schema again.
+pub const REGISTRY_ANSWER_BYTES_MAX: usize = 256 * 1024;
+/// First and longest pause between attempts to register; jitter is added.
+pub const REGISTRY_PAUSE_MIN: Duration = Duration::from_millis(250);
+/// See [`REGISTRY_PAUSE_MIN`].
+pub const REGISTRY_PAUSE_MAX: Duration = Duration::from_secs(30);
+/// Topics whose schema ids are remembered.
+pub const REGISTRY_TOPICS_MAX: usize = 256;
+/// Bytes of the file of certificates that its own is signed by.
+pub const REGISTRY_CA_BYTES_MAX: usize = 1024 * 1024;
 /// First and longest pause between attempts of the courier; jitter is added.
 pub const BACKOFF_MIN: Duration = Duration::from_millis(100);
 /// See [`BACKOFF_MIN`].

@@ -171,14 +171,6 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
     }
 }
 
-/// Says that something is known but not built.
-fn later(what: &str) -> Failure {
-    let version = env!("CARGO_PKG_VERSION");
-    Failure::Usage(format!(
-        "{what}: not yet; hookgate {version} does not have this, a later version will"
-    ))
-}
-
 /// Reads a configuration with the environment laid over it.
 fn configured(path: &Path) -> Result<Config, Failure> {
     let now = Clock::system().now();

@@ -1,11 +1,17 @@
-//! `schema`: the JSON Schema of each event family, for consumers.
+//! `schema`: the JSON Schema of each event family, for consumers; or all they may rely on, as one
+//! AsyncAPI document.
 
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
 
-use super::{Failure, later, print};
+use super::{Failure, print};
+use crate::contract::Contract;
 use crate::event::Family;
+use crate::publish::{self, is_topic_prefix};
 use crate::scrub;
+
+/// As the configuration's own default.
+const TOPIC_PREFIX: &str = "video";
 
 /// Which schema.
 #[derive(Debug, Args)]
@@ -13,9 +19,12 @@ pub struct Schema {
     /// One family; without it all of them in one object by their names
     #[arg(value_enum)]
     pub family: Option<FamilyName>,
-    /// The whole AsyncAPI document (not yet)
-    #[arg(long)]
+    /// The whole AsyncAPI document: topics, headers, keys and the schemas of all families
+    #[arg(long, conflicts_with = "family")]
     pub asyncapi: bool,
+    /// What the topics' names in it begin with (`kafka.topic_prefix`)
+    #[arg(long, value_name = "PREFIX", requires = "asyncapi", default_value = TOPIC_PREFIX)]
+    pub topic_prefix: String,
 }
 
 /// A family by the name of its topic.
@@ -42,16 +51,17 @@ impl From<FamilyName> for Family {
     }
 }
 
-/// Prints one schema, or all in one object.
+/// Prints one schema, all in one object, or the whole document.
 ///
 /// # Errors
-/// 2 for `--asyncapi`.
+/// 2 for a prefix that no topic can have.
 pub fn run(args: &Schema) -> Result<(), Failure> {
-    if args.asyncapi {
-        return Err(later("schema --asyncapi"));
+    if !is_topic_prefix(&args.topic_prefix) {
+        return Err(Failure::Usage(format!("--topic-prefix {}", publish::TOPIC_PREFIX)));
     }
     let document = match args.family {
         Some(family) => scrub::schema(family.into()),
+        None if args.asyncapi => Contract::of(&args.topic_prefix).asyncapi(),
         None => {
             let each =
                 Family::ALL.map(|family| (family.as_str().to_owned(), scrub::schema(family)));

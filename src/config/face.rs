@@ -14,7 +14,7 @@ use super::{Admin, JournalSettings, Server, Source, Tenant, short_hash, unit};
 use crate::desk::AcceptedRisk;
 use crate::edge::Certified;
 use crate::event::Digest128;
-use crate::publish::{self, Delivery};
+use crate::publish::{self, Delivery, Registry};
 use crate::scrub::Keys;
 use crate::secret::Secret;
 use crate::verify::{Credentials, MaxAge, SigningSecret};
@@ -223,6 +223,24 @@ fn of_kafka(kafka: &publish::Settings) -> Vec<Entry> {
         hidden(&super::raw::join("kafka.properties", name), "", value)
     };
     entries.extend(kafka.properties.iter().map(property));
+    entries.extend(kafka.registry.iter().flat_map(of_registry));
+    entries
+}
+
+fn of_registry(registry: &Registry) -> Vec<Entry> {
+    let at = |key: &str| format!("kafka.schema_registry.{key}");
+    let mut entries = vec![
+        plain(&at("url"), &registry.url),
+        plain(&at("framing"), registry.framing.as_str()),
+        plain(&at("register"), registry.register),
+    ];
+    if let Some((name, password)) = &registry.account {
+        entries.extend([plain(&at("username"), name), hidden(&at("password"), "", password)]);
+    }
+    let authority = registry.authority.as_ref();
+    // No secret, but too long to show.
+    let authority = authority.map(|pem| Secret::new(pem.as_bytes().to_vec()));
+    entries.extend(authority.map(|pem| hidden(&at("ca"), "", &pem)));
     entries
 }
 
@@ -376,6 +394,9 @@ mod tests {
         let text = text.replace("version = 1\n", "version = 2\n").replace("# tls =", "tls =");
         let client = "# [[admin.client]]\n# name = \"olga\"\n# role";
         let text = text.replace(client, &client.replace("# ", ""));
+        let registry = "properties = {}\nschema_registry = { url = \"http://r\", \
+             username = \"u\", password = { env = \"S\" } }\n";
+        let text = text.replace("properties = {}\n", registry);
         let config = parse_for(true, &text, folder, &env, &providers(), now, seen).unwrap();
         // They stand for something else.
         let without = [
@@ -384,6 +405,8 @@ mod tests {
             "kafka.partitions",
             "kafka.replication_factor",
             "kafka.properties",
+            "kafka.schema_registry",
+            "kafka.schema_registry.ca",
             "source[].name",
             "tenant[].name",
         ];

@@ -14,7 +14,9 @@ use zeroize::Zeroizing;
 
 use super::Environment;
 use super::read::{Report, Section, article};
-use crate::bounds::{POLICY_FILE_BYTES_MAX, SECRET_FILE_BYTES_MAX, TOKEN_FILE_BYTES_MAX};
+use crate::bounds::{
+    POLICY_FILE_BYTES_MAX, REGISTRY_CA_BYTES_MAX, SECRET_FILE_BYTES_MAX, TOKEN_FILE_BYTES_MAX,
+};
 use crate::clock::Timestamp;
 use crate::secret::Secret;
 use crate::verify::SigningSecret;
@@ -108,6 +110,11 @@ impl Givers<'_> {
     /// A file of rules for what may leave.
     pub(super) fn policy_file(&self, name: &str) -> Result<Zeroizing<String>, String> {
         read(&self.folder.join(name), POLICY_FILE_BYTES_MAX)
+    }
+
+    /// The certificates that a registry's own is signed by, in PEM.
+    pub(super) fn authority(&self, name: &str) -> Result<Zeroizing<String>, String> {
+        read(&self.folder.join(name), REGISTRY_CA_BYTES_MAX)
     }
 
     fn file(&self, name: &str) -> Result<(String, Secret), String> {

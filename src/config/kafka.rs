@@ -10,6 +10,7 @@ use toml::Value;
 use super::given::Givers;
 use super::raw::join;
 use super::read::{Report, Section, article};
+use super::registry;
 use crate::bounds::{BROKERS_BYTES_MAX, PARTITIONS_MAX, PROPERTIES_MAX, REPLICATION_MAX};
 use crate::event::InstanceName;
 use crate::publish::{
@@ -43,6 +44,7 @@ pub(super) fn kafka(
     let report = section.report();
     let path = section.key("properties");
     let properties = properties(section.table("properties"), givers, tls);
+    let registry = registry::registry(section.table("schema_registry"), givers, tls);
     section.finish();
     let settings = Settings {
         // Whether properties exist has nothing to do with where the brokers are.
@@ -54,6 +56,7 @@ pub(super) fn kafka(
         properties,
         instance: instance.cloned().unwrap_or_else(|| InstanceName::new("unknown")),
         again: None,
+        registry,
     };
     tried(&settings, report, &path);
     (brokers.is_some() && instance.is_some()).then_some(settings)
@@ -227,7 +230,9 @@ fn tried(settings: &Settings, report: &Report, path: &str) {
                      CONFIGURATION.md";
                 mistake(name, rule);
             }
-            SettingsError::Contradiction(_) | SettingsError::Promise { .. } => {
+            SettingsError::Contradiction(_)
+            | SettingsError::Promise { .. }
+            | SettingsError::Unregistered(_) => {
                 report.warning(path, error.to_string());
             }
         }

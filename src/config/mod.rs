@@ -33,6 +33,7 @@ mod policy;
 mod rate;
 mod raw;
 mod read;
+mod registry;
 mod server;
 mod source;
 mod tenant;

@@ -164,11 +164,11 @@ impl Run<'_> {
     }
 
     fn open_exact(&mut self) -> Result<(), SettingsError> {
-        self.inspect()?;
-        let (settings, batch_bytes) = (&self.parts.settings, self.batch_bytes);
-        let (transactor, answers) =
-            Transactor::open(settings, &self.parts.route.lane.name(), batch_bytes)?;
-        if let Some(exact) = &mut self.exact {
+        let ready = self.is_ready()?;
+        if let (true, Some(exact)) = (ready, &mut self.exact) {
+            let (settings, batch_bytes) = (&self.parts.settings, self.batch_bytes);
+            let lane = self.parts.route.lane.name();
+            let (transactor, answers) = Transactor::open(settings, &lane, batch_bytes)?;
             let stage = Stage::Opening;
             exact.wire = Some(Wire { transactor, answers, batch_bytes, stage, mark: None });
         }
@@ -302,6 +302,7 @@ impl Run<'_> {
                 | Trouble::Fatal
                 | Trouble::Fenced
                 | Trouble::Cursor
+                | Trouble::Registry
                 | Trouble::Unreachable
                 | Trouble::Refused => {}
             }
@@ -357,6 +358,7 @@ impl Run<'_> {
             | Trouble::Fatal
             | Trouble::Fenced
             | Trouble::Cursor
+            | Trouble::Registry
             | Trouble::Refused => self.stop(failure),
         }
     }

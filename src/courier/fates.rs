@@ -69,6 +69,7 @@ impl Run<'_> {
             Trouble::Fatal
             | Trouble::Fenced
             | Trouble::Cursor
+            | Trouble::Registry
             | Trouble::Refused
             | Trouble::Authentication
             | Trouble::Unreachable => self.end(failure, slot),
@@ -142,6 +143,7 @@ impl Run<'_> {
             | Trouble::Unauthorized
             | Trouble::TooLarge
             | Trouble::Cursor
+            | Trouble::Registry
             | Trouble::Refused => tracing::debug!(reason, "kafka client: {}", failure.detail),
         }
     }

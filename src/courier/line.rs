@@ -7,7 +7,10 @@ use super::exact::Exact;
 use super::pause::{Backoff, Deadline};
 use super::run::Run;
 use crate::bounds;
-use crate::publish::{Batching, Failure, Inspector, Publisher, Reports, SettingsError, Trouble};
+use crate::publish::{
+    Batching, Failure, Inspector, Publisher, Registrar, Registration, Reports, SettingsError,
+    Trouble,
+};
 
 /// A client and where its words arrive.
 pub(super) struct Line {
@@ -58,19 +61,46 @@ impl Run<'_> {
     }
 
     fn open(&mut self) -> Result<(), SettingsError> {
-        self.inspect()?;
+        if !self.is_ready()? {
+            return Ok(());
+        }
         let batching = self.batching();
         let (publisher, reports) = Publisher::open(&self.parts.settings, batching)?;
         self.line = Some(Line { publisher, reports, batching });
         Ok(())
     }
 
-    /// Has somebody look at the brokers.
-    pub(super) fn inspect(&mut self) -> Result<(), SettingsError> {
+    /// Whether a client may be opened: records can say of which schema they are, or need not. Has
+    /// somebody look at the brokers, and ask the registry of schemas.
+    pub(super) fn is_ready(&mut self) -> Result<bool, SettingsError> {
         if self.inspector.is_none() {
             self.inspector = Some(Inspector::start(&self.parts.settings)?);
         }
-        Ok(())
+        let registered = self.parts.settings.is_registered();
+        if registered {
+            self.registrar = None;
+            self.outlook.registered();
+        } else if self.registrar.is_none() {
+            self.registrar = Registrar::start(&self.parts.settings)?;
+            self.outlook.registering();
+        }
+        Ok(registered)
+    }
+
+    /// Takes what came of asking. The next look opens the client.
+    pub(super) fn registry_said(&mut self, said: Option<Registration>) {
+        match said {
+            Some(Ok(())) => self.registrar = None,
+            Some(Err(failure)) => {
+                self.parts.telemetry.gateway.publish_failed(Trouble::Registry.as_str());
+                self.outlook.unregistered(failure);
+            }
+            None => {
+                self.registrar = None;
+                let detail = "whoever asks the schema registry ended by a defect".to_owned();
+                self.stop(Failure { trouble: Trouble::Fatal, detail });
+            }
+        }
     }
 
     /// Withdraws what is outstanding, hears every fate, and decides how to go on.
@@ -159,6 +189,7 @@ fn weight(cause: &Failure) -> u8 {
         | Trouble::Unauthorized
         | Trouble::Authentication
         | Trouble::Cursor
+        | Trouble::Registry
         | Trouble::Unreachable
         | Trouble::Refused => 2,
     }

@@ -20,6 +20,8 @@ pub(super) struct Outlook {
     stumbled: Option<Failure>,
     /// Whether that word is theirs, or only that nothing is known yet.
     heard: bool,
+    /// Why records cannot say of which schema they are; `None` where they can, or need not.
+    unregistered: Option<Failure>,
     /// What stops the whole client, until the event it failed on is through.
     stopped: Option<Failure>,
     /// What stops one family, as publishing found it.
@@ -41,6 +43,7 @@ impl Outlook {
             away: Some(Failure { trouble: Trouble::Unreachable, detail: NO_ANSWER_YET.to_owned() }),
             stumbled: None,
             heard: false,
+            unregistered: None,
             stopped: None,
             held: Vec::new(),
             seen: Vec::new(),
@@ -91,9 +94,25 @@ impl Outlook {
     /// Whether anything at all can be published now: brokers answer, and what a human must mend
     /// stands in the way of some family at most.
     pub(super) fn takes_any(&self) -> bool {
-        let all = [&self.away, &self.stumbled, &self.stopped, &self.cursor];
+        let all = [&self.away, &self.stumbled, &self.unregistered, &self.stopped, &self.cursor];
         let blocked = |family| self.seen.iter().chain(&self.held).any(|(held, _)| *held == family);
         all.iter().all(|failure| failure.is_none()) && !Family::ALL.into_iter().all(blocked)
+    }
+
+    /// The registry of schemas has not answered yet.
+    pub(super) fn registering(&mut self) {
+        let detail = REGISTRY_PENDING.to_owned();
+        self.unregistered = Some(Failure { trouble: Trouble::Unreachable, detail });
+    }
+
+    /// The registry of schemas does not answer, or does not take ours.
+    pub(super) fn unregistered(&mut self, failure: Failure) {
+        self.unregistered = Some(failure);
+    }
+
+    /// It has answered for all of our schemas.
+    pub(super) fn registered(&mut self) {
+        self.unregistered = None;
     }
 
     /// Publishing pauses.
@@ -135,7 +154,9 @@ impl Outlook {
         if kafka != status.kafka || due {
             // Brokers that are away are so for changing reasons: said once, then as reminders.
             let both = matches!((&kafka, &status.kafka), (Kafka::Down { .. }, Kafka::Down { .. }));
-            if due || !both || self.reminder.is_none() {
+            // What is asked for the first time is no trouble yet.
+            let asked = matches!(&kafka, Kafka::Down { reason } if reason == REGISTRY_PENDING);
+            if due || !asked && (!both || self.reminder.is_none()) {
                 log(&kafka);
                 self.reminder = Some(Deadline::after(bounds::TROUBLE_REMINDER));
             }
@@ -147,7 +168,8 @@ impl Outlook {
 
     fn kafka(&self) -> Kafka {
         let waiting = |failure: &Failure| Kafka::Waiting { reason: failure.detail.clone() };
-        if let Some(away) = self.away.as_ref().or(self.stumbled.as_ref()) {
+        let all = [&self.away, &self.stumbled, &self.unregistered];
+        if let Some(away) = all.into_iter().flatten().next() {
             return match away.trouble {
                 Trouble::Unreachable => Kafka::Down { reason: away.detail.clone() },
                 Trouble::UnknownTopic
@@ -157,6 +179,7 @@ impl Outlook {
                 | Trouble::Fatal
                 | Trouble::Fenced
                 | Trouble::Cursor
+                | Trouble::Registry
                 | Trouble::Refused => waiting(away),
             };
         }
@@ -177,6 +200,8 @@ impl Outlook {
 
 /// The reason before there is one.
 pub(super) const NO_ANSWER_YET: &str = "no broker has answered yet";
+/// The same of the registry of schemas.
+const REGISTRY_PENDING: &str = "schema registry: it has not answered yet";
 
 fn log(kafka: &Kafka) {
     match kafka {

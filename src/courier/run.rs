@@ -20,7 +20,8 @@ use crate::bounds;
 use crate::clock::Clock;
 use crate::journal::{Holds as OnHold, Journal, Lane};
 use crate::publish::{
-    Delivery, Failure, Inspection, Inspector, NotTaken, Report, Reports, Settings,
+    Delivery, Failure, Inspection, Inspector, NotTaken, Registrar, Registration, Report, Reports,
+    Settings,
 };
 use crate::telemetry::Telemetry;
 
@@ -77,6 +78,8 @@ pub(super) struct Run<'a> {
     pub(super) pace: Pace,
     pub(super) line: Option<Line>,
     pub(super) inspector: Option<(Inspector, mpsc::Receiver<Inspection>)>,
+    /// Whoever asks the registry of schemas, until it has answered.
+    pub(super) registrar: Option<Registrar>,
     /// `batch.size` while records flow together.
     pub(super) batch_bytes: usize,
     /// Whether the topics' limit is known, and not only feared.
@@ -146,6 +149,7 @@ impl<'a> Run<'a> {
             pace: Pace::new(parts.route.rate),
             line: None,
             inspector: None,
+            registrar: None,
             batch_bytes: bounds::BATCH_BYTES_DEFAULT,
             limit_known: false,
             alone_through: None,
@@ -199,6 +203,7 @@ impl<'a> Run<'a> {
                     Word::Ailment(failure) => self.ails(failure),
                 },
                 Some(inspection) = next_inspection(found) => self.inspected(&inspection),
+                said = next_registration(self.registrar.as_mut()) => self.registry_said(said),
                 Ok(()) = self.head.changed() => {}
                 Ok(()) = self.on_hold.changed() => {}
                 Ok(()) = next_status(self.first.as_mut()) => {}
@@ -341,6 +346,13 @@ async fn next_status(
 async fn next_inspection(found: Option<&mut mpsc::Receiver<Inspection>>) -> Option<Inspection> {
     match found {
         Some(found) => found.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn next_registration(registrar: Option<&mut Registrar>) -> Option<Registration> {
+    match registrar {
+        Some(registrar) => registrar.found.recv().await,
         None => std::future::pending().await,
     }
 }

@@ -259,7 +259,7 @@ impl Desk {
     fn named(&self, detail: Unnamed) -> Detail {
         let (mut detail, family, receipt) = detail;
         let topic = |of: Family| {
-            let found = self.inner.topics.iter().find(|(family, _)| *family == of);
+            let found = self.inner.contract.topics.iter().find(|(family, _)| *family == of);
             found.map(|(_, topic)| topic.clone())
         };
         detail.topic = family.and_then(topic);

@@ -282,7 +282,7 @@ impl Desk {
         let mut forgotten = hunt.forgotten;
         forgotten.already = hunt.trace.already();
         forgotten.sessions = hunt.trace.sessions();
-        let topics = self.inner.topics.iter().map(|(_, topic)| topic.as_str());
+        let topics = self.inner.contract.topics.iter().map(|(_, topic)| topic.as_str());
         let topics = topics.collect::<Vec<_>>().join(", ");
         let mut left = vec![
             format!(

@@ -19,7 +19,7 @@ use tokio::sync::{Mutex, Semaphore};
 use crate::audit::Audit;
 use crate::bounds::{CAPTURES_AT_ONCE, SEARCH_QUESTIONS};
 use crate::clock::Clock;
-use crate::event::Family;
+use crate::contract::Contract;
 use crate::intake::Sources;
 use crate::journal::Journal;
 use crate::replay::Replays;
@@ -81,8 +81,8 @@ pub struct Parts {
     pub journal: Journal,
     /// The sources in force.
     pub sources: Arc<Sources>,
-    /// The topic of each family.
-    pub topics: [(Family, String); Family::ALL.len()],
+    /// What consumers see: the topic of each family.
+    pub contract: Contract,
     /// Who changed what.
     pub audit: Audit,
     /// What else tells how things stand.
@@ -98,10 +98,10 @@ pub struct Parts {
 impl Parts {
     /// Of a journal with nothing that runs around it.
     pub fn alone(journal: Journal, sources: Arc<Sources>, audit: Audit, clock: Clock) -> Self {
-        let topics = Family::ALL.map(|family| (family, family.as_str().to_owned()));
+        let contract = Contract::of("video");
         let instruments = Instruments::none(&clock);
         let running = Arc::new(Still);
-        Self { journal, sources, topics, audit, instruments, replays: None, clock, running }
+        Self { journal, sources, contract, audit, instruments, replays: None, clock, running }
     }
 }
 
@@ -111,6 +111,11 @@ impl Desk {
         let turns = Arc::new(Semaphore::new(SEARCH_QUESTIONS));
         let captures = Arc::new(Semaphore::new(CAPTURES_AT_ONCE));
         Self { inner: Arc::new(parts), forgetting: Arc::default(), turns, captures }
+    }
+
+    /// What consumers read.
+    pub fn contract(&self) -> &Contract {
+        &self.inner.contract
     }
 }
 
@@ -153,8 +158,6 @@ pub enum Refusal {
     Unavailable(String),
     /// It took longer than an answer may take; narrow the question.
     TooSlow,
-    /// This version does not have it.
-    NotYet(&'static str),
     /// A defect of ours.
     Defect,
 }
@@ -175,7 +178,6 @@ impl fmt::Display for Refusal {
             Self::TooSlow => f.write_str(
                 "the question took too long to answer: narrow it by time, source or kind",
             ),
-            Self::NotYet(what) => write!(f, "{what}: not yet; this version does not have it"),
             Self::Defect => f.write_str("a defect of the gateway's own; its log says where"),
         }
     }

@@ -12,6 +12,9 @@
 //! receipt. While records flow in batches, a record that cannot be sent ends the whole client (its
 //! gapless guarantee); the owner then sends again what was not acknowledged.
 //!
+//! Where a [`registry`] of schemas is configured, every record says of which schema its value is,
+//! and none goes out before that is known.
+//!
 //! Never: a record that expires in a queue (`message.timeout.ms=0`), a second word for who may
 //! retry (the client within a session, the courier beyond it), a property's value in a message.
 
@@ -24,12 +27,31 @@ use crate::secret::Secret;
 
 mod kafka;
 mod mark;
+pub mod registry;
 
 pub use kafka::{
     Answer, Answers, Arrived, Batch, Embedded, EmbeddedError, Injected, Inspector, Publisher,
     Received, Reports, Tail, TailError, Transactor, check, read_mark, write_mark,
 };
 pub use mark::{Found, Mark};
+pub use registry::{Framing, Registrar, Registration, Registry};
+
+/// The media type of every value, for the header of that name.
+pub const CONTENT_TYPE: &str = "application/cloudevents+json";
+
+/// The names of record headers.
+pub mod header {
+    /// The media type of the value.
+    pub const CONTENT_TYPE: &str = "content-type";
+    /// Its place in the journal.
+    pub const SEQUENCE: &str = "hookgate-sequence";
+    /// The gateway it comes from.
+    pub const INSTANCE: &str = "hookgate-instance";
+    /// The replay it belongs to.
+    pub const REPLAY_ID: &str = "hookgate-replay-id";
+    /// The W3C trace context of the delivery.
+    pub const TRACE_PARENT: &str = "traceparent";
+}
 
 /// The brokers and how to speak to them.
 #[derive(Clone, Debug)]
@@ -50,6 +72,8 @@ pub struct Settings {
     pub instance: InstanceName,
     /// What marks the records where they are a replay's.
     pub again: Option<Again>,
+    /// Where schemas are registered; `None`: nowhere.
+    pub registry: Option<Registry>,
 }
 
 /// A replay's records: the same events, marked, maybe to other topics.
@@ -156,6 +180,9 @@ pub enum SettingsError {
         /// What the client says.
         found: String,
     },
+    /// The registry of schemas has not answered for a topic: a defect, for that is waited for.
+    #[error("the schema of topic {0} is not registered")]
+    Unregistered(String),
 }
 
 /// One record on its way.
@@ -213,6 +240,8 @@ pub enum Trouble {
     Fenced,
     /// The cursor in Kafka is not this journal's, until a human decides.
     Cursor,
+    /// The registry of schemas does not take ours, until a human mends that.
+    Registry,
     /// No broker answers.
     Unreachable,
     /// The brokers refuse the record for another reason.
@@ -221,7 +250,7 @@ pub enum Trouble {
 
 impl Trouble {
     /// Every reason, for metrics that exist at 0 from the start.
-    pub const REASONS: [&'static str; 9] = [
+    pub const REASONS: [&'static str; 10] = [
         Self::UnknownTopic.as_str(),
         Self::Unauthorized.as_str(),
         Self::Authentication.as_str(),
@@ -229,6 +258,7 @@ impl Trouble {
         Self::Fatal.as_str(),
         Self::Fenced.as_str(),
         Self::Cursor.as_str(),
+        Self::Registry.as_str(),
         Self::Unreachable.as_str(),
         Self::Refused.as_str(),
     ];
@@ -243,6 +273,7 @@ impl Trouble {
             Self::Fatal => "fatal",
             Self::Fenced => "fenced",
             Self::Cursor => "cursor",
+            Self::Registry => "registry",
             Self::Unreachable => "unreachable",
             Self::Refused => "refused",
         }

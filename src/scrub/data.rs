@@ -2,7 +2,8 @@
 //!
 //! The comments become the descriptions of the published JSON Schemas. A field that is not known is
 //! absent, never null. There is no field for free text: what may stand in a text is said by the
-//! table of the boundary. Fields may be added; none changes its meaning within a schema's version.
+//! table of the boundary. Fields may be added; none goes or changes its meaning within a schema's
+//! version, and `tests/it/schemas` holds each change against what consumers were promised.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};

@@ -37,7 +37,8 @@ mod token;
 /// costs a search from its end on: without a bound, the time would grow with the square.
 const NATIONAL_IDS_MAX: usize = 64;
 
-/// What a piece of text looks like that should not leave. (A closed list: labels of a metric.)
+/// What a piece of text looks like that should not leave.
+// A closed list within one version of the gateway: labels of a metric.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
@@ -47,7 +48,8 @@ pub enum Detector {
     Email,
     /// A telephone number, international or national.
     Phone,
-    /// A value in the place of an id that has not its shape. Found by the caller.
+    /// A value in the place of an id that has not its shape.
+    // Found by the caller.
     IdShape,
     /// A date of birth.
     BirthDate,
@@ -63,7 +65,8 @@ pub enum Detector {
     NationalId,
     /// A long run of letters and digits that looks drawn at random.
     Secret,
-    /// A room's name outside its pattern. Found by the caller.
+    /// A room's name outside its pattern.
+    // Found by the caller.
     RoomName,
 }
 

@@ -148,6 +148,7 @@ impl<'a> Told<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::madeup::stage::indented;
     use super::super::tests::{event, keys, settings};
     use super::*;
     use crate::event::{Digest128, Family};
@@ -170,7 +171,7 @@ mod tests {
         let told = boundary.erasures(&erased(&[REF, "p1_other"], &ids(2)));
         let [clean] = told.as_slice() else { panic!("{told:?}") };
         let event = event(clean);
-        let schema = crate::scrub::schema(Family::Lifecycle);
+        let schema = crate::scrub::closed_schema(Family::Lifecycle);
         jsonschema::validator_for(&schema).unwrap().validate(&event).unwrap();
         assert_eq!(event["type"], "video.participant.erased");
         assert_eq!(event["source"], "/hookgate");
@@ -180,6 +181,20 @@ mod tests {
         let read = Told::read(clean.value()).unwrap();
         assert!(read.is_of(REF) && read.is_of("p1_other") && !read.is_of("p1_"));
         assert_eq!((&*read.tenant, read.events()), ("tenant-a", 2));
+    }
+
+    /// The stored event is an example in the published schema; `HOOKGATE_REWRITE=1` writes it anew.
+    #[test]
+    fn an_erasure_leaves_as_its_stored_event() {
+        let boundary = Boundary::new(settings(), &keys());
+        let told = boundary.erasures(&erased(&[REF, "p1_cyxb3inqmwzwav4ufiomlcyfsu"], &ids(2)));
+        let event = indented(told[0].value());
+        let path =
+            concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/hookgate/participant.erased/event.json");
+        if std::env::var_os("HOOKGATE_REWRITE").is_some_and(|value| value == "1") {
+            std::fs::write(path, &event).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(path).unwrap(), event);
     }
 
     #[test]

@@ -54,7 +54,7 @@ pub use erasure::{Erased, Told};
 pub use explain::{Explained, Fate};
 pub use keys::{FormerKey, Keys, PseudonymKey};
 pub use mark::{InUse, KeyedNames, Mark};
-pub use schema::schema;
+pub use schema::{closed_schema, schema, schema_draft_07, schema_to_register};
 pub use settings::{OnViolation, Recording, Settings};
 pub use violation::{Finding, Violation, Violations};
 

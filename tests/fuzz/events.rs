@@ -10,7 +10,7 @@ use hookgate::bounds::REMOVED_PATHS_MAX;
 use hookgate::clock::Timestamp;
 use hookgate::event::{Family, QuarantineReason};
 use hookgate::scrub::policy::Policy;
-use hookgate::scrub::{Clean, schema};
+use hookgate::scrub::{Clean, closed_schema};
 use jsonschema::Validator;
 use proptest::prelude::*;
 use rand::SeedableRng;
@@ -161,7 +161,7 @@ fn may_leave(text: &str) -> bool {
 fn validator(family: Family) -> &'static Validator {
     static ALL: LazyLock<Vec<(Family, Validator)>> = LazyLock::new(|| {
         let strict = jsonschema::options().should_validate_formats(true);
-        Family::ALL.map(|family| (family, strict.build(&schema(family)).unwrap())).into()
+        Family::ALL.map(|family| (family, strict.build(&closed_schema(family)).unwrap())).into()
     });
     ALL.iter().find(|(of, _)| *of == family).map(|(_, validator)| validator).unwrap()
 }

@@ -291,6 +291,20 @@ async fn every_answer_is_as_the_document_says() {
 }
 
 #[tokio::test]
+async fn what_consumers_read_is_told_for_the_topics_that_are_configured() {
+    let mut plan = Plan::new();
+    plan.config.kafka.topic_prefix = "clinic".to_owned();
+    let gate = plan.start().await;
+    assert_eq!(gate.ask("/admin/v1/asyncapi.json").await.status, 401);
+    let answer = gate.call(VIEWER, "GET /admin/v1/asyncapi.json", "").await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let document = answer.json();
+    assert_eq!(document["asyncapi"], "3.0.0");
+    let topic = &document["channels"]["participant"]["address"];
+    assert_eq!(topic, "clinic.participant");
+}
+
+#[tokio::test]
 async fn the_audit_log_is_shown_page_by_page_and_verified_from_outside() {
     let gate = Gate::start().await;
     let ask = json!({"source": "daily", "participant": "zoe.canary", "reason": "ticket 7"});

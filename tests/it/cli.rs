@@ -208,10 +208,24 @@ fn the_defaults_are_printed_as_they_are_documented() {
 }
 
 #[test]
-fn an_option_of_a_later_version_says_so() {
-    let output = run(&["schema", "--asyncapi"]);
-    assert_eq!((code(&output), out(&output)), (2, ""));
-    assert!(err(&output).contains("not yet"), "{}", err(&output));
+fn the_whole_contract_is_one_document_for_the_topics_that_are_asked_for() {
+    for (args, topic) in
+        [(&[][..], "video.recording"), (&["--topic-prefix", "a.b"], "a.b.recording")]
+    {
+        let output = run(&[&["schema", "--asyncapi"], args].concat());
+        assert_eq!(code(&output), 0, "{}", err(&output));
+        let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(document["asyncapi"], "3.0.0");
+        assert_eq!(document["channels"]["recording"]["address"], topic);
+    }
+    for wrong in [
+        &["--asyncapi", "--topic-prefix", ".video"][..],
+        &["--asyncapi", "recording"],
+        &["--topic-prefix", "a"],
+    ] {
+        let output = run(&[&["schema"], wrong].concat());
+        assert_eq!((code(&output), out(&output)), (2, ""), "{wrong:?}");
+    }
 }
 
 #[test]

@@ -290,6 +290,7 @@ pub(crate) fn settings(brokers: &str) -> Settings {
         properties: Vec::new(),
         instance: InstanceName::new("gate-1"),
         again: None,
+        registry: None,
     }
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use hookgate::audit::Audit;
 use hookgate::clock::Clock;
+use hookgate::contract::Contract;
 use hookgate::desk::{self, Desk, EventState, Filter, Refusal};
-use hookgate::event::Family;
 use hookgate::intake::Sources;
 use hookgate::journal::Journal;
 use serde_json::{Value, json};
@@ -246,6 +246,6 @@ pub(crate) fn desk(journal: &Journal) -> Desk {
     let folder = tempfile::tempdir().unwrap();
     let sources = Arc::new(Sources::new(Vec::new()));
     let (audit, clock) = (Audit::open(folder.path(), Clock::system()), Clock::system());
-    let topics = Family::ALL.map(|family| (family, format!("video.{}", family.as_str())));
-    Desk::new(desk::Parts { topics, ..desk::Parts::alone(journal.clone(), sources, audit, clock) })
+    let alone = desk::Parts::alone(journal.clone(), sources, audit, clock);
+    Desk::new(desk::Parts { contract: Contract::of("video"), ..alone })
 }

@@ -163,7 +163,6 @@ fn may_meet(route: &Route, kind: Kind) -> bool {
         | Kind::Conflict
         | Kind::RateLimited
         | Kind::Defect
-        | Kind::NotYet
         | Kind::Unavailable
         | Kind::TooSlow => true,
     }

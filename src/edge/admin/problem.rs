@@ -53,14 +53,13 @@ pub(super) enum Kind {
     UnsupportedMediaType,
     RateLimited,
     Defect,
-    NotYet,
     Unavailable,
     TooSlow,
 }
 
 impl Kind {
     /// All of them.
-    pub(super) const ALL: [Self; 17] = [
+    pub(super) const ALL: [Self; 16] = [
         Self::Invalid,
         Self::Malformed,
         Self::Unauthorized,
@@ -75,7 +74,6 @@ impl Kind {
         Self::UnsupportedMediaType,
         Self::RateLimited,
         Self::Defect,
-        Self::NotYet,
         Self::Unavailable,
         Self::TooSlow,
     ];
@@ -115,7 +113,6 @@ impl Kind {
             Self::Defect => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "defect", "A defect of the gateway's own")
             }
-            Self::NotYet => (StatusCode::NOT_IMPLEMENTED, "not-yet", "Not in this version"),
             Self::Unavailable => {
                 (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "It cannot be done now")
             }
@@ -238,7 +235,6 @@ impl From<Refusal> for Problem {
             Refusal::Conflict(_) => Self::new(Kind::Conflict, said),
             Refusal::Unavailable(_) => Self::new(Kind::Unavailable, said).after(soon),
             Refusal::TooSlow => Self::new(Kind::TooSlow, said),
-            Refusal::NotYet(_) => Self::new(Kind::NotYet, said),
             Refusal::Defect => Self::new(Kind::Defect, said),
         }
     }
@@ -263,7 +259,6 @@ mod tests {
             (Refusal::NotFound(text()), 404),
             (Refusal::Conflict(text()), 409),
             (Refusal::Defect, 500),
-            (Refusal::NotYet("x"), 501),
             (Refusal::Unavailable(text()), 503),
             (Refusal::TooSlow, 504),
         ];

@@ -150,9 +150,7 @@ pub(super) fn routes() -> Vec<Route> {
         get("openapi", "/admin/v1/openapi.json", "This document",
             |_: Call<Nothing>| async move { Ok::<_, Refusal>(&*DOCUMENT) }),
         get("asyncapi", "/admin/v1/asyncapi.json", "What consumers read, as AsyncAPI",
-            |_: Call<Nothing>| async move {
-                Err::<Value, _>(Refusal::NotYet("asyncapi.json"))
-            }),
+            |call: Call<Nothing>| async move { Ok::<_, Refusal>(call.desk.contract().asyncapi()) }),
     ]
 }
 

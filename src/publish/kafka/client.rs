@@ -320,6 +320,7 @@ mod tests {
             properties: properties.iter().map(property).collect(),
             instance: InstanceName::new("test"),
             again: None,
+            registry: None,
         }
     }
 

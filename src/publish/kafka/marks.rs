@@ -179,6 +179,7 @@ fn failure(error: &KafkaError, topic: &str) -> Failure {
         | Trouble::Fatal
         | Trouble::Fenced
         | Trouble::Cursor
+        | Trouble::Registry
         | Trouble::Unreachable
         | Trouble::Refused => failure.detail,
     };

@@ -11,8 +11,10 @@ use super::client;
 use super::polled::Polled;
 use crate::bounds;
 use crate::event::Family;
+use crate::publish::registry::{self, Frames};
 use crate::publish::{
-    Batching, Failure, Fate, NotTaken, Published, Record, Report, Settings, SettingsError, Trouble,
+    Batching, CONTENT_TYPE, Failure, Fate, NotTaken, Published, Record, Report, Settings,
+    SettingsError, Trouble, header,
 };
 
 /// Where a client's words arrive.
@@ -29,12 +31,14 @@ pub struct Publisher {
     producer: Polled<Reporter>,
     topics: [(Family, String); 4],
     headers: OwnedHeaders,
+    frames: Frames,
 }
 
 impl Publisher {
     /// A new client. Does not wait for a broker.
     pub fn open(settings: &Settings, batching: Batching) -> Result<(Self, Reports), SettingsError> {
         let config = client::producer(settings, batching)?;
+        let frames = Frames::of(settings)?;
         // Every record in flight has one report; the client's queue bounds both.
         let (fates_in, fates) = mpsc::channel(bounds::CLIENT_QUEUE_RECORDS);
         let (ailment_in, ailment) = watch::channel(None);
@@ -46,7 +50,7 @@ impl Publisher {
             ?batching,
             "publishing with acks=all, idempotence and murmur2, as read back from the client"
         );
-        let publisher = Self { producer, topics, headers: headers(settings) };
+        let publisher = Self { producer, topics, headers: headers(settings), frames };
         Ok((publisher, Reports { fates, ailment }))
     }
 
@@ -55,13 +59,15 @@ impl Publisher {
         let topic = self.topics.iter().find(|(family, _)| *family == record.family);
         let topic = topic.map_or("", |(_, topic)| topic.as_str());
         let sequence = record.sequence.to_string();
+        let framed = self.frames.framed(record.family, &record.value);
         let headers = self
             .headers
             .clone()
-            .insert(Header { key: "hookgate-sequence", value: Some(sequence.as_str()) });
+            .insert(Header { key: header::SEQUENCE, value: Some(sequence.as_str()) });
+        let headers = of_schema(headers, &self.frames, record.family);
         let record = BaseRecord::with_opaque_to(topic, slot)
             .key(record.key.as_ref())
-            .payload(record.value.as_ref())
+            .payload(framed.as_deref().unwrap_or(&record.value))
             .headers(headers);
         let sent = self.producer.send(record).map_err(|(error, _)| {
             if error.rdkafka_error_code() == Some(Code::QueueFull) {
@@ -83,11 +89,19 @@ impl Publisher {
 /// The headers that every record has.
 pub(super) fn headers(settings: &Settings) -> OwnedHeaders {
     let text = |key, value| Header { key, value: Some(value) };
-    let headers = OwnedHeaders::new_with_capacity(4)
-        .insert(text("content-type", "application/cloudevents+json"))
-        .insert(text("hookgate-instance", settings.instance.as_str()));
+    let headers = OwnedHeaders::new_with_capacity(5)
+        .insert(text(header::CONTENT_TYPE, CONTENT_TYPE))
+        .insert(text(header::INSTANCE, settings.instance.as_str()));
     match &settings.again {
-        Some(again) => headers.insert(text("hookgate-replay-id", again.id.as_str())),
+        Some(again) => headers.insert(text(header::REPLAY_ID, again.id.as_str())),
+        None => headers,
+    }
+}
+
+/// With the one that says of which schema the value is, where that stands in a header.
+pub(super) fn of_schema(headers: OwnedHeaders, frames: &Frames, family: Family) -> OwnedHeaders {
+    match frames.header(family) {
+        Some(id) => headers.insert(Header { key: registry::HEADER, value: Some(id) }),
         None => headers,
     }
 }

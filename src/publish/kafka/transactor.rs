@@ -26,11 +26,12 @@ use tokio::sync::{mpsc, watch};
 use super::client;
 use super::marks::{self, Through};
 use super::polled::Polled;
-use super::producer::headers;
+use super::producer::{headers, of_schema};
 use crate::bounds;
 use crate::event::Family;
 use crate::publish::mark::{Found, Mark};
-use crate::publish::{Failure, Record, Settings, SettingsError, Trouble};
+use crate::publish::registry::Frames;
+use crate::publish::{Failure, Record, Settings, SettingsError, Trouble, header};
 
 /// What goes out together. Slots number the records, for the failures.
 #[derive(Clone, Debug)]
@@ -112,6 +113,7 @@ impl Transactor {
             topics: Family::ALL.map(|family| (family, settings.topic(family))),
             cursor_topic: settings.cursor_topic(),
             headers: headers(settings),
+            frames: Frames::of(settings)?,
             settings: settings.clone(),
             lane: lane.to_owned(),
             answers: answers_in,
@@ -145,6 +147,7 @@ struct Work {
     topics: [(Family, String); 4],
     cursor_topic: String,
     headers: OwnedHeaders,
+    frames: Frames,
     settings: Settings,
     lane: String,
     answers: mpsc::Sender<Answer>,
@@ -203,11 +206,13 @@ impl Work {
         for (slot, record) in &batch.records {
             let topic = self.topics.iter().find(|(family, _)| *family == record.family);
             let sequence = record.sequence.to_string();
-            let sequence = Header { key: "hookgate-sequence", value: Some(sequence.as_str()) };
+            let sequence = Header { key: header::SEQUENCE, value: Some(sequence.as_str()) };
+            let headers = self.headers.clone().insert(sequence);
+            let framed = self.frames.framed(record.family, &record.value);
             let out = BaseRecord::with_opaque_to(topic.map_or("", |(_, topic)| topic), *slot)
                 .key(record.key.as_ref())
-                .payload(record.value.as_ref())
-                .headers(self.headers.clone().insert(sequence));
+                .payload(framed.as_deref().unwrap_or(&record.value))
+                .headers(of_schema(headers, &self.frames, record.family));
             let taken = self.producer.send(out);
             self.producer.listen();
             if let Err((error, _)) = taken {
