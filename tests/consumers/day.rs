@@ -1,9 +1,7 @@
 //! The day that each consumer is led through, part by part; it ends with the first complaint.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
-use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::time::{interval, timeout};
 
@@ -15,8 +13,10 @@ use crate::stage::{GROUP, Stage};
 
 /// Enough that what is said of them fills a pipe that nobody reads.
 const MANY: u64 = 1_600;
-/// Nobody reads what it says, so it stands still soon; then its work must be ahead of its commits.
-const AHEAD: Duration = Duration::from_secs(30);
+/// Looks that show the same: then nothing is under way to Kafka any more…
+const STILL: u32 = 25;
+/// …and then nothing will be.
+const STILL_FOR_GOOD: u32 = 500;
 const ROOM: &str = "consult-0a1b2c3d";
 const WHY: &str = "ticket 4711";
 const LATE: &str = "ev1_latelatelatelatelatelatela";
@@ -80,18 +80,11 @@ impl Day<'_> {
         let taken = self.stage.post(&self.stage.gate, requests).await;
         self.should = taken.iter().map(live).collect();
         self.records = taken.len();
-        let mut said = Vec::new();
-        let (worked, committed) = loop {
-            let running = self.stage.run(GROUP, "", &[]);
-            self.until_ahead(&running).await?;
-            said.extend(running.killed().await?);
-            let (worked, committed) = (self.stage.work().len(), self.stage.committed());
-            let committed = usize::try_from(committed).unwrap();
-            // Else its commit was under way to Kafka; more is to come.
-            if worked > committed {
-                break (worked, committed);
-            }
-        };
+        let running = self.stage.run(GROUP, "", &[]);
+        let standing = timeout(PATIENCE, self.until_it_stands(&running)).await;
+        standing.map_err(|_| running.complaint("it does no work"))??;
+        let mut said = running.killed().await?;
+        let (worked, committed) = self.progress();
         let mut running = self.stage.run(GROUP, "", &[]);
         let again = running.told(self.records - committed).await?;
         let skipped = again.iter().filter(|told| told.action == "skipped").count();
@@ -113,27 +106,29 @@ impl Day<'_> {
         Ok(running)
     }
 
-    /// Freezes it again and again, until its work is ahead of its commits; it stays frozen then.
-    async fn until_ahead(&self, running: &Running) -> Result<(), String> {
-        let mut looks = interval(LOOK);
-        let begun = async {
-            while self.stage.count("work").unwrap_or_default() == 0 {
-                looks.tick().await;
+    /// Nobody reads what it says, so it stands still in the midst of saying what it did: then its work
+    /// must be ahead of its commits.
+    async fn until_it_stands(&self, running: &Running) -> Result<(), String> {
+        let (mut looks, mut last, mut still) = (interval(LOOK), (0, 0), 0);
+        loop {
+            looks.tick().await;
+            let now = self.progress();
+            still = if now == last { still + 1 } else { 0 };
+            last = now;
+            let (worked, committed) = now;
+            if worked > committed && still > STILL {
+                return Ok(());
             }
-        };
-        timeout(PATIENCE, begun).await.map_err(|_| running.complaint("it does no work"))?;
-        let ahead = async {
-            loop {
-                running.signal(Signal::STOP)?;
-                if self.stage.count("work") > Some(self.stage.committed()) {
-                    return Ok(());
-                }
-                running.signal(Signal::CONT)?;
-                looks.tick().await;
+            if worked > 0 && still > STILL_FOR_GOOD {
+                return Err(running.complaint("it commits before its work is done"));
             }
-        };
-        let found = timeout(AHEAD, ahead).await;
-        found.map_err(|_| running.complaint("it commits before its work is done"))?
+        }
+    }
+
+    /// How much work is done, and how much of it committed to Kafka.
+    fn progress(&self) -> (usize, usize) {
+        let work = self.stage.count("work").unwrap_or_default();
+        (usize::try_from(work).unwrap(), usize::try_from(self.stage.committed()).unwrap())
     }
 
     /// SIGTERM, and on from there: of what was committed not a word.

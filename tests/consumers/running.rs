@@ -60,8 +60,7 @@ impl Running {
         format!("{what}; its log ends:\n{}", lines.into_iter().rev().collect::<Vec<_>>().join("\n"))
     }
 
-    /// Stops the world for it, or lets it go on.
-    pub(crate) fn signal(&self, signal: Signal) -> Result<(), String> {
+    fn signal(&self, signal: Signal) -> Result<(), String> {
         let id = self.child.id().ok_or_else(|| self.complaint("it ended by itself"))?;
         let id = Pid::from_raw(i32::try_from(id).unwrap()).unwrap();
         kill_process(id, signal).map_err(|error| error.to_string())

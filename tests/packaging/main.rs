@@ -14,6 +14,7 @@
 mod bare;
 mod chart;
 mod compose;
+mod consumers;
 mod proxies;
 mod rendered;
 mod replicas;

@@ -1,5 +1,6 @@
 // Reads hookgate's events and works on each once. ../README.md says what a consumer must do, and why.
 
+import { writeSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { Consumer, FetchIsolationLevels, jsonDeserializer, stringDeserializer, type Message } from '@platformatic/kafka'
 
@@ -41,8 +42,8 @@ function handle(event: Event, replay: string): 'handled' | 'erased' | 'skipped' 
 }
 
 const consumer = new Consumer({
-  clientId: 'consumer', groupId: env.KAFKA_GROUP!, bootstrapBrokers: env.KAFKA_BROKERS!.split(','),
-  autocommit: false, isolationLevel: FetchIsolationLevels.READ_COMMITTED, sessionTimeout: 6_000, heartbeatInterval: 1_000,
+  clientId: 'consumer', groupId: env.KAFKA_GROUP!, bootstrapBrokers: env.KAFKA_BROKERS!.split(','), autocommit: false,
+  isolationLevel: FetchIsolationLevels.READ_COMMITTED, sessionTimeout: 6_000, heartbeatInterval: 1_000,
   deserializers: { value: jsonDeserializer<Event>, headerKey: stringDeserializer, headerValue: stringDeserializer }
 })
 const stream = await consumer.consume({ topics, mode: 'committed', fallbackMode: 'earliest' })
@@ -58,7 +59,7 @@ for await (const record of stream) {
     return { id: value.id, type: value.type, replay: replay || null, action: handle(value, replay) }
   })
   db.exec('COMMIT')
-  for (const line of said) console.log(JSON.stringify(line))
+  for (const line of said) writeSync(1, `${JSON.stringify(line)}\n`) // console.log may come after the commit
   const last = new Map(batch.map(record => [`${record.topic} ${record.partition}`, record]))
   await Promise.all([...last.values()].map(record => record.commit())) // who dies before this reads them again
   batch = []
