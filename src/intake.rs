@@ -252,6 +252,7 @@ impl Intake {
         let (outcome, sequence) = match self.journal.append(clean).await {
             Ok(Journaled::Fresh { sequence }) => {
                 counted(source, received, &removed, &seen);
+                source.meters.kept(kind);
                 let quarantined = reason.map(|_| Outcome::Quarantined(id));
                 (quarantined.unwrap_or(Outcome::Accepted(id)), Some(sequence))
             }

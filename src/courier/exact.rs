@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use super::judge::{self, Mismatch};
 use super::pause::{Backoff, Deadline};
 use super::run::Run;
+use super::vitals;
 use crate::bounds;
 use crate::event::{Digest128, Family};
 use crate::journal::Marked;
@@ -166,8 +167,9 @@ impl Run<'_> {
     fn open_exact(&mut self) -> Result<(), SettingsError> {
         self.inspect()?;
         let (settings, batch_bytes) = (&self.parts.settings, self.batch_bytes);
+        let heard = vitals::heard(&self.parts.telemetry);
         let (transactor, answers) =
-            Transactor::open(settings, &self.parts.route.lane.name(), batch_bytes)?;
+            Transactor::open(settings, &self.parts.route.lane.name(), batch_bytes, heard)?;
         if let Some(exact) = &mut self.exact {
             let stage = Stage::Opening;
             exact.wire = Some(Wire { transactor, answers, batch_bytes, stage, mark: None });

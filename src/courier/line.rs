@@ -6,6 +6,7 @@
 use super::exact::Exact;
 use super::pause::{Backoff, Deadline};
 use super::run::Run;
+use super::vitals;
 use crate::bounds;
 use crate::publish::{Batching, Failure, Inspector, Publisher, Reports, SettingsError, Trouble};
 
@@ -60,7 +61,8 @@ impl Run<'_> {
     fn open(&mut self) -> Result<(), SettingsError> {
         self.inspect()?;
         let batching = self.batching();
-        let (publisher, reports) = Publisher::open(&self.parts.settings, batching)?;
+        let heard = vitals::heard(&self.parts.telemetry);
+        let (publisher, reports) = Publisher::open(&self.parts.settings, batching, heard)?;
         self.line = Some(Line { publisher, reports, batching });
         Ok(())
     }

@@ -54,6 +54,7 @@ mod route;
 mod run;
 mod setback;
 mod takeover;
+mod vitals;
 mod window;
 
 pub use route::{Route, Wanted};

@@ -37,10 +37,12 @@ mod replay;
 mod replays;
 mod restart;
 mod search;
+mod shown;
 mod startup;
 mod status;
 mod verify;
 mod violations;
+mod vitals;
 
 #[path = "../proof/mod.rs"]
 mod proof;

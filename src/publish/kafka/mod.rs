@@ -11,6 +11,7 @@ mod polled;
 mod producer;
 mod tail;
 mod transactor;
+mod vitals;
 
 pub use client::check;
 pub use embedded::{Embedded, EmbeddedError, Injected};

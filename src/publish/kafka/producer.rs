@@ -5,14 +5,17 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
+use rdkafka::statistics::Statistics;
 use tokio::sync::{mpsc, watch};
 
 use super::client;
 use super::polled::Polled;
+use super::vitals;
 use crate::bounds;
 use crate::event::Family;
 use crate::publish::{
-    Batching, Failure, Fate, NotTaken, Published, Record, Report, Settings, SettingsError, Trouble,
+    Batching, Failure, Fate, Heard, NotTaken, Published, Record, Report, Settings, SettingsError,
+    Trouble,
 };
 
 /// Where a client's words arrive.
@@ -32,14 +35,19 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// A new client. Does not wait for a broker.
-    pub fn open(settings: &Settings, batching: Batching) -> Result<(Self, Reports), SettingsError> {
+    /// A new client, which tells `heard` how it is. Does not wait for a broker.
+    pub fn open(
+        settings: &Settings,
+        batching: Batching,
+        heard: Heard,
+    ) -> Result<(Self, Reports), SettingsError> {
         let config = client::producer(settings, batching)?;
         // Every record in flight has one report; the client's queue bounds both.
         let (fates_in, fates) = mpsc::channel(bounds::CLIENT_QUEUE_RECORDS);
         let (ailment_in, ailment) = watch::channel(None);
         let topics = Family::ALL.map(|family| (family, settings.topic(family)));
-        let reporter = Reporter { topics: topics.clone(), fates: fates_in, ailment: ailment_in };
+        let reporter =
+            Reporter { topics: topics.clone(), fates: fates_in, ailment: ailment_in, heard };
         let producer = Polled::open(&config, reporter)?;
         tracing::info!(
             brokers = settings.brokers,
@@ -97,6 +105,7 @@ struct Reporter {
     topics: [(Family, String); 4],
     fates: mpsc::Sender<Report>,
     ailment: watch::Sender<Option<Failure>>,
+    heard: Heard,
 }
 
 impl Reporter {
@@ -125,6 +134,10 @@ impl ClientContext for Reporter {
         if let Some(failure) = client::ailment(&error, reason) {
             self.ailment.send_replace(Some(failure));
         }
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        (self.heard)(vitals::of(&statistics));
     }
 }
 

@@ -21,16 +21,18 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{DeliveryResult, Header, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext};
+use rdkafka::statistics::Statistics;
 use tokio::sync::{mpsc, watch};
 
 use super::client;
 use super::marks::{self, Through};
 use super::polled::Polled;
 use super::producer::headers;
+use super::vitals;
 use crate::bounds;
 use crate::event::Family;
 use crate::publish::mark::{Found, Mark};
-use crate::publish::{Failure, Record, Settings, SettingsError, Trouble};
+use crate::publish::{Failure, Heard, Record, Settings, SettingsError, Trouble};
 
 /// What goes out together. Slots number the records, for the failures.
 #[derive(Clone, Debug)]
@@ -93,16 +95,18 @@ enum Order {
 }
 
 impl Transactor {
-    /// A new producer of a lane, which looks at the cursor first. Waits for nothing.
+    /// A new producer of a lane, which looks at the cursor first and tells `heard` how it is. Waits
+    /// for nothing.
     pub fn open(
         settings: &Settings,
         lane: &str,
         batch_bytes: usize,
+        heard: Heard,
     ) -> Result<(Self, Answers), SettingsError> {
         let config = client::transactional(settings, lane, batch_bytes)?;
         let (receipts_in, receipts) = line::sync_channel(bounds::CLIENT_QUEUE_RECORDS);
         let (ailment_in, ailment) = watch::channel(None);
-        let context = Receipts { receipts: receipts_in, ailment: ailment_in };
+        let context = Receipts { receipts: receipts_in, ailment: ailment_in, heard };
         let producer = Polled::open(&config, context)?;
         let (orders_in, orders) = line::sync_channel(1);
         let (answers_in, answers) = mpsc::channel(1);
@@ -357,6 +361,7 @@ enum Fate {
 struct Receipts {
     receipts: line::SyncSender<(usize, Fate)>,
     ailment: watch::Sender<Option<Failure>>,
+    heard: Heard,
 }
 
 impl ClientContext for Receipts {
@@ -368,6 +373,10 @@ impl ClientContext for Receipts {
         if let Some(failure) = client::ailment(&error, reason) {
             self.ailment.send_replace(Some(failure));
         }
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        (self.heard)(vitals::of(&statistics));
     }
 }
 
