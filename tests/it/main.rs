@@ -8,6 +8,9 @@
     reason = "what helps a test fails with it"
 )]
 
+/// Different rooms, persons and addresses that `series` sends; the abuse tests send more.
+const ROOMS: u32 = 5_000;
+
 mod admin;
 mod app;
 mod asking;
@@ -37,6 +40,7 @@ mod replay;
 mod replays;
 mod restart;
 mod search;
+mod series;
 mod shown;
 mod startup;
 mod status;
