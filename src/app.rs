@@ -110,6 +110,7 @@ impl App {
         let helm = Arc::new(Helm::new(&config));
         let Parts { clock, limits, publish, sockets, reread } = parts;
         let limits = descriptors::provide(limits);
+        let log_accepted = config.telemetry.log_accepted;
         let core = Core::start(config, &clock, publish, &helm).await?;
         let Core { server, admin, keys, telemetry, routed, sources, journal, .. } = core;
         let Core { panel, audit, desk, out, .. } = core;
@@ -119,8 +120,10 @@ impl App {
         let admin = Admin::start(settings, panel.clone(), desk.clone())
             .map_err(port("admin.listen", at))?;
         let peers = Arc::new(Peers::new(clock.clone()));
+        let intake = Arc::new(Intake::new(journal.clone(), clock.clone()));
+        intake.log_accepted(log_accepted);
         let behind = Behind {
-            intake: Arc::new(Intake::new(journal.clone(), clock.clone())),
+            intake: intake.clone(),
             sources: routed,
             peers: peers.clone(),
             telemetry: telemetry.clone(),
@@ -136,6 +139,7 @@ impl App {
             keys,
             clock: time,
             telemetry,
+            intake,
             signpost,
             keyring,
             sources,

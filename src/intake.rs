@@ -21,11 +21,13 @@ use crate::normalize::{Unreadable, normalize};
 use crate::outcome::Outcome;
 use crate::providers::Provider;
 use crate::scrub::{Boundary, Clean, Seen};
+use crate::share::Share;
 use crate::telemetry::SourceMeters;
 use crate::throttle::{Rate, SourceRate};
 use crate::verify::{Authentic, Claim, Refusal, Scheme, Verifier};
 
 mod log;
+mod session;
 mod sources;
 mod tap;
 
@@ -161,6 +163,12 @@ impl Intake {
         Self { journal, log: Log::new(clock.clone()), clock }
     }
 
+    /// From now on the log has a line of these events where all went well; of every event unless
+    /// this was said. What did not go well is always written.
+    pub fn log_accepted(&self, share: Share) {
+        self.log.sample(share);
+    }
+
     /// Judges a head alone, before its body is read.
     pub fn open(&self, source: &Source, head: Head, caller: &Caller) -> Result<Claim, Outcome> {
         let opened = source.verifier.open(head);
@@ -248,6 +256,7 @@ impl Intake {
     ) -> Outcome {
         let (id, kind, reason, received) =
             (clean.id(), clean.kind(), clean.reason(), clean.received());
+        let value = clean.value().clone();
         let (removed, seen) = (clean.removed().to_vec(), clean.seen().clone());
         let (outcome, sequence) = match self.journal.append(clean).await {
             Ok(Journaled::Fresh { sequence }) => {
@@ -268,7 +277,7 @@ impl Intake {
         };
         // Of a duplicate it has been told.
         let seen = if sequence.is_some() { seen } else { Seen::default() };
-        let taken = Taken { kind, reason, unreadable, sequence, seen };
+        let taken = Taken { kind, reason, unreadable, sequence, value, seen };
         self.log.taken(&source.name, &outcome, &taken, caller);
         outcome
     }
@@ -284,8 +293,8 @@ impl Intake {
         counted(source, clean.received(), clean.removed(), clean.seen());
         let outcome = Outcome::Shadowed(clean.id());
         let (kind, reason) = (clean.kind(), clean.reason());
-        let seen = clean.seen().clone();
-        let taken = Taken { kind, reason, unreadable, sequence: None, seen };
+        let (value, seen) = (clean.value().clone(), clean.seen().clone());
+        let taken = Taken { kind, reason, unreadable, sequence: None, value, seen };
         self.log.taken(&source.name, &outcome, &taken, caller);
         outcome
     }

@@ -25,7 +25,7 @@
 //! road, never a later one. `tests/tidy.rs` keeps it so.
 //!
 //! - **0 ground**, pure words: [`bounds`], [`secret`], [`clock`] (alone reads time), [`event`],
-//!   [`delivery`], [`outcome`].
+//!   [`delivery`], [`outcome`], [`share`].
 //! - **1 rules**, values in, values out, no logging: [`throttle`], [`verify`], [`normalize`],
 //!   [`providers`] (the registry of both), [`scrub`].
 //! - **2 machines**, each owns one piece of the outside: [`journal`] (SQLite is named only here),
@@ -135,6 +135,7 @@ pub mod delivery;
 pub mod event;
 pub mod outcome;
 pub mod secret;
+pub mod share;
 
 pub mod normalize;
 pub mod providers;

@@ -23,6 +23,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("event", &["bounds", "clock"]),
     ("delivery", &["bounds", "clock", "event"]),
     ("outcome", &["event"]),
+    ("share", &["event"]),
     // 1 rules
     ("throttle", GROUND),
     ("verify", GROUND),
@@ -38,11 +39,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("intake", FLOORS_0_TO_2),
     ("courier", FLOORS_0_TO_2),
     ("hold", &[
-        "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify",
+        "bounds", "secret", "clock", "event", "delivery", "outcome", "share", "throttle", "verify",
         "normalize", "providers", "scrub", "journal", "publish", "telemetry", "courier",
     ]),
     ("replay", &[
-        "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify",
+        "bounds", "secret", "clock", "event", "delivery", "outcome", "share", "throttle", "verify",
         "normalize", "providers", "scrub", "journal", "publish", "telemetry", "courier",
     ]),
     // 3½ what operators ask of all of them
@@ -50,38 +51,38 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // 4 doors
     ("edge", FLOORS_0_TO_3_AND_DESK),
     ("config", &[
-        "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify",
+        "bounds", "secret", "clock", "event", "delivery", "outcome", "share", "throttle", "verify",
         "normalize", "providers", "scrub", "journal", "publish", "desk", "edge",
     ]),
     // 5 roof, and the verbs that start from it
     ("app", &[
-        "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify",
+        "bounds", "secret", "clock", "event", "delivery", "outcome", "share", "throttle", "verify",
         "normalize", "providers", "scrub", "journal", "publish", "audit", "telemetry", "intake",
         "courier", "hold", "replay", "desk", "edge", "config",
     ]),
     ("cli", &[
-        "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify",
+        "bounds", "secret", "clock", "event", "delivery", "outcome", "share", "throttle", "verify",
         "normalize", "providers", "scrub", "journal", "publish", "audit", "telemetry", "intake",
         "courier", "hold", "replay", "desk", "edge", "config", "app",
     ]),
 ];
 
-const GROUND: &[&str] = &["bounds", "secret", "clock", "event", "delivery", "outcome"];
+const GROUND: &[&str] = &["bounds", "secret", "clock", "event", "delivery", "outcome", "share"];
 #[rustfmt::skip]
 const FLOORS_0_TO_2: &[&str] = &[
-    "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify", "normalize",
-    "providers", "scrub", "journal", "publish", "audit", "telemetry",
+    "bounds", "secret", "clock", "event", "delivery", "outcome", "share", "throttle", "verify",
+    "normalize", "providers", "scrub", "journal", "publish", "audit", "telemetry",
 ];
 #[rustfmt::skip]
 const FLOORS_0_TO_3: &[&str] = &[
-    "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify", "normalize",
-    "providers", "scrub", "journal", "publish", "audit", "telemetry", "intake", "courier", "hold",
+    "bounds", "secret", "clock", "event", "delivery", "outcome", "share", "throttle", "verify",
+    "normalize", "providers", "scrub", "journal", "publish", "audit", "telemetry", "intake", "courier", "hold",
     "replay",
 ];
 #[rustfmt::skip]
 const FLOORS_0_TO_3_AND_DESK: &[&str] = &[
-    "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify", "normalize",
-    "providers", "scrub", "journal", "publish", "audit", "telemetry", "intake", "courier", "hold",
+    "bounds", "secret", "clock", "event", "delivery", "outcome", "share", "throttle", "verify",
+    "normalize", "providers", "scrub", "journal", "publish", "audit", "telemetry", "intake", "courier", "hold",
     "replay", "desk",
 ];
 

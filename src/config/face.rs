@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use super::{Admin, JournalSettings, Server, Source, Tenant, short_hash, unit};
+use super::{Admin, JournalSettings, Server, Source, Telemetry, Tenant, short_hash, unit};
 use crate::desk::AcceptedRisk;
 use crate::event::Digest128;
 use crate::publish::{self, Delivery};
@@ -18,8 +18,13 @@ use crate::secret::Secret;
 use crate::verify::{Credentials, MaxAge, SigningSecret};
 
 /// Keys outside of the sources that a reload brings into force.
-const LIVE: &[&str] =
-    &["server.trusted_proxies", "server.drain_grace", "server.drain_deadline", "admin.token_file"];
+const LIVE: &[&str] = &[
+    "server.trusted_proxies",
+    "server.drain_grace",
+    "server.drain_deadline",
+    "admin.token_file",
+    "telemetry.log_accepted",
+];
 
 /// One key of the checked configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,7 +139,7 @@ impl Face {
         format!("cf1_{}", Digest128(first))
     }
 
-    fn add(&mut self, entries: impl IntoIterator<Item = Entry>) {
+    pub(super) fn add(&mut self, entries: impl IntoIterator<Item = Entry>) {
         self.0.extend(entries.into_iter().map(|entry| (entry.key, entry.value)));
     }
 
@@ -178,6 +183,11 @@ fn of_server(server: &Server) -> [Entry; 6] {
         plain("server.drain_grace", unit::shown(server.drain_grace)),
         plain("server.drain_deadline", unit::shown(server.drain_deadline)),
     ]
+}
+
+/// `[telemetry]`.
+pub(super) fn of_telemetry(telemetry: &Telemetry) -> Vec<Entry> {
+    vec![plain("telemetry.log_accepted", telemetry.log_accepted)]
 }
 
 fn of_kafka(kafka: &publish::Settings) -> Vec<Entry> {

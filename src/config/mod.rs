@@ -19,6 +19,7 @@ use crate::clock::Timestamp;
 use crate::edge::Tokens;
 use crate::event::{InstanceName, Mode, SourceName, TenantName};
 use crate::providers::{Provider, Providers};
+use crate::share::Share;
 use crate::{bounds, journal, publish, scrub, throttle, verify};
 
 mod admin;
@@ -35,6 +36,7 @@ mod raw;
 mod read;
 mod server;
 mod source;
+mod telemetry;
 mod tenant;
 mod unit;
 
@@ -59,6 +61,8 @@ pub struct Config {
     pub kafka: publish::Settings,
     /// `[keys]`
     pub keys: scrub::Keys,
+    /// `[telemetry]`
+    pub telemetry: Telemetry,
     /// `[[source]]`, at least one, in the order of the text.
     pub sources: Vec<Source>,
     /// `[[tenant]]`, in the order of the text. A source may name one that has no section.
@@ -104,6 +108,13 @@ pub struct JournalSettings {
     pub retention: journal::Retention,
     /// Those of these sources, whose tenants have a retention of their own.
     pub ages: Vec<(SourceName, Duration)>,
+}
+
+/// `[telemetry]`: what is told of deliveries beside the metrics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Telemetry {
+    /// Of how many events the log has a line where all went well.
+    pub log_accepted: Share,
 }
 
 /// `[[source]]`: one sender with its routes, its signatures and its boundary.

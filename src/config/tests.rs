@@ -213,7 +213,7 @@ fn every_mistake_is_found_at_once() {
         "source[1].mode = \"idle\": must be one of \"live\", \"hold\" or \"shadow\"",
         "tenant[0].name: is missing",
         "tenant[0].class = \"clinic\": must be one of \"patients\", \"pupils\" or \"standard\"",
-        "typo: is unknown; known here: admin, journal, kafka, keys, server, source, tenant",
+        "typo: is unknown; known here: admin, journal, kafka, keys, server, source, telemetry, tenant",
     ];
     for start in starts {
         let found = lines.iter().filter(|line| line.starts_with(start)).count();

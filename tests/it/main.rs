@@ -25,6 +25,7 @@ mod detect;
 mod dev;
 mod echo;
 mod edge;
+mod fields;
 mod fixtures;
 mod forget;
 mod gateway;
