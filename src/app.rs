@@ -26,7 +26,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{sleep, timeout};
 
-use crate::bounds::{HANDOVER, STOP_SLACK};
+use crate::bounds::{HANDOVER, OTLP_FLUSH, STOP_SLACK};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::courier::Courier;
@@ -40,6 +40,7 @@ use crate::throttle::Peers;
 
 mod assembly;
 mod board;
+mod collecting;
 mod core;
 mod descriptors;
 mod ends;
@@ -54,6 +55,7 @@ pub use signals::Signals;
 
 use assembly::Out;
 use board::{Panel, Stopping};
+use collecting::Collecting;
 use core::Core;
 use ends::port;
 use helm::{Helm, Tackle};
@@ -102,6 +104,7 @@ pub struct App {
     desk: Desk,
     helm: Arc<Helm>,
     last_words: Duration,
+    collecting: Collecting,
 }
 
 impl App {
@@ -113,14 +116,15 @@ impl App {
         let log_accepted = config.telemetry.log_accepted;
         let core = Core::start(config, &clock, publish, &helm).await?;
         let Core { server, admin, keys, telemetry, routed, sources, journal, .. } = core;
-        let Core { panel, audit, desk, out, .. } = core;
+        let Core { panel, audit, desk, out, collecting, .. } = core;
         let Out { courier, replays, keeper } = out;
         let at = admin.listen;
         let settings = assembly::admin_settings(admin, sockets.admin, &limits, &clock);
         let admin = Admin::start(settings, panel.clone(), desk.clone())
             .map_err(port("admin.listen", at))?;
         let peers = Arc::new(Peers::new(clock.clone()));
-        let intake = Arc::new(Intake::new(journal.clone(), clock.clone()));
+        let intake = Intake::new(journal.clone(), clock.clone());
+        let intake = Arc::new(intake.with_tracing(telemetry.tracing()));
         intake.log_accepted(log_accepted);
         let behind = Behind {
             intake: intake.clone(),
@@ -170,6 +174,7 @@ impl App {
             desk,
             helm,
             last_words,
+            collecting,
         })
     }
 
@@ -297,6 +302,7 @@ impl App {
 
     async fn close(self, published_all: bool, within: Duration) -> Stopped {
         drop(self.upkeep);
+        self.collecting.flush(OTLP_FLUSH).await;
         let poisoned = *self.journal.health().borrow() == Health::Poisoned;
         let journal = self.journal;
         let closed = spawn_blocking(move || {

@@ -25,11 +25,12 @@
 //! road, never a later one. `tests/tidy.rs` keeps it so.
 //!
 //! - **0 ground**, pure words: [`bounds`], [`secret`], [`clock`] (alone reads time), [`event`],
-//!   [`delivery`], [`outcome`], [`share`].
+//!   [`delivery`], [`outcome`], [`share`], [`trace`].
 //! - **1 rules**, values in, values out, no logging: [`throttle`], [`verify`], [`normalize`],
 //!   [`providers`] (the registry of both), [`scrub`].
 //! - **2 machines**, each owns one piece of the outside: [`journal`] (SQLite is named only here),
-//!   [`publish`] (rdkafka only in its `kafka`), [`audit`] (who changed what), [`telemetry`].
+//!   [`publish`] (rdkafka only in its `kafka`), [`audit`] (who changed what), [`telemetry`],
+//!   `otlp` (spans to a collector, in builds that have it).
 //! - **3 flows**, compose: [`intake`] (the path of one delivery), [`courier`] (journal to Kafka, in
 //!   order, for ever), [`hold`] (sources kept back, and their way out), [`replay`] (a chosen part
 //!   of it again, on request).
@@ -136,6 +137,7 @@ pub mod event;
 pub mod outcome;
 pub mod secret;
 pub mod share;
+pub mod trace;
 
 pub mod normalize;
 pub mod providers;
@@ -145,6 +147,8 @@ pub mod verify;
 
 pub mod audit;
 pub mod journal;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 pub mod publish;
 pub mod telemetry;
 

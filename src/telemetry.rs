@@ -6,7 +6,7 @@
 //! apart.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram, with_local_recorder};
@@ -16,6 +16,7 @@ use metrics_exporter_prometheus::{
 
 use crate::event::{Family, Kind, SourceName};
 use crate::outcome::Outcome;
+use crate::trace::Tracing;
 
 mod clients;
 mod described;
@@ -129,6 +130,7 @@ pub struct Telemetry {
     handle: PrometheusHandle,
     numbers: Numbers,
     in_force: Mutex<Option<InForce>>,
+    tracing: OnceLock<Arc<Tracing>>,
     /// What the gateway as a whole counts.
     pub gateway: GatewayMeters,
 }
@@ -157,6 +159,10 @@ pub struct GatewayMeters {
     pub publish_lag: Dial,
     /// 1 while the brokers answer.
     pub kafka_up: Gauge,
+    /// Spans that a collector took.
+    pub spans_sent: Counter,
+    /// Spans that none took: it was away, or they came faster than it takes them.
+    pub spans_dropped: Counter,
     /// How the Kafka clients are.
     pub kafka: Arc<KafkaMeters>,
     published: HashMap<Family, Counter>,
@@ -215,7 +221,8 @@ impl Telemetry {
         let handle = recorder.handle();
         let numbers = Numbers::default();
         let gateway = with_local_recorder(&recorder, || gateway_meters(lists, topics, &numbers));
-        Ok(Self { recorder, handle, numbers, in_force: Mutex::default(), gateway })
+        let (in_force, tracing) = (Mutex::default(), OnceLock::new());
+        Ok(Self { recorder, handle, numbers, in_force, tracing, gateway })
     }
 
     /// The series of one source: at 0, or where they stand if they are there already.
@@ -228,6 +235,17 @@ impl Telemetry {
     /// From now on series of these sources alone are shown.
     pub fn only(&self, sources: &[SourceLabels<'_>]) {
         *self.in_force() = Some(InForce::of(sources));
+    }
+
+    /// From now on events are told of to a collector as well. Said once, before anything runs.
+    pub fn trace(&self, tracing: Arc<Tracing>) {
+        // A second word would come too late for who has asked.
+        let _ = self.tracing.set(tracing);
+    }
+
+    /// Who tells of events; `None` while tracing is off.
+    pub fn tracing(&self) -> Option<Arc<Tracing>> {
+        self.tracing.get().cloned()
     }
 
     /// Everything, in Prometheus' text format.
@@ -268,6 +286,9 @@ fn gateway_meters(
     let unpublished = |state: &'static str| {
         rest(metrics::gauge!("hookgate_journal_unpublished", "state" => state))
     };
+    let spans = |outcome: &'static str| {
+        zero(metrics::counter!("hookgate_trace_spans_total", "outcome" => outcome))
+    };
     let dial = |name: &'static str| Dial::new(rest(metrics::gauge!(name)), numbers, [name, "", ""]);
     GatewayMeters {
         unknown: source_meters(UNKNOWN_SOURCE, &[], lists, numbers),
@@ -281,6 +302,8 @@ fn gateway_meters(
         disk_free: rest(metrics::gauge!("hookgate_disk_free_bytes")),
         publish_lag: dial("hookgate_publish_lag_seconds"),
         kafka_up: rest(metrics::gauge!("hookgate_kafka_up")),
+        spans_sent: spans("sent"),
+        spans_dropped: spans("dropped"),
         kafka: Arc::new(KafkaMeters::new()),
         published: by_topic("hookgate_published_total"),
         replayed: by_topic("hookgate_replayed_total"),

@@ -22,7 +22,7 @@ pub(super) fn check(table: &Table, report: &Report, desk: &Desk<'_>, tls: bool) 
     let kafka = kafka::kafka(root.table("kafka"), instance, givers, tls);
     let mut ring = Ring::default();
     let keys = keys::keys(root.table("keys"), desk, &mut ring);
-    let telemetry = telemetry::telemetry(root.table("telemetry"));
+    let telemetry = telemetry::telemetry(root.table("telemetry"), tls);
     let tenants = tenant::tenants(&mut root, keys.as_ref(), desk, &mut ring);
     let sources = sources(&mut root, desk, &tenants);
     journal.ages = tenant::ages(&tenants, &sources);

@@ -187,7 +187,12 @@ fn of_server(server: &Server) -> [Entry; 6] {
 
 /// `[telemetry]`.
 pub(super) fn of_telemetry(telemetry: &Telemetry) -> Vec<Entry> {
-    vec![plain("telemetry.log_accepted", telemetry.log_accepted)]
+    let mut entries = vec![plain("telemetry.log_accepted", telemetry.log_accepted)];
+    if let Some(otlp) = &telemetry.otlp {
+        entries.push(plain("telemetry.otlp.endpoint", &otlp.endpoint));
+        entries.push(plain("telemetry.otlp.share", otlp.share));
+    }
+    entries
 }
 
 fn of_kafka(kafka: &publish::Settings) -> Vec<Entry> {
@@ -350,11 +355,16 @@ mod tests {
         );
         let text = DEFAULTS.replace("[keys]\n", &of_keys).replace("[[tenant]]\n", &of_tenant);
         let text = text.replace("version = 1\n", "version = 2\n");
+        let text = match cfg!(feature = "otlp") {
+            true => text.replace("# [telemetry.otlp]", "[telemetry.otlp]\nendpoint = \"http://c\""),
+            false => text,
+        };
         let config = parse_for(true, &text, folder, &env, &providers(), now, seen).unwrap();
         // They are refused until they are built, or stand for something else.
         let without = [
             "server.tls",
             "admin.tls",
+            "telemetry.otlp",
             "admin.token_file",
             "admin.allow_plaintext",
             "kafka.partitions",

@@ -115,6 +115,17 @@ pub struct JournalSettings {
 pub struct Telemetry {
     /// Of how many events the log has a line where all went well.
     pub log_accepted: Share,
+    /// Where events are told of, span by span; `None`: nowhere.
+    pub otlp: Option<Otlp>,
+}
+
+/// `[telemetry.otlp]`: a tracing collector.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Otlp {
+    /// `http://host:port`, maybe with a path.
+    pub endpoint: String,
+    /// Of how many events it is told.
+    pub share: Share,
 }
 
 /// `[[source]]`: one sender with its routes, its signatures and its boundary.

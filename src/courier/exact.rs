@@ -11,7 +11,6 @@ use tokio::sync::watch;
 use super::judge::{self, Mismatch};
 use super::pause::{Backoff, Deadline};
 use super::run::Run;
-use super::vitals;
 use crate::bounds;
 use crate::event::{Digest128, Family};
 use crate::journal::Marked;
@@ -167,9 +166,8 @@ impl Run<'_> {
     fn open_exact(&mut self) -> Result<(), SettingsError> {
         self.inspect()?;
         let (settings, batch_bytes) = (&self.parts.settings, self.batch_bytes);
-        let heard = vitals::heard(&self.parts.telemetry);
-        let (transactor, answers) =
-            Transactor::open(settings, &self.parts.route.lane.name(), batch_bytes, heard)?;
+        let ((heard, tracing), lane) = (self.told(), self.parts.route.lane.name());
+        let (transactor, answers) = Transactor::open(settings, &lane, batch_bytes, heard, tracing)?;
         if let Some(exact) = &mut self.exact {
             let stage = Stage::Opening;
             exact.wire = Some(Wire { transactor, answers, batch_bytes, stage, mark: None });
@@ -201,6 +199,7 @@ impl Run<'_> {
             }
             bytes += size;
             self.window.sent(slot);
+            self.trail.sent(slot, self.window.front(), &self.parts.clock);
             slots.push((slot, family));
             records.push((slot, record));
         }
@@ -264,6 +263,7 @@ impl Run<'_> {
                 && let Some((_, family)) = slots.get(place)
             {
                 self.note(*slot, *family, *partition, *offset);
+                self.tell_published(*slot, *family, (*partition, *offset));
             }
         }
         for (slot, family) in &slots {

@@ -6,7 +6,6 @@
 use super::exact::Exact;
 use super::pause::{Backoff, Deadline};
 use super::run::Run;
-use super::vitals;
 use crate::bounds;
 use crate::publish::{Batching, Failure, Inspector, Publisher, Reports, SettingsError, Trouble};
 
@@ -61,8 +60,8 @@ impl Run<'_> {
     fn open(&mut self) -> Result<(), SettingsError> {
         self.inspect()?;
         let batching = self.batching();
-        let heard = vitals::heard(&self.parts.telemetry);
-        let (publisher, reports) = Publisher::open(&self.parts.settings, batching, heard)?;
+        let (heard, tracing) = self.told();
+        let (publisher, reports) = Publisher::open(&self.parts.settings, batching, heard, tracing)?;
         self.line = Some(Line { publisher, reports, batching });
         Ok(())
     }

@@ -54,6 +54,7 @@ mod route;
 mod run;
 mod setback;
 mod takeover;
+mod trail;
 mod vitals;
 mod window;
 

@@ -1,14 +1,19 @@
-//! What the client at hand says of itself, handed on to be counted.
+//! What the client at hand says of itself, handed on to be counted, and who tells of its records.
 
 use std::sync::Arc;
 
+use super::run::Run;
 use crate::publish::{Heard, Vitals};
-use crate::telemetry::{Reading, Telemetry};
+use crate::telemetry::Reading;
+use crate::trace::Tracing;
 
-/// Takes a client's words for as long as it is open.
-pub(super) fn heard(telemetry: &Arc<Telemetry>) -> Heard {
-    let meter = telemetry.gateway.kafka.client();
-    Box::new(move |vitals| meter.read(reading(vitals)))
+impl Run<'_> {
+    /// Who takes a new client's words for as long as it is open, and who tells of its records.
+    pub(super) fn told(&self) -> (Heard, Option<Arc<Tracing>>) {
+        let meter = self.parts.telemetry.gateway.kafka.client();
+        let heard = Box::new(move |vitals| meter.read(reading(vitals)));
+        (heard, self.parts.telemetry.tracing())
+    }
 }
 
 fn reading(vitals: Vitals) -> Reading {

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::event::{Family, InstanceName, ReplayId};
+use crate::event::{EventId, Family, InstanceName, ReplayId};
 use crate::secret::Secret;
 
 mod kafka;
@@ -162,6 +162,8 @@ pub enum SettingsError {
 /// One record on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
+    /// The event, for the `traceparent` header.
+    pub id: EventId,
     /// Whose topic.
     pub family: Family,
     /// The record key.

@@ -41,6 +41,7 @@ pub(super) fn describe() {
         "hookgate_kafka_round_trip_p99_seconds",
         "99th percentile of the round trip to the slowest broker, of late"
     );
+    counter!("hookgate_trace_spans_total", "Spans for the tracing collector, sent or dropped");
     counter!("hookgate_kafka_request_errors_total", "Requests to brokers not transmitted");
     counter!("hookgate_kafka_request_retries_total", "Requests to brokers that were sent again");
     counter!("hookgate_kafka_request_timeouts_total", "Requests that brokers answered too late");

@@ -44,6 +44,7 @@ const METRICS: &[(&str, &str, &[&str])] = &[
     ("hookgate_secret_expiry_timestamp_seconds", "gauge", &["source", "secret"]),
     ("hookgate_secret_last_used_timestamp_seconds", "gauge", &["source", "secret"]),
     ("hookgate_source_last_event_timestamp_seconds", "gauge", &["source"]),
+    ("hookgate_trace_spans_total", "counter", &["outcome"]),
 ];
 
 /// Shown where a listener speaks TLS.

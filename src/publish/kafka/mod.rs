@@ -5,6 +5,7 @@
 
 mod client;
 mod embedded;
+mod headers;
 mod inspect;
 mod marks;
 mod polled;

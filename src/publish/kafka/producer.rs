@@ -1,14 +1,17 @@
 //! Records in, fates out.
 
+use std::sync::Arc;
+
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
+use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::statistics::Statistics;
 use tokio::sync::{mpsc, watch};
 
 use super::client;
+use super::headers::Headers;
 use super::polled::Polled;
 use super::vitals;
 use crate::bounds;
@@ -17,6 +20,7 @@ use crate::publish::{
     Batching, Failure, Fate, Heard, NotTaken, Published, Record, Report, Settings, SettingsError,
     Trouble,
 };
+use crate::trace::Tracing;
 
 /// Where a client's words arrive.
 pub struct Reports {
@@ -31,15 +35,17 @@ pub struct Reports {
 pub struct Publisher {
     producer: Polled<Reporter>,
     topics: [(Family, String); 4],
-    headers: OwnedHeaders,
+    headers: Headers,
 }
 
 impl Publisher {
-    /// A new client, which tells `heard` how it is. Does not wait for a broker.
+    /// A new client, which tells `heard` how it is; its records name their trace while there is
+    /// `tracing`. Does not wait for a broker.
     pub fn open(
         settings: &Settings,
         batching: Batching,
         heard: Heard,
+        tracing: Option<Arc<Tracing>>,
     ) -> Result<(Self, Reports), SettingsError> {
         let config = client::producer(settings, batching)?;
         // Every record in flight has one report; the client's queue bounds both.
@@ -54,7 +60,7 @@ impl Publisher {
             ?batching,
             "publishing with acks=all, idempotence and murmur2, as read back from the client"
         );
-        let publisher = Self { producer, topics, headers: headers(settings) };
+        let publisher = Self { producer, topics, headers: Headers::new(settings, tracing) };
         Ok((publisher, Reports { fates, ailment }))
     }
 
@@ -62,11 +68,7 @@ impl Publisher {
     pub fn send(&self, slot: usize, record: &Record) -> Result<(), NotTaken> {
         let topic = self.topics.iter().find(|(family, _)| *family == record.family);
         let topic = topic.map_or("", |(_, topic)| topic.as_str());
-        let sequence = record.sequence.to_string();
-        let headers = self
-            .headers
-            .clone()
-            .insert(Header { key: "hookgate-sequence", value: Some(sequence.as_str()) });
+        let headers = self.headers.of(record);
         let record = BaseRecord::with_opaque_to(topic, slot)
             .key(record.key.as_ref())
             .payload(record.value.as_ref())
@@ -85,18 +87,6 @@ impl Publisher {
     /// a second. Blocks.
     pub fn close(self) {
         drop(self.producer);
-    }
-}
-
-/// The headers that every record has.
-pub(super) fn headers(settings: &Settings) -> OwnedHeaders {
-    let text = |key, value| Header { key, value: Some(value) };
-    let headers = OwnedHeaders::new_with_capacity(4)
-        .insert(text("content-type", "application/cloudevents+json"))
-        .insert(text("hookgate-instance", settings.instance.as_str()));
-    match &settings.again {
-        Some(again) => headers.insert(text("hookgate-replay-id", again.id.as_str())),
-        None => headers,
     }
 }
 

@@ -12,27 +12,28 @@
 //!
 //! Every delivery is awaited before the commit: the wrapper's own wait is in steps of 100 ms.
 
-use std::sync::mpsc as line;
+use std::sync::{Arc, mpsc as line};
 use std::thread;
 
 use bytes::Bytes;
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaError, RDKafkaErrorCode as Code};
-use rdkafka::message::{DeliveryResult, Header, Message as _, OwnedHeaders};
+use rdkafka::message::{DeliveryResult, Message as _};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext};
 use rdkafka::statistics::Statistics;
 use tokio::sync::{mpsc, watch};
 
 use super::client;
+use super::headers::Headers;
 use super::marks::{self, Through};
 use super::polled::Polled;
-use super::producer::headers;
 use super::vitals;
 use crate::bounds;
 use crate::event::Family;
 use crate::publish::mark::{Found, Mark};
 use crate::publish::{Failure, Heard, Record, Settings, SettingsError, Trouble};
+use crate::trace::Tracing;
 
 /// What goes out together. Slots number the records, for the failures.
 #[derive(Clone, Debug)]
@@ -102,6 +103,7 @@ impl Transactor {
         lane: &str,
         batch_bytes: usize,
         heard: Heard,
+        tracing: Option<Arc<Tracing>>,
     ) -> Result<(Self, Answers), SettingsError> {
         let config = client::transactional(settings, lane, batch_bytes)?;
         let (receipts_in, receipts) = line::sync_channel(bounds::CLIENT_QUEUE_RECORDS);
@@ -115,7 +117,7 @@ impl Transactor {
             receipts,
             topics: Family::ALL.map(|family| (family, settings.topic(family))),
             cursor_topic: settings.cursor_topic(),
-            headers: headers(settings),
+            headers: Headers::new(settings, tracing),
             settings: settings.clone(),
             lane: lane.to_owned(),
             answers: answers_in,
@@ -148,7 +150,7 @@ struct Work {
     receipts: line::Receiver<(usize, Fate)>,
     topics: [(Family, String); 4],
     cursor_topic: String,
-    headers: OwnedHeaders,
+    headers: Headers,
     settings: Settings,
     lane: String,
     answers: mpsc::Sender<Answer>,
@@ -206,12 +208,10 @@ impl Work {
         let mut sent = 0;
         for (slot, record) in &batch.records {
             let topic = self.topics.iter().find(|(family, _)| *family == record.family);
-            let sequence = record.sequence.to_string();
-            let sequence = Header { key: "hookgate-sequence", value: Some(sequence.as_str()) };
             let out = BaseRecord::with_opaque_to(topic.map_or("", |(_, topic)| topic), *slot)
                 .key(record.key.as_ref())
                 .payload(record.value.as_ref())
-                .headers(self.headers.clone().insert(sequence));
+                .headers(self.headers.of(record));
             let taken = self.producer.send(out);
             self.producer.listen();
             if let Err((error, _)) = taken {
