@@ -224,6 +224,11 @@ macro_rules! kinds {
                 match self { $($(Self::$kind => concat!("video.", $text),)+)+ }
             }
 
+            /// Its place in [`Kind::ALL`].
+            pub const fn index(self) -> usize {
+                self as usize
+            }
+
             /// The family, and with it the topic.
             pub const fn family(self) -> Family {
                 match self { $($(Self::$kind => Family::$family,)+)+ }
@@ -345,10 +350,11 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_reads_back_from_its_text() {
+    fn every_kind_reads_back_from_its_text_and_its_place() {
         for kind in Kind::ALL {
             assert_eq!(Kind::parse(kind.as_str()), Some(*kind));
             assert_eq!(kind.event_type(), format!("{}{kind}", Kind::TYPE_PREFIX));
+            assert_eq!(Kind::ALL[kind.index()], *kind);
         }
     }
 }

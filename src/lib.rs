@@ -25,11 +25,12 @@
 //! road, never a later one. `tests/tidy.rs` keeps it so.
 //!
 //! - **0 ground**, pure words: [`bounds`], [`secret`], [`clock`] (alone reads time), [`event`],
-//!   [`delivery`], [`outcome`].
+//!   [`delivery`], [`outcome`], [`share`], [`trace`].
 //! - **1 rules**, values in, values out, no logging: [`throttle`], [`verify`], [`normalize`],
 //!   [`providers`] (the registry of both), [`scrub`].
 //! - **2 machines**, each owns one piece of the outside: [`journal`] (SQLite is named only here),
-//!   [`publish`] (rdkafka only in its `kafka`), [`audit`] (who changed what), [`telemetry`].
+//!   [`publish`] (rdkafka only in its `kafka`), [`audit`] (who changed what), [`telemetry`],
+//!   `otlp` (spans to a collector, in builds that have it).
 //! - **2½ contract**: [`contract`], what consumers read, in one document.
 //! - **3 flows**, compose: [`intake`] (the path of one delivery), [`courier`] (journal to Kafka, in
 //!   order, for ever), [`hold`] (sources kept back, and their way out), [`replay`] (a chosen part
@@ -136,6 +137,8 @@ pub mod delivery;
 pub mod event;
 pub mod outcome;
 pub mod secret;
+pub mod share;
+pub mod trace;
 
 pub mod normalize;
 pub mod providers;
@@ -145,6 +148,8 @@ pub mod verify;
 
 pub mod audit;
 pub mod journal;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 pub mod publish;
 pub mod telemetry;
 

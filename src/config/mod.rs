@@ -19,6 +19,7 @@ use crate::clock::Timestamp;
 use crate::edge::{Certified, Clients, Tokens};
 use crate::event::{InstanceName, Mode, SourceName, TenantName};
 use crate::providers::{Provider, Providers};
+use crate::share::Share;
 use crate::{bounds, journal, publish, scrub, throttle, verify};
 
 mod admin;
@@ -36,6 +37,7 @@ mod read;
 mod registry;
 mod server;
 mod source;
+mod telemetry;
 mod tenant;
 mod tls;
 mod unit;
@@ -61,6 +63,8 @@ pub struct Config {
     pub kafka: publish::Settings,
     /// `[keys]`
     pub keys: scrub::Keys,
+    /// `[telemetry]`
+    pub telemetry: Telemetry,
     /// `[[source]]`, at least one, in the order of the text.
     pub sources: Vec<Source>,
     /// `[[tenant]]`, in the order of the text. A source may name one that has no section.
@@ -113,6 +117,24 @@ pub struct JournalSettings {
     pub retention: journal::Retention,
     /// Those of these sources, whose tenants have a retention of their own.
     pub ages: Vec<(SourceName, Duration)>,
+}
+
+/// `[telemetry]`: what is told of deliveries beside the metrics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Telemetry {
+    /// Of how many events the log has a line where all went well.
+    pub log_accepted: Share,
+    /// Where events are told of, span by span; `None`: nowhere.
+    pub otlp: Option<Otlp>,
+}
+
+/// `[telemetry.otlp]`: a tracing collector.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Otlp {
+    /// `http://host:port`, maybe with a path.
+    pub endpoint: String,
+    /// Of how many events it is told.
+    pub share: Share,
 }
 
 /// `[[source]]`: one sender with its routes, its signatures and its boundary.
