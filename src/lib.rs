@@ -128,6 +128,11 @@
 //!   and whoever alters the log is found (`what_cannot_be_recorded_is_not_done`,
 //!   `a_flipped_bit_in_any_byte_is_found`); nor does a policy let out more without one
 //!   (`a_risk_that_cannot_be_recorded_at_the_start_is_not_in_force_and_no_delivery_is_lost`).
+//! - **A certificate comes into force whole or not at all**, and drops no connection
+//!   (`another_certificate_comes_into_force_by_itself_and_connections_stay`,
+//!   `a_pair_that_cannot_be_used_leaves_the_one_before_in_force_and_is_told`).
+//! - **Over HTTP/2 each request is judged as over HTTP/1.1**, and costs no other
+//!   (`a_refused_request_ends_its_stream_and_no_other`).
 //! - **Only `edge` knows HTTP, only `publish` Kafka, only `journal` SQLite, only `clock` the time**
 //!   (`each_piece_of_the_outside_is_named_in_one_place`).
 

@@ -2,8 +2,8 @@
 //!
 //! Two shapes: `raw.rs` mirrors the text, `check.rs` turns it into [`Config`] and collects every
 //! mistake at once, each with its key, its value (never a secret), the rule and what to write
-//! instead, before any port is opened, or any file but those that it names: secrets, tokens and
-//! policies. A [`Config`] in hand is valid.
+//! instead, before any port is opened, or any file but those that it names: secrets, tokens,
+//! policies and certificates. A [`Config`] in hand is valid.
 
 use std::collections::BTreeMap;
 use std::fmt;
