@@ -46,7 +46,7 @@ async fn the_rust_consumer_works_on_every_event_once() {
 }
 
 /// What is changed in the Python consumer, and how the judge must say it.
-const BROKEN: [(&str, &str, &str, &str); 6] = [
+const BROKEN: [(&str, &str, &str, &str); 7] = [
     ("it knows no id", "if not new:", "if False:", "worked on twice"),
     ("it takes no replay", "if replay in ACCEPTED:", "if False:", "should be handled"),
     ("it takes every replay", "if replay in ACCEPTED:", "if replay:", "should be skipped"),
@@ -57,6 +57,12 @@ const BROKEN: [(&str, &str, &str, &str); 6] = [
         "        with db:  #",
         "        consumer.commit(asynchronous=False)\n        with db:  #",
         "before its work is done",
+    ),
+    (
+        "it reads what was aborted",
+        "\"read_committed\"",
+        "\"read_uncommitted\"",
+        "is told of and should",
     ),
 ];
 
@@ -95,4 +101,9 @@ async fn a_consumer_that_marks_nothing_as_erased_is_found_out() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_consumer_that_commits_first_is_found_out() {
     is_found_out(5).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_that_reads_what_was_aborted_is_found_out() {
+    is_found_out(6).await;
 }

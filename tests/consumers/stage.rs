@@ -10,7 +10,7 @@ use hookgate::publish::Settings;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
@@ -141,17 +141,36 @@ impl<'a> Stage<'a> {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// Puts a record on the lifecycle topic that no gateway of today publishes.
-    pub(crate) fn put(&self, event: &Value) {
+    fn producer(&self, more: &[(&str, &str)]) -> ThreadedProducer<DefaultProducerContext> {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.settings.brokers).set("compression.type", "zstd");
-        let producer: ThreadedProducer<_> = config.create().unwrap();
+        for (key, value) in more {
+            config.set(*key, *value);
+        }
+        config.create().unwrap()
+    }
+
+    fn send(&self, producer: &ThreadedProducer<DefaultProducerContext>, event: &Value) {
         let topic = self.settings.topic(Family::Lifecycle);
         let header = Header { key: "a-header-of-tomorrow", value: Some("1") };
         let (key, value) = ("tenant-fixtures/a-room", event.to_string());
         let record = BaseRecord::to(&topic).key(key).payload(&value);
         producer.send(record.headers(OwnedHeaders::new().insert(header))).unwrap();
         producer.flush(PATIENCE).unwrap();
+    }
+
+    /// Puts a record on the lifecycle topic that no gateway of today publishes.
+    pub(crate) fn put(&self, event: &Value) {
+        self.send(&self.producer(&[]), event);
+    }
+
+    /// Puts one there in a transaction that is aborted: it stays, and is not committed.
+    pub(crate) fn put_and_abort(&self, event: &Value) {
+        let producer = self.producer(&[("transactional.id", &self.settings.topic_prefix)]);
+        producer.init_transactions(PATIENCE).unwrap();
+        producer.begin_transaction().unwrap();
+        self.send(&producer, event);
+        producer.abort_transaction(PATIENCE).unwrap();
     }
 
     fn state(&self) -> PathBuf {
@@ -174,9 +193,9 @@ impl<'a> Stage<'a> {
             partitions.add_partition_range(&self.settings.topic(family), 0, PARTITIONS - 1);
         }
         let found = self.group.committed_offsets(partitions, PATIENCE).unwrap();
-        let each = found.elements().into_iter().map(|element| match element.offset() {
-            Offset::Offset(next) => u64::try_from(next).unwrap(),
-            _ => 0,
+        let each = found.elements().into_iter().map(|element| {
+            let Offset::Offset(next) = element.offset() else { return 0 };
+            u64::try_from(next).unwrap()
         });
         each.sum()
     }
