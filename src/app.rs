@@ -28,7 +28,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::bounds::{HANDOVER, OTLP_FLUSH, STOP_SLACK};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Server};
 use crate::courier::Courier;
 use crate::desk::Desk;
 use crate::edge::{Admin, Behind, Edge, Inherited, Limits};
@@ -122,12 +122,10 @@ impl App {
         let Core { panel, audit, desk, out, collecting, .. } = core;
         let Out { courier, replays, keeper } = out;
         let at = admin.listen;
-        let settings = {
-            let (passed, tls) = (sockets.admin, certificates.admin());
-            assembly::admin_settings(admin, passed, tls, &limits, &clock)
-        };
-        let admin = Admin::start(settings, panel.clone(), desk.clone())
-            .map_err(port("admin.listen", at))?;
+        let (passed, tls) = (sockets.admin, certificates.admin());
+        let settings = assembly::admin_settings(admin, passed, tls, &limits, &clock);
+        let admin = Admin::start(settings, panel.clone(), desk.clone());
+        let admin = admin.map_err(port("admin.listen", at))?;
         let peers = Arc::new(Peers::new(clock.clone()));
         let intake = Intake::new(journal.clone(), clock.clone());
         let intake = Arc::new(intake.with_tracing(telemetry.tracing()));
@@ -143,26 +141,22 @@ impl App {
         let door = assembly::door(&server, sockets.public, certificates.public(), &limits);
         let edge = Edge::start(door, behind).map_err(port("server.listen", server.listen))?;
         let (signpost, keyring) = (edge.signpost(), admin.keyring());
-        let (seen, time) = (panel.clone(), clock.clone());
         helm.rig(Tackle {
             reread,
             keys,
-            clock: time,
+            clock: clock.clone(),
             telemetry,
             intake,
             signpost,
             keyring,
             sources,
-            panel: seen,
+            panel: panel.clone(),
             journal: journal.clone(),
             audit,
             keeper: keeper.clone(),
             certificates: certificates.clone(),
         });
-        let threads = tokio::runtime::Handle::current().metrics().num_workers();
-        let ceiling = Ceiling::new(&limits, edge.body_bytes_ceiling(), server.body_max, threads);
-        let (on_public, on_admin) = (server.tls.is_some(), certificates.admin().is_some());
-        ceiling.under_tls(&limits, on_public, on_admin).say();
+        say_ceiling(&limits, &server, &edge, &certificates);
         tracing::info!(
             instance = %server.instance, public = %edge.address(), admin = %admin.address(),
             socket_passed = edge.is_inherited(), fingerprint = %helm.fingerprint(),
@@ -361,4 +355,12 @@ fn tell_supervisor(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
         tracing::warn!(%error, "the supervisor cannot be told how far this process is");
     }
+}
+
+/// What all of it may take of memory, for whoever sets a limit.
+fn say_ceiling(limits: &Limits, server: &Server, edge: &Edge, certificates: &Certificates) {
+    let threads = tokio::runtime::Handle::current().metrics().num_workers();
+    let ceiling = Ceiling::new(limits, edge.body_bytes_ceiling(), server.body_max, threads);
+    let (on_public, on_admin) = (server.tls.is_some(), certificates.admin().is_some());
+    ceiling.under_tls(limits, on_public, on_admin).say();
 }

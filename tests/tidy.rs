@@ -106,8 +106,8 @@ const ONE_PLACE: &[(&[&str], &[&str], &str)] = &[
     ),
     (
         &["reqwest::"],
-        &["src/cli/", "src/publish/registry/"],
-        "who asks others over HTTP is bounded in each place: the operator's client, the registry",
+        &["src/cli/", "src/publish/registry/", "src/otlp/"],
+        "who asks others over HTTP is bounded in each place: operators, the registry, the collector",
     ),
     (
         &["rusqlite::"],

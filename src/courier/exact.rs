@@ -8,6 +8,7 @@
 
 use tokio::sync::watch;
 
+use super::identity::Identity;
 use super::judge::{self, Mismatch};
 use super::pause::{Backoff, Deadline};
 use super::run::Run;
@@ -15,19 +16,9 @@ use crate::bounds;
 use crate::event::{Digest128, Family};
 use crate::journal::Marked;
 use crate::publish::{
-    Answer, Answers, Arrived, Batch, Failure, Found, Inspection, Record, SettingsError, Transactor,
+    Answer, Answers, Arrived, Batch, Failure, Inspection, Record, SettingsError, Transactor,
     Trouble,
 };
-
-/// This process among all that ever have its name. Outlives every run: what another process did to
-/// it does not end with a defect of ours.
-pub(super) struct Identity {
-    pub(super) incarnation: String,
-    /// The record where the cursor stood when this process first had the last word on it.
-    pub(super) began_at: Option<Option<i64>>,
-    /// Another process publishes under our name.
-    pub(super) over: bool,
-}
 
 /// What exactly-once delivery knows beside the window.
 pub(super) struct Exact<'a> {
@@ -70,23 +61,6 @@ pub(super) enum Word {
     Answer(Option<Answer>),
     /// About itself.
     Ailment(Failure),
-}
-
-impl Identity {
-    /// Of a process that begins.
-    pub(super) fn new() -> Self {
-        let incarnation = Digest128(rand::random()).to_string();
-        Self { incarnation, began_at: None, over: false }
-    }
-
-    /// Whether the record was moved by another process since this one began.
-    pub(super) fn is_usurped(&self, found: Option<&Found>) -> bool {
-        let (Some(began), Some(found)) = (self.began_at, found) else {
-            return false;
-        };
-        let ours = found.mark.as_ref().is_some_and(|mark| mark.incarnation == self.incarnation);
-        !ours && began != Some(found.offset)
-    }
 }
 
 impl<'a> Exact<'a> {

@@ -43,6 +43,7 @@ use crate::telemetry::Telemetry;
 mod exact;
 mod fates;
 mod holds;
+mod identity;
 pub mod judge;
 mod line;
 mod outlook;

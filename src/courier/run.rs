@@ -6,8 +6,9 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{self, MissedTickBehavior};
 
-use super::exact::{self, Exact, Identity};
+use super::exact::{self, Exact};
 use super::holds::Holds;
+use super::identity::Identity;
 use super::line::{Ending, Line};
 use super::outlook::Outlook;
 use super::pace::Pace;

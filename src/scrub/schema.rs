@@ -43,8 +43,9 @@ pub fn schema_draft_07(family: Family) -> Value {
 }
 
 /// The same as draft-07 in one line, as a registry of schemas keeps it: without its `$id`, for
-/// there the subject says what it is and some readers would fetch it; without examples, which change
-/// where the schema does not; and without lists of values, whose growth a registry takes for a break.
+/// there the subject says what it is and some readers would fetch it; without examples, which
+/// change where the schema does not; and without lists of values, whose growth a registry takes
+/// for a break.
 pub fn schema_to_register(family: Family) -> String {
     let mut schema = schema_draft_07(family);
     open::without_lists(&mut schema);

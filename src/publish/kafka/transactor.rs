@@ -24,16 +24,14 @@ use rdkafka::producer::{BaseRecord, Producer, ProducerContext};
 use rdkafka::statistics::Statistics;
 use tokio::sync::{mpsc, watch};
 
-use super::client;
 use super::headers::Headers;
 use super::marks::{self, Through};
 use super::polled::Polled;
-use super::vitals;
+use super::{client, vitals};
 use crate::bounds;
 use crate::event::Family;
 use crate::publish::mark::{Found, Mark};
-use crate::publish::registry::Frames;
-use crate::publish::{Failure, Heard, Record, Settings, SettingsError, Trouble};
+use crate::publish::{Failure, Heard, Record, Settings, SettingsError, Trouble, registry::Frames};
 use crate::trace::Tracing;
 
 /// What goes out together. Slots number the records, for the failures.
