@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 
 use crate::tools::{PROGRAM, bad, fetched, good};
 
+/// What is done to a document.
+type Change = fn(&mut Value);
+
 /// The document as the program prints it, with something done to it.
 fn judged(change: impl FnOnce(&mut Value), args: &[&str]) -> (tempfile::TempDir, Command) {
     let printed = good(Command::new(PROGRAM).args(["schema", "--asyncapi"]).args(args));
@@ -48,7 +51,7 @@ fn the_parser_finds_nothing_to_complain_of_and_reads_what_consumers_need() {
 
 #[test]
 fn the_parser_would_complain_of_a_broken_document() {
-    let changes: [(&str, fn(&mut Value)); 4] = [
+    let changes: [(&str, Change); 4] = [
         ("a reference to nothing", |document| {
             document["channels"]["recording"]["messages"]["recording"]["$ref"] =
                 json!("#/components/messages/nothing");
