@@ -6,6 +6,10 @@
 //! and a half times the time. `scrub` takes an event across with everything switched on: a room
 //! name and storage keys that are let out and so looked at, role labels, a former pseudonym key.
 //!
+//! Each event is understood right before it crosses, by the same core, as on the road: events made
+//! ready by the thousand lie in memory and no longer in its caches, and are freed in a heap that no
+//! gate ever has. The clock is read twice for each crossing, which costs about 0.05 µs of it.
+//!
 //! `cargo bench --bench boundary`
 
 #![allow(
@@ -18,8 +22,9 @@
 )]
 
 use std::hint::black_box;
+use std::time::{Duration, Instant};
 
-use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use regex::Regex;
 
 use hookgate::clock::Timestamp;
@@ -75,11 +80,17 @@ fn crossing(
     verified: &Verified,
     boundary: &Boundary,
 ) {
-    bench.iter_batched(
-        || normalize(verified, lane.provider.name, lane.provider.dialect),
-        |event| black_box(boundary.scrub(event)),
-        BatchSize::SmallInput,
-    );
+    bench.iter_custom(|iterations| {
+        let mut spent = Duration::ZERO;
+        for _ in 0..iterations {
+            let event = normalize(verified, lane.provider.name, lane.provider.dialect);
+            let began = Instant::now();
+            let clean = black_box(boundary.scrub(event));
+            spent += began.elapsed();
+            drop(clean);
+        }
+        spent
+    });
 }
 
 /// Bodies that grow by what leaves (files, up to their bound) and by what stays (unknown fields).

@@ -40,6 +40,7 @@ use crate::throttle::Peers;
 
 mod assembly;
 mod board;
+mod certificates;
 mod core;
 mod descriptors;
 mod ends;
@@ -54,6 +55,7 @@ pub use signals::Signals;
 
 use assembly::Out;
 use board::{Panel, Stopping};
+use certificates::Certificates;
 use core::Core;
 use ends::port;
 use helm::{Helm, Tackle};
@@ -110,12 +112,16 @@ impl App {
         let helm = Arc::new(Helm::new(&config));
         let Parts { clock, limits, publish, sockets, reread } = parts;
         let limits = descriptors::provide(limits);
-        let core = Core::start(config, &clock, publish, &helm).await?;
+        let certificates = Arc::new(Certificates::of(&config));
+        let core = Core::start(config, &clock, publish, (&helm, &certificates)).await?;
         let Core { server, admin, keys, telemetry, routed, sources, journal, .. } = core;
         let Core { panel, audit, desk, out, .. } = core;
         let Out { courier, replays, keeper } = out;
         let at = admin.listen;
-        let settings = assembly::admin_settings(admin, sockets.admin, &limits, &clock);
+        let settings = {
+            let (passed, tls) = (sockets.admin, certificates.admin());
+            assembly::admin_settings(admin, passed, tls, &limits, &clock)
+        };
         let admin = Admin::start(settings, panel.clone(), desk.clone())
             .map_err(port("admin.listen", at))?;
         let peers = Arc::new(Peers::new(clock.clone()));
@@ -126,9 +132,9 @@ impl App {
             telemetry: telemetry.clone(),
             clock: clock.clone(),
         };
-        let last_words = limits.last_words;
-        let edge = Edge::start(assembly::door(&server, sockets.public, &limits), behind)
-            .map_err(port("server.listen", server.listen))?;
+        let (last_words, of_certificates) = (limits.last_words, telemetry.clone());
+        let door = assembly::door(&server, sockets.public, certificates.public(), &limits);
+        let edge = Edge::start(door, behind).map_err(port("server.listen", server.listen))?;
         let (signpost, keyring) = (edge.signpost(), admin.keyring());
         let (seen, time) = (panel.clone(), clock.clone());
         helm.rig(Tackle {
@@ -143,9 +149,12 @@ impl App {
             journal: journal.clone(),
             audit,
             keeper: keeper.clone(),
+            certificates: certificates.clone(),
         });
         let threads = tokio::runtime::Handle::current().metrics().num_workers();
-        Ceiling::new(&limits, edge.body_bytes_ceiling(), server.body_max, threads).say();
+        let ceiling = Ceiling::new(&limits, edge.body_bytes_ceiling(), server.body_max, threads);
+        let (on_public, on_admin) = (server.tls.is_some(), certificates.admin().is_some());
+        ceiling.under_tls(&limits, on_public, on_admin).say();
         tracing::info!(
             instance = %server.instance, public = %edge.address(), admin = %admin.address(),
             socket_passed = edge.is_inherited(), fingerprint = %helm.fingerprint(),
@@ -153,6 +162,7 @@ impl App {
         );
         let mut upkeep = JoinSet::new();
         upkeep.spawn(board::keep_up(panel.clone(), peers));
+        upkeep.spawn(certificates.keep(limits.tls_look, of_certificates));
         Ok(Self {
             edge,
             admin,

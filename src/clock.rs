@@ -48,6 +48,29 @@ impl Timestamp {
         Self(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 
+    /// Shows it as text, from the stack: each event holds several. The calendar is jiff's; its
+    /// printing, which can do much more, would cost more than all digests of an event together.
+    fn written<T>(self, to: impl FnOnce(&str) -> T) -> T {
+        let moment = jiff::Timestamp::from_millisecond(self.0).unwrap_or_default();
+        let at = jiff::tz::Offset::UTC.to_datetime(moment);
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let mut put = |from: usize, digits: usize, mut number: i64| {
+            for place in text.iter_mut().skip(from).take(digits).rev() {
+                *place = b'0' + u8::try_from(number.rem_euclid(10)).unwrap_or_default();
+                number /= 10;
+            }
+        };
+        // Before the year 0 it shows as that: no provider and no clock says so in earnest.
+        put(0, 4, i64::from(at.year().max(0)));
+        put(5, 2, at.month().into());
+        put(8, 2, at.day().into());
+        put(11, 2, at.hour().into());
+        put(14, 2, at.minute().into());
+        put(17, 2, at.second().into());
+        put(20, 3, at.millisecond().into());
+        to(std::str::from_utf8(&text).unwrap_or_default())
+    }
+
     /// Reads RFC 3339, as in a configuration; `None` if it is not.
     pub fn parse(text: &str) -> Option<Self> {
         text.parse::<jiff::Timestamp>().ok().map(|t| Self(t.as_millisecond()))
@@ -57,17 +80,13 @@ impl Timestamp {
 /// RFC 3339 in UTC with milliseconds: `2026-11-20T10:00:00.027Z`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_millisecond(self.0) {
-            Ok(moment) => write!(f, "{moment:.3}"),
-            // Outside the years -9999 to 9999; no provider and no clock says so in earnest.
-            Err(_) => f.write_str("1970-01-01T00:00:00.000Z"),
-        }
+        self.written(|text| f.write_str(text))
     }
 }
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        self.written(|text| serializer.serialize_str(text))
     }
 }
 

@@ -8,6 +8,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+mod digest;
+
+pub use digest::{Digest128, EventId};
+
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -91,57 +95,6 @@ impl ProviderName {
 impl fmt::Display for ProviderName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)
-    }
-}
-
-/// 128 bits of a digest. Prints as RFC 4648 base32 in lower case: 26 characters, no padding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Digest128(pub [u8; 16]);
-
-impl fmt::Display for Digest128 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
-        // 128 bits stand left-aligned in 26 groups of five (130 bits).
-        let bits = u128::from_be_bytes(self.0);
-        let mut text = [0u8; 26];
-        for (place, letter) in text.iter_mut().enumerate() {
-            let group = if place < 25 { bits >> (123 - 5 * place) } else { bits << 2 };
-            let index = usize::try_from(group & 31).unwrap_or(0);
-            *letter = ALPHABET.get(index).copied().unwrap_or(b'a');
-        }
-        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
-    }
-}
-
-/// The event's only name everywhere: equal over retries, replays, restarts and instances.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct EventId(pub Digest128);
-
-impl Digest128 {
-    /// Reads what it prints.
-    pub fn parse(text: &str) -> Option<Self> {
-        let letter = |letter: u8| match letter {
-            b'a'..=b'z' => Some(u128::from(letter - b'a')),
-            b'2'..=b'7' => Some(u128::from(letter - b'2') + 26),
-            _ => None,
-        };
-        let (last, rest) = text.as_bytes().split_last().filter(|(_, rest)| rest.len() == 25)?;
-        let bits = rest.iter().try_fold(0, |bits, group| Some(bits << 5 | letter(*group)?))?;
-        let last = letter(*last).filter(|last| last & 3 == 0)?;
-        Some(Self((bits << 3 | last >> 2).to_be_bytes()))
-    }
-}
-
-impl EventId {
-    /// Reads what it prints.
-    pub fn parse(text: &str) -> Option<Self> {
-        Digest128::parse(text.strip_prefix("ev1_")?).map(Self)
-    }
-}
-
-impl fmt::Display for EventId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ev1_{}", self.0)
     }
 }
 
@@ -263,6 +216,11 @@ macro_rules! kinds {
                 match self { $($(Self::$kind => $text,)+)+ }
             }
 
+            /// What stands in `type`: `video.` and the kind, whatever the topics are called.
+            pub const fn event_type(self) -> &'static str {
+                match self { $($(Self::$kind => concat!("video.", $text),)+)+ }
+            }
+
             /// The family, and with it the topic.
             pub const fn family(self) -> Family {
                 match self { $($(Self::$kind => Family::$family,)+)+ }
@@ -372,25 +330,6 @@ impl QuarantineReason {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_digest_prints_as_rfc_4648_base32_without_padding() {
-        // base32(00 01 … 0f) by coreutils: AAAQEAYEAUDAOCAJBIFQYDIOB4======
-        let digest = Digest128(std::array::from_fn(|i| i as u8));
-        assert_eq!(digest.to_string(), "aaaqeayeaudaocajbifqydiob4");
-        assert_eq!(Digest128([0xff; 16]).to_string(), "777777777777777777777777".to_owned() + "74");
-    }
-
-    #[test]
-    fn a_digest_reads_back_from_its_text_and_from_no_other() {
-        for digest in [[0; 16], [0xff; 16], std::array::from_fn(|i| i as u8 * 11)].map(Digest128) {
-            assert_eq!(Digest128::parse(&digest.to_string()), Some(digest));
-        }
-        for text in ["", "aaaqeayeaudaocajbifqydiob", "aaaqeayeaudaocajbifqydiob5", "é"] {
-            assert_eq!(Digest128::parse(text), None, "{text}");
-        }
-        assert_eq!(Digest128::parse("AAAQEAYEAUDAOCAJBIFQYDIOB4"), None);
-    }
 
     #[test]
     fn a_replays_name_reads_back_and_nothing_else_does() {

@@ -210,6 +210,11 @@ impl Intake {
         self.log.turned_away(source.map(|source| &source.name), outcome, None, caller);
     }
 
+    /// A connection ended before it was a delivery.
+    pub fn unserved(&self, outcome: &Outcome, reason: Option<&'static str>, caller: &Caller) {
+        self.log.turned_away(None, outcome, reason, caller);
+    }
+
     fn refuse(&self, source: &Source, refusal: Refusal, caller: &Caller) -> Outcome {
         source.meters.refused(refusal.as_str());
         let outcome = match refusal {

@@ -211,6 +211,16 @@ impl Telemetry {
         })
     }
 
+    /// Shows when the certificate of a listener ends, in seconds since the epoch, and whether its
+    /// files hold what cannot be used.
+    pub fn certificate(&self, listener: &'static str, expires: f64, is_broken: bool) {
+        with_local_recorder(&self.recorder, || {
+            let gauge = |name: &'static str| metrics::gauge!(name, "listener" => listener);
+            gauge("hookgate_certificate_expiry_timestamp_seconds").set(expires);
+            gauge("hookgate_certificate_files_broken").set(f64::from(u8::from(is_broken)));
+        });
+    }
+
     /// From now on series of these sources alone are shown.
     pub fn only(&self, sources: &[SourceLabels<'_>]) {
         *self.in_force() = Some(InForce::of(sources));
@@ -378,6 +388,8 @@ fn describe() {
     gauge!("hookgate_source_last_event_timestamp_seconds", "When a source's last event came");
     gauge!("hookgate_secret_last_used_timestamp_seconds", "When a secret last verified a delivery");
     gauge!("hookgate_secret_expiry_timestamp_seconds", "When a secret ends");
+    gauge!("hookgate_certificate_expiry_timestamp_seconds", "When a listener's certificate ends");
+    gauge!("hookgate_certificate_files_broken", "1 while the files of a certificate are of no use");
     gauge!("hookgate_ledger_imbalance", "What the ledger of a source does not account for");
     gauge!("hookgate_build_info", "The running version");
 }

@@ -9,14 +9,14 @@ use std::collections::BTreeSet;
 
 use hookgate::courier::Kafka;
 use hookgate::event::Family;
-use hookgate::publish::{Creation, Received, Settings};
+use hookgate::publish::{Creation, Delivery, Received, Settings};
 
 #[path = "it/brokers.rs"]
 mod brokers;
 #[path = "it/depot.rs"]
 mod depot;
 
-use brokers::{ALL, Own, admin, given, make, patient};
+use brokers::{ALL, Own, admin, given, make, patient, set};
 use depot::{
     Depot, PATIENCE, assert_in_order, assert_once_and_in_order, read, sequences, until, waits_for,
 };
@@ -207,4 +207,43 @@ async fn a_frozen_broker_is_noticed_and_waited_for() {
     until(&courier, |status| status.cursor == 100 && status.kafka == Kafka::Up).await;
     depot.drain(courier).await;
     assert_once_and_in_order(&read(&depot.settings, 100).await, 100);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_arrive_over_sasl_ssl_with_scram_in_both_modes() {
+    let (_broker, settings) = Own::secure();
+    let depot = Depot::new(settings.clone());
+    depot.keep(100).await;
+    depot.drain(depot.courier()).await;
+    assert_once_and_in_order(&read(&depot.settings, 100).await, 100);
+
+    let mut exact = settings;
+    exact.delivery = Delivery::ExactlyOnce;
+    exact.topic_prefix = "exact".to_owned();
+    let depot = Depot::new(exact);
+    depot.keep(100).await;
+    depot.drain(depot.courier()).await;
+    assert_once_and_in_order(&read(&depot.settings, 100).await, 100);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn brokers_that_do_not_believe_us_or_we_them_are_told_with_what_to_do() {
+    let (broker, settings) = Own::secure();
+    let other = broker.file("other-ca.crt");
+    let pair = rcgen::generate_simple_self_signed(["another authority".to_owned()]).unwrap();
+    std::fs::write(&other, pair.cert.pem()).unwrap();
+    for (name, value, says) in [
+        ("sasl.password", "canary", "set sasl.username, sasl.password and sasl.mechanism"),
+        ("ssl.ca.location", other.to_str().unwrap(), "set ssl.ca.location in kafka.properties"),
+    ] {
+        let mut wrong = settings.clone();
+        set(&mut wrong, name, value);
+        let depot = Depot::new(wrong);
+        let courier = depot.courier();
+        let status = until(&courier, |status| waits_for(status, says)).await;
+        assert!(!format!("{status:?}").contains("canary"), "{status:?}");
+        // The road goes on as far as the disk.
+        depot.keep(10).await;
+        assert_eq!((depot.head(), status.cursor), (10, 0));
+    }
 }

@@ -110,6 +110,11 @@ const ONE_PLACE: &[(&[&str], &[&str], &str)] = &[
         "SQLite's words stay in the journal, so that it can one day be another store",
     ),
     (
+        &["tokio_rustls::", "rustls::", "x509_cert::"],
+        &["src/edge/tls/"],
+        "one room decides what is spoken under TLS and how certificates are read",
+    ),
+    (
         &["SystemTime::now", "Instant::now", "Timestamp::now", "Zoned::now"],
         &["src/clock.rs"],
         "one door to time: ages, rates and tests are driven by our clock",

@@ -10,7 +10,7 @@ use super::StartError;
 use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::courier::Courier;
-use crate::edge::{self, AdminSettings, Limits, Routed};
+use crate::edge::{self, AdminSettings, Limits, Routed, Tls};
 use crate::event::{Family, SourceName};
 use crate::hold::{self, Keeper, Wishes};
 use crate::intake::{Admission, Source, Sources, Terms};
@@ -114,11 +114,13 @@ pub(super) async fn note_keys(journal: &Journal, keys: &Keys, sources: &[Arc<Sou
 pub(super) fn door(
     server: &config::Server,
     passed: Option<TcpListener>,
+    tls: Option<Tls>,
     limits: &Limits,
 ) -> edge::Settings {
     edge::Settings {
         listen: server.listen,
         passed,
+        tls,
         body_max: server.body_max,
         trusted_proxies: server.trusted_proxies.clone(),
         limits: limits.clone(),
@@ -162,11 +164,13 @@ pub(super) fn journal_settings(
 pub(super) fn admin_settings(
     admin: config::Admin,
     passed: Option<std::net::TcpListener>,
+    tls: Option<Tls>,
     limits: &Limits,
     clock: &Clock,
 ) -> AdminSettings {
-    let config::Admin { listen, tokens, .. } = admin;
-    AdminSettings { listen, passed, limits: limits.clone(), tokens, clock: clock.clone() }
+    let config::Admin { listen, tokens, clients, .. } = admin;
+    let (limits, clock) = (limits.clone(), clock.clone());
+    AdminSettings { listen, passed, tls, limits, tokens, clients, clock }
 }
 
 /// Opens the journal, its search file and the audit log under its lock, aside: they block.

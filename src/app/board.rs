@@ -9,6 +9,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::interval;
 
 use super::StartError;
+use super::certificates::Certificates;
 use crate::bounds::{GAUGES_EVERY, PEERS_SWEEP};
 use crate::clock::{Clock, Timestamp};
 use crate::courier::{Kafka, Status};
@@ -140,13 +141,16 @@ impl Panel {
         self: &Arc<Self>,
         (delivery, retention): (Delivery, Retention),
         started: Timestamp,
+        certificates: &Arc<Certificates>,
     ) -> Instruments {
         let (checked, telemetry) = (self.clone(), self.telemetry.clone());
+        let certificates = certificates.clone();
         Instruments {
             courier: self.courier.clone(),
             lag_seconds: Box::new(move || telemetry.gateway.publish_lag.value()),
             trends: self.trends.clone(),
             checks: Box::new(move || checked.checks()),
+            certificates: Box::new(move |now| certificates.status(now)),
             delivery,
             retention,
             started,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::StartError;
 use super::assembly::{self, Out};
 use super::board::Panel;
+use super::certificates::Certificates;
 use super::helm::Helm;
 use super::risks;
 use crate::audit::Audit;
@@ -41,7 +42,7 @@ impl Core {
         config: Config,
         clock: &Clock,
         publish: bool,
-        helm: &Arc<Helm>,
+        (helm, certificates): (&Arc<Helm>, &Arc<Certificates>),
     ) -> Result<Self, StartError> {
         let Config { server, admin, journal: place, kafka, keys, warnings, .. } = config;
         let mut sources = config.sources;
@@ -49,6 +50,7 @@ impl Core {
             tracing::warn!(%warning, "the configuration allows what should be known");
         }
         let telemetry = Arc::new(assembly::telemetry(&kafka)?);
+        certificates.show(&telemetry);
         let (delivery, retention) = (kafka.delivery, place.retention);
         let (settings, ages) = assembly::journal_settings(place, &server, telemetry.clone());
         let (journal, audit) = assembly::open(settings, ages, clock.clone()).await?;
@@ -81,7 +83,7 @@ impl Core {
             sources: sources.clone(),
             contract: Contract { topics, framing },
             audit: audit.clone(),
-            instruments: panel.instruments((delivery, retention), clock.now()),
+            instruments: panel.instruments((delivery, retention), clock.now(), certificates),
             replays: out.replays.clone(),
             clock: clock.clone(),
             running: helm.clone(),

@@ -16,6 +16,7 @@ use tokio::sync::{self, watch};
 use tokio::task::spawn_blocking;
 
 use super::board::Panel;
+use super::certificates::Certificates;
 use super::{assembly, risks, tell_supervisor};
 use crate::audit::Audit;
 use crate::clock::Clock;
@@ -71,6 +72,7 @@ pub(super) struct Tackle {
     pub(super) journal: Journal,
     pub(super) audit: Audit,
     pub(super) keeper: Option<Arc<Keeper>>,
+    pub(super) certificates: Arc<Certificates>,
 }
 
 /// What holds now.
@@ -160,6 +162,7 @@ impl Helm {
         let (warnings, accepted_risks) = (lines(&config), risks::of(&config.sources));
         let now = face.fingerprint(&self.identity);
         let stopping = Stopping::of(&config.server);
+        let (public, admin) = (config.server.tls.clone(), config.admin.tls.clone());
         // Risks that could not be recorded until now are in no difference of settings.
         let is_late = now == before && accepted_risks != old;
         if now != before || is_late {
@@ -168,6 +171,9 @@ impl Helm {
         if is_late {
             difference.changed.push("accepted risks are recorded and in force".to_owned());
         }
+        let certificates = &tackle.certificates;
+        let others = certificates.replace(public.as_ref(), admin.as_ref(), &tackle.telemetry);
+        difference.changed.extend(others);
         risks::say(&accepted_risks);
         let fingerprint = now.clone();
         let told = InForce { fingerprint, warnings: warnings.clone(), accepted_risks };
@@ -282,7 +288,7 @@ impl Tackle {
         }
         assembly::note_keys(&self.journal, keys, &sources).await;
         self.signpost.replace(routed, config.server.trusted_proxies);
-        self.keyring.replace(config.admin.tokens);
+        self.keyring.replace(config.admin.tokens, config.admin.clients);
         self.sources.replace(sources.clone());
         self.journal.keep_apart(config.journal.ages);
         self.wish(new);

@@ -32,6 +32,8 @@ pub(super) struct Ceiling {
     pub(super) kafka: usize,
     /// Addresses that failed.
     pub(super) peers: usize,
+    /// TLS and HTTP/2 on both listeners, where they are spoken.
+    pub(super) tls: usize,
     /// The program itself.
     pub(super) process: usize,
 }
@@ -74,16 +76,27 @@ impl Ceiling {
                 + bounds::SEARCH_NOTES * bounds::SEARCH_NOTE_BYTES,
             kafka: 2 * in_flight + records * bounds::RECORD_STATE_BYTES,
             peers: bounds::PEERS_TRACKED_MAX * bounds::PEER_BYTES,
+            tls: 0,
             process: bounds::PROCESS_BYTES,
         }
+    }
+
+    /// The same with TLS on the public listener, on the admin listener.
+    pub(super) fn under_tls(self, limits: &Limits, public: bool, admin: bool) -> Self {
+        let open = limits.unproven_connections + limits.proven_connections;
+        let (wire, h2) = (bounds::TLS_CONNECTION_BYTES, bounds::H2_CONNECTION_BYTES);
+        let of = |used: bool, bytes: usize| if used { bytes } else { 0 };
+        let public = of(public, open * wire + limits.h2_connections * h2);
+        let admin = of(admin, bounds::ADMIN_CONNECTIONS_MAX * (wire + h2));
+        Self { tls: public + admin, ..self }
     }
 
     /// All of it.
     pub(super) fn total(&self) -> usize {
         let Self { connections, deliveries, bodies, parsing, journal, .. } = *self;
-        let Self { captures, search, kafka, peers, process, .. } = *self;
+        let Self { captures, search, kafka, peers, tls, process, .. } = *self;
         let road = connections + deliveries + bodies + parsing + journal + kafka;
-        road + captures + search + peers + process
+        road + captures + search + peers + tls + process
     }
 
     /// Says it, part by part.
@@ -100,6 +113,7 @@ impl Ceiling {
             search = self.search,
             kafka = self.kafka,
             peers = self.peers,
+            tls = self.tls,
             process = self.process,
             "memory has a ceiling, in bytes by part",
         );

@@ -95,6 +95,8 @@ pub const ADMIN_STREAM_BEAT: Duration = Duration::from_secs(3);
 pub const TOKEN_FILE_BYTES_MAX: usize = 64 * 1024;
 /// Tokens in it.
 pub const TOKENS_MAX: usize = 64;
+/// Certificates that are listed in `[[admin.client]]`.
+pub const ADMIN_CLIENTS_MAX: usize = 64;
 /// Bytes of the name of a token.
 pub const TOKEN_NAME_BYTES_MAX: usize = 64;
 /// Calls each second with one token.

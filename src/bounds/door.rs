@@ -35,6 +35,49 @@ pub const NO_CROWD: usize = 64;
 pub const CONNECTION_BUFFER_BYTES_MAX: usize = HEAD_BYTES_MAX;
 /// Bytes of everything else that one connection needs: its task, its timers, its answer.
 pub const CONNECTION_STATE_BYTES: usize = 8 * 1024;
+/// From the first byte of a connection to the end of its TLS handshake, a PROXY header included.
+pub const TLS_HANDSHAKE: Duration = Duration::from_secs(10);
+/// How often it is looked whether the files of a certificate have changed.
+pub const TLS_LOOK: Duration = Duration::from_secs(10);
+/// Bytes of a file of certificates or of a key; every public authority together has some 200 KiB.
+pub const TLS_FILE_BYTES_MAX: usize = 1024 * 1024;
+/// Sessions that are remembered on one listener, so that a client can resume its own.
+pub const TLS_SESSIONS: usize = 1_024;
+/// Tickets to resume with that one connection is given.
+pub const TLS_TICKETS: usize = 1;
+/// Bytes of answers that wait under TLS on one connection to be sent.
+pub const TLS_WRITE_BYTES_MAX: usize = 32 * 1024;
+/// Bytes that TLS needs for one connection: a record on its way in, the same in the clear, answers
+/// on their way out, keys.
+pub const TLS_CONNECTION_BYTES: usize = 2 * 18 * 1024 + TLS_WRITE_BYTES_MAX + 8 * 1024;
+/// How long before its end a certificate is warned about.
+pub const CERTIFICATE_ENDS_SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+/// Connections of the public listener that speak HTTP/2; others are offered HTTP/1.1 alone. One of
+/// them carries what would take many.
+pub const H2_CONNECTIONS_MAX: usize = 256;
+/// Requests at one time on one connection of HTTP/2. Fewer than 100 would slow a proxy that sends
+/// all on one (RFC 9113 §6.5.2).
+pub const H2_STREAMS_MAX: u32 = 128;
+/// Bytes of one body that may have come without being read.
+pub const H2_STREAM_WINDOW_BYTES: u32 = 64 * 1024 - 1;
+/// The same of all bodies on one connection: some that wait leave room for others.
+pub const H2_CONNECTION_WINDOW_BYTES: u32 = 256 * 1024;
+/// Bytes of one frame on its way in.
+pub const H2_FRAME_BYTES_MAX: u32 = 16 * 1024;
+/// Bytes of header lines that are remembered to be sent shorter.
+pub const H2_HEADER_TABLE_BYTES: u32 = 4 * 1024;
+/// Bytes of one head, each line counted with 32 more (RFC 9113 §6.5.2).
+pub const H2_HEAD_BYTES_MAX: u32 = 16 * 1024 + 64 * 32;
+/// Bytes of one answer that wait to be sent.
+pub const H2_SEND_BYTES_MAX: usize = 16 * 1024;
+/// Requests that were taken back before they were looked at; more end the connection.
+pub const H2_RESETS_PENDING_MAX: usize = 20;
+/// Requests that were ended for a fault of the client's; more end the connection.
+pub const H2_LOCAL_RESETS_MAX: usize = 128;
+/// Bytes that one connection of HTTP/2 needs at most: bodies that wait, a frame and a head on their
+/// way in, both header tables, and a small answer on each stream. Heads of requests under way count
+/// with their deliveries.
+pub const H2_CONNECTION_BYTES: usize = 256 * 1024 + 16 * 1024 + 32 * 1024 + 8 * 1024 + 128 * 1024;
 /// How long a client may leave our answer unread.
 pub const ANSWER_WRITE: Duration = Duration::from_secs(10);
 /// After an answer to a request that was not read to its end: how long the rest is still taken and

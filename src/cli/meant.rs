@@ -10,7 +10,7 @@ use super::Failure;
 use super::given::From;
 use crate::desk::{EventState, Filter};
 use crate::event::EventId;
-use crate::scrub::data::is_name;
+use crate::scrub::names::is_name;
 
 /// All that is given must hold; nothing given means all.
 #[derive(Clone, Debug, Default, Args)]

@@ -46,6 +46,7 @@ mod sheet;
 pub mod status;
 mod words;
 
+pub use client::Trust;
 pub use exit::Failure;
 
 /// The command line.
@@ -81,6 +82,9 @@ pub struct Global {
     // An empty variable, as containers set them, is none.
     #[arg(hide_env_values = true, value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub token_file: Option<PathBuf>,
+    /// Whom to trust, and what to show, over TLS.
+    #[command(flatten)]
+    pub trust: Trust,
 }
 
 /// The verbs.
@@ -148,7 +152,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
         Verb::Dev(args) => dev::run(&args),
         Verb::CheckConfig(args) => check_config::run(&args),
         Verb::Keygen => keygen::run(),
-        Verb::Send(args) => send::run(&args),
+        Verb::Send(args) => send::run(&args, global),
         Verb::Schema(args) => schema::run(&args),
         Verb::Events(args) => events::run(&args, global),
         Verb::Quarantine(args) => quarantine::run(&args, global),

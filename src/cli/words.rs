@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::clock::Timestamp;
-use crate::scrub::data::is_name;
+use crate::scrub::names::is_name;
 
 /// A moment as a column shows it, in UTC to the second: `2026-11-20 10:00:00`.
 pub(super) fn moment(at: Timestamp) -> String {

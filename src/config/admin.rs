@@ -9,18 +9,22 @@ use super::Admin;
 use super::given::Givers;
 use super::read::Section;
 use super::server::address;
-use crate::edge::Tokens;
+use super::source::Desk;
+use super::tls::tls;
+use crate::edge::{Certified, Clients, Tokens};
 
 /// `[admin]`: where the public listener is not.
 pub(super) fn admin(
     mut section: Section<'_>,
     public: Option<SocketAddr>,
-    givers: &Givers<'_>,
+    desk: &Desk<'_>,
 ) -> Admin {
     let listen = address(&mut section, SocketAddr::from(([127, 0, 0, 1], 9080)));
     let shown = listen.to_string();
     let plaintext = section.flag("allow_plaintext") == Some(true);
-    if !listen.ip().to_canonical().is_loopback() {
+    let wants_tls = section.value("tls").is_some();
+    let tls = tls(&mut section, true, &desk.givers, desk.now);
+    if !wants_tls && !listen.ip().to_canonical().is_loopback() {
         let report = section.report();
         if plaintext {
             let text = "the admin listener is off loopback without TLS: tokens and answers can be \
@@ -28,7 +32,8 @@ pub(super) fn admin(
             report.warning(&section.key("listen"), text);
         } else {
             let rule = "must be on loopback, such as \"127.0.0.1:9080\": without TLS tokens can be \
-                 read on the way; where that network is closed, allow_plaintext = true allows it";
+                 read on the way; set admin.tls, or where that network is closed, \
+                 allow_plaintext = true allows it";
             report.wrong(&section.key("listen"), &shown, rule);
         }
     }
@@ -45,15 +50,47 @@ pub(super) fn admin(
         let rule = "is taken by server.listen; give the two listeners different ports";
         section.report().wrong(&section.key("listen"), &shown, rule);
     }
-    let tokens = tokens(&mut section, givers);
-    section.later("tls", "TLS on the admin listener is not built; keep it on loopback");
+    let tokens = tokens(&mut section, &desk.givers);
+    let clients = clients(&mut section, wants_tls, tls.as_ref());
     section.finish();
-    Admin { listen, tokens }
+    Admin { listen, tls, tokens, clients }
+}
+
+/// `[[admin.client]]`: whose certificates may ask, and what.
+fn clients(section: &mut Section<'_>, wants_tls: bool, tls: Option<&Certified>) -> Clients {
+    let mut clients = Clients::default();
+    let (key, report) = (section.key("client"), section.report());
+    let written = section.tables("client");
+    let has_authority = tls.is_some_and(|tls| tls.files().client_ca.is_some());
+    // Where the files are wrong, that has been said.
+    if !written.is_empty() && !has_authority && (tls.is_some() || !wants_tls) {
+        let rule = "stands for nobody: set admin.tls with client_ca, the authority that signs \
+             the certificates of clients";
+        report.mistake(&key, rule);
+    }
+    if written.is_empty() && has_authority {
+        let text = "no certificate may do anything: list whom you let in, [[admin.client]] with \
+             name (the certificate's CN) and role";
+        report.warning(&section.below("tls.client_ca"), text);
+    }
+    for mut client in written {
+        client.required("name", "the common name (CN) of the certificate's subject");
+        client.required("role", "\"viewer\" or \"operator\"");
+        let (name, role) = (client.text("name"), client.choice("role", &["viewer", "operator"]));
+        if let (Some(name), Some(role)) = (name, role)
+            && let Err(rule) = clients.add(name, role)
+        {
+            report.wrong(&client.key("name"), name, rule);
+        }
+        client.finish();
+    }
+    clients
 }
 
 fn tokens(section: &mut Section<'_>, givers: &Givers<'_>) -> Option<Tokens> {
     let name = section.text("token_file")?;
     let (key, report) = (section.key("token_file"), section.report());
+    givers.warned(name, &key, report);
     let (shown, text) = match givers.token_file(name) {
         Ok(read) => read,
         Err(rule) => {

@@ -14,6 +14,7 @@ use super::read::{Report, Section, article};
 use super::{Class, Tenant, policy};
 use crate::bounds;
 use crate::event::{ProviderName, SourceName, TenantName};
+use crate::scrub::detect::Detectors;
 use crate::scrub::policy::Policy;
 use crate::scrub::{OnViolation, Settings};
 
@@ -102,7 +103,7 @@ fn role_labels(section: &mut Section<'_>) -> Vec<String> {
             report.wrong(&path, label, label_rule());
         } else if labels.iter().any(|known| known == label) {
             report.wrong(&path, label, "stands there twice; take one out");
-        } else {
+        } else if is_plain(label, &path, report) {
             labels.push(label.to_owned());
         }
     }
@@ -137,7 +138,7 @@ fn role_map(section: &mut Section<'_>, labels: &[String]) -> BTreeMap<String, St
             let rule = "is another label than the text, which stands in role_labels and means \
                  itself; take it out of one of both";
             report.wrong(&at, label, rule);
-        } else {
+        } else if is_plain(label, &at, report) {
             roles.insert(text.clone(), label.to_owned());
         }
     }
@@ -147,6 +148,17 @@ fn role_map(section: &mut Section<'_>, labels: &[String]) -> BTreeMap<String, St
 fn is_label(text: &str) -> bool {
     let fits = (1..=bounds::ROLE_LABEL_BYTES_MAX).contains(&text.len());
     fits && !text.chars().any(char::is_control) && text.trim() == text
+}
+
+/// A label leaves with the events of whoever has it, so it is looked at like all that leaves.
+fn is_plain(label: &str, path: &str, report: &Report) -> bool {
+    let plain = !Detectors::new(Vec::new()).finds(label);
+    if !plain {
+        let text = "looks like an address, a number or a secret of somebody's, and a label leaves \
+             with events; name the role";
+        report.mistake(path, text);
+    }
+    plain
 }
 
 fn label_rule() -> String {
@@ -243,6 +255,9 @@ mod tests {
             mistake(&source(&map), start, "is no text for a role: it must be 1 to 64 bytes");
         }
         mistake(&source("role_map = { a = \" \" }"), "source[0].role_map.a = \" \"", "1 to 64");
+        let personal = "role_map = { a = \"zoe@example.invalid\" }";
+        mistake(&source(personal), "source[0].role_map.a: ", "looks like an address");
+        mistake(&source("role_labels = [\"+1 555 0100 000\"]"), "source[0].role_labels", "number");
         mistake(&source("role_map = { a = 7 }"), "source[0].role_map.a: ", "label in quotes");
         mistake(&source("role_map = [\"a\"]"), "source[0].role_map: ", "must be a table");
         let texts: Vec<_> = (0..65).map(|number| format!("a{number} = \"A\"")).collect();

@@ -13,9 +13,9 @@ use super::{Config, Face, admin, kafka, server, tenant};
 pub(super) fn check(table: &Table, report: &Report, desk: &Desk<'_>, tls: bool) -> Option<Config> {
     let mut root = Section::root(table, report);
     let givers: &Givers<'_> = &desk.givers;
-    let server = server::server(root.table("server"));
+    let server = server::server(root.table("server"), desk);
     let public = server.as_ref().map(|server| server.listen);
-    let admin = admin::admin(root.table("admin"), public, givers);
+    let admin = admin::admin(root.table("admin"), public, desk);
     let mut journal = server::journal(root.table("journal"), givers.folder);
     let instance = server.as_ref().map(|server| &server.instance);
     let kafka = kafka::kafka(root.table("kafka"), instance, givers, tls);

@@ -5,12 +5,14 @@
 //! the same face; a source stands under its name, so that its place in the text means nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::{Admin, JournalSettings, Server, Source, Tenant, short_hash, unit};
 use crate::desk::AcceptedRisk;
+use crate::edge::Certified;
 use crate::event::Digest128;
 use crate::publish::{self, Delivery, Registry};
 use crate::scrub::Keys;
@@ -18,8 +20,13 @@ use crate::secret::Secret;
 use crate::verify::{Credentials, MaxAge, SigningSecret};
 
 /// Keys outside of the sources that a reload brings into force.
-const LIVE: &[&str] =
-    &["server.trusted_proxies", "server.drain_grace", "server.drain_deadline", "admin.token_file"];
+const LIVE: &[&str] = &[
+    "server.trusted_proxies",
+    "server.drain_grace",
+    "server.drain_deadline",
+    "admin.token_file",
+    "admin.client",
+];
 
 /// One key of the checked configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +66,11 @@ impl Face {
     ) -> Self {
         let mut face = Self::default();
         face.add(of_server(server));
+        face.add(of_tls("server.tls", server.tls.as_ref()));
+        face.add(of_tls("admin.tls", admin.tls.as_ref()));
+        let clients = admin.clients.each();
+        let clients: Vec<_> = clients.map(|(name, role)| format!("{name} {role:?}")).collect();
+        face.add((!clients.is_empty()).then(|| plain("admin.client", list(&clients))));
         face.add([
             plain("admin.listen", admin.listen),
             plain("journal.dir", journal.dir.display()),
@@ -178,6 +190,17 @@ fn of_server(server: &Server) -> [Entry; 6] {
         plain("server.drain_grace", unit::shown(server.drain_grace)),
         plain("server.drain_deadline", unit::shown(server.drain_deadline)),
     ]
+}
+
+/// Paths alone: what the files hold comes into force by itself, and is no setting.
+fn of_tls(of: &str, tls: Option<&Certified>) -> Vec<Entry> {
+    let Some(files) = tls.map(Certified::files) else {
+        return Vec::new();
+    };
+    let path = |key: &str, path: &Path| plain(&format!("{of}.{key}"), path.display());
+    let mut entries = vec![path("cert", &files.cert), path("key", &files.key)];
+    entries.extend(files.client_ca.as_deref().map(|file| path("client_ca", file)));
+    entries
 }
 
 fn of_kafka(kafka: &publish::Settings) -> Vec<Entry> {
@@ -345,7 +368,18 @@ mod tests {
     fn every_key_that_is_known_has_its_place_in_the_face() {
         let mut known = Vec::new();
         let seen = |report: &read::Report| known.extend(report.known().iter().cloned());
-        let (folder, now) = (std::path::Path::new("/"), Timestamp::from_millis(0));
+        let (folder, now) = (tempfile::tempdir().unwrap(), Timestamp::from_millis(0));
+        let folder = folder.path();
+        let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        for (file, text) in [
+            ("gate.crt", pair.cert.pem()),
+            ("gate.key", pair.signing_key.serialize_pem()),
+            ("admin.crt", pair.cert.pem()),
+            ("admin.key", pair.signing_key.serialize_pem()),
+            ("ca.crt", pair.cert.pem()),
+        ] {
+            std::fs::write(folder.join(file), text).unwrap();
+        }
         let env = env().into();
         let previous = "until = \"2027-01-01T00:00:00Z\" }\n";
         let of_keys = format!(
@@ -357,15 +391,15 @@ mod tests {
              previous_pseudonym = {{ key = {{ env = \"OLD_TENANT\" }}, {previous}"
         );
         let text = DEFAULTS.replace("[keys]\n", &of_keys).replace("[[tenant]]\n", &of_tenant);
-        let text = text.replace("version = 1\n", "version = 2\n");
+        let text = text.replace("version = 1\n", "version = 2\n").replace("# tls =", "tls =");
+        let client = "# [[admin.client]]\n# name = \"olga\"\n# role";
+        let text = text.replace(client, &client.replace("# ", ""));
         let registry = "properties = {}\nschema_registry = { url = \"http://r\", \
              username = \"u\", password = { env = \"S\" } }\n";
         let text = text.replace("properties = {}\n", registry);
         let config = parse_for(true, &text, folder, &env, &providers(), now, seen).unwrap();
-        // They are refused until they are built, or stand for something else.
+        // They stand for something else.
         let without = [
-            "server.tls",
-            "admin.tls",
             "admin.token_file",
             "admin.allow_plaintext",
             "kafka.partitions",

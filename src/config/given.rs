@@ -6,13 +6,14 @@
 //! of policies are the only ones that are read.
 
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use toml::Value;
 use zeroize::Zeroizing;
 
 use super::Environment;
-use super::read::{Section, article};
+use super::read::{Report, Section, article};
 use crate::bounds::{
     POLICY_FILE_BYTES_MAX, REGISTRY_CA_BYTES_MAX, SECRET_FILE_BYTES_MAX, TOKEN_FILE_BYTES_MAX,
 };
@@ -60,7 +61,10 @@ impl Givers<'_> {
         let from = (section.value("env"), section.value("file"));
         let found = match from {
             (Some(Value::String(name)), None) => self.variable(name),
-            (None, Some(Value::String(file))) => self.file(file),
+            (None, Some(Value::String(file))) => {
+                self.warned(file, path, report);
+                self.file(file)
+            }
             (Some(_), Some(_)) => Err(format!("has both env and file; {FORM}")),
             (None, None) => Err(format!("names neither env nor file; {FORM}")),
             (Some(_), None) | (None, Some(_)) => Err(format!("must name it in quotes; {FORM}")),
@@ -86,6 +90,13 @@ impl Givers<'_> {
             None => Err(format!("the environment variable {name} is not set")),
             Some("") => Err(format!("the environment variable {name} is empty")),
             Some(text) => Ok((name.to_owned(), Secret::new(text.as_bytes().to_vec()))),
+        }
+    }
+
+    /// Warns about a file of a secret that is too open.
+    pub(super) fn warned(&self, name: impl AsRef<Path>, key: &str, report: &Report) {
+        if let Some(text) = too_open(&self.folder.join(name)) {
+            report.warning(key, text);
         }
     }
 
@@ -136,6 +147,25 @@ fn read(path: &Path, cap: usize) -> Result<Zeroizing<String>, String> {
     let text =
         std::str::from_utf8(&bytes).map_err(|_| format!("the file {shown} is not UTF-8 text"))?;
     Ok(Zeroizing::new(text.to_owned()))
+}
+
+/// What should be known of a file that holds a secret: others than its owner can get at it. That
+/// its group reads it is how a file of another owner is lent to a service (`fsGroup` of Kubernetes,
+/// root:hookgate with 0640), so that alone is no reason.
+pub(super) fn too_open(path: &Path) -> Option<String> {
+    let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
+    let who = if mode & 0o006 != 0 {
+        "everyone on this machine can get at it"
+    } else if mode & 0o020 != 0 {
+        "its group can change it"
+    } else {
+        return None;
+    };
+    let shown = path.display();
+    Some(format!(
+        "the file {shown} is too open (mode {mode:04o}): {who}; chmod 0400 {shown}, or 0440 where \
+         the service reads it by its group"
+    ))
 }
 
 /// A moment that stands where secrets do: `Ok(None)` if absent, `Err` if it was wrong.
@@ -214,6 +244,29 @@ mod tests {
         let lines = mistakes(&text);
         assert_eq!(lines.len(), 2, "{lines:?}");
         assert!(lines.iter().all(|line| line.ends_with("is no file; write the path of one")));
+    }
+
+    #[test]
+    fn a_file_that_everyone_can_read_or_its_group_can_change_is_warned_about() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        std::fs::write(&path, "text").unwrap();
+        let told = |mode| {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            too_open(&path)
+        };
+        for fine in [0o400, 0o600, 0o440, 0o640, 0o711] {
+            assert_eq!(told(fine), None, "{fine:o}");
+        }
+        for (open, who) in [(0o644, "everyone"), (0o402, "everyone"), (0o660, "its group")] {
+            let text = told(open).unwrap();
+            assert!(text.contains(who) && text.contains("chmod 0400 /"), "{text}");
+        }
+        assert_eq!(too_open(&folder.path().join("gone")), None);
+        let secrets = SOURCE.replace("env = \"S\"", &format!("file = {path:?}"));
+        let config = good(&format!("{KAFKA}{KEYS}{secrets}"));
+        assert_eq!(config.warnings[0].key, "source[0].secrets[0]");
+        assert!(config.warnings[0].text.contains("(mode 0660)"), "{:?}", config.warnings);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use std::time::Duration;
 use regex::Regex;
 
 use crate::clock::Timestamp;
-use crate::edge::Tokens;
+use crate::edge::{Certified, Clients, Tokens};
 use crate::event::{InstanceName, Mode, SourceName, TenantName};
 use crate::providers::{Provider, Providers};
 use crate::{bounds, journal, publish, scrub, throttle, verify};
@@ -37,6 +37,7 @@ mod registry;
 mod server;
 mod source;
 mod tenant;
+mod tls;
 mod unit;
 
 pub use environment::Environment;
@@ -44,7 +45,7 @@ pub use face::{Difference, Entry, Face};
 pub use policy::short_hash;
 pub use tenant::{Class, HIPAA_TIER_REQUIRED};
 
-/// The documented default configuration: every key, its default, and what is not yet built.
+/// The documented default configuration: every key and its default.
 pub const DEFAULTS: &str = include_str!("default.toml");
 
 /// The checked configuration.
@@ -77,6 +78,8 @@ pub struct Server {
     pub instance: InstanceName,
     /// Where deliveries come in.
     pub listen: SocketAddr,
+    /// What it greets with; `None`: requests come bare.
+    pub tls: Option<Certified>,
     /// Bytes of the largest body that is taken.
     pub body_max: usize,
     /// Networks that may say whom they speak for.
@@ -90,10 +93,15 @@ pub struct Server {
 /// `[admin]`: the operator's listener.
 #[derive(Clone, Debug)]
 pub struct Admin {
-    /// Where it listens, other than the public one; off loopback only with `allow_plaintext`.
+    /// Where it listens, other than the public one; off loopback only with TLS, or with
+    /// `allow_plaintext`.
     pub listen: SocketAddr,
+    /// What it greets with; `None`: requests come bare.
+    pub tls: Option<Certified>,
     /// Who may ask; `None`: nobody, only the open paths answer.
     pub tokens: Option<Tokens>,
+    /// Whose certificates may ask as well.
+    pub clients: Clients,
 }
 
 /// `[journal]`: where events are kept.

@@ -251,19 +251,6 @@ impl<'a> Section<'a> {
         value.as_bool()
     }
 
-    /// A key of a later version: refused, never ignored.
-    pub(super) fn later(&mut self, key: &'static str, what: &str) {
-        if self.value(key).is_some() {
-            self.not_yet(key, what);
-        }
-    }
-
-    /// Says that a setting is known but not built.
-    pub(super) fn not_yet(&self, key: &str, what: &str) {
-        let text = format!("not yet: {what}; take it out");
-        self.report.mistake(&self.key(key), text);
-    }
-
     /// Names every key that was never asked for; their values are not shown.
     pub(super) fn finish(mut self) {
         self.asked.sort_unstable();

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::read::Section;
+use super::source::Desk;
+use super::tls::tls;
 use super::{JournalSettings, Server, unit};
 use crate::bounds;
 use crate::event::InstanceName;
@@ -14,7 +16,7 @@ const ADDRESS: &str = "must be an address and a port, such as \"0.0.0.0:8080\" o
 const INSTANCE: &str = "must be 1 to 64 letters, digits, dots, hyphens or underscores";
 
 /// `[server]`. `None` only beside a mistake.
-pub(super) fn server(mut section: Section<'_>) -> Option<Server> {
+pub(super) fn server(mut section: Section<'_>, desk: &Desk<'_>) -> Option<Server> {
     let instance = instance(&mut section);
     let listen = address(&mut section, SocketAddr::from(([0, 0, 0, 0], 8080)));
     let body_max = body_max(&mut section);
@@ -44,11 +46,12 @@ pub(super) fn server(mut section: Section<'_>) -> Option<Server> {
         let shown = unit::shown(drain_deadline);
         section.report().wrong(&section.key("drain_deadline"), &shown, rule);
     }
-    section.later("tls", "TLS on the public listener is not built; end it at a proxy");
+    let tls = tls(&mut section, false, &desk.givers, desk.now);
     section.finish();
     Some(Server {
         instance: instance?,
         listen,
+        tls,
         body_max,
         trusted_proxies,
         drain_grace,

@@ -12,7 +12,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::event::{EventId, QuarantineReason};
 use crate::normalize::Personal;
 use crate::replay::{self, Choice};
-use crate::scrub::data::{RoomKey, is_name};
+use crate::scrub::names::{RoomKey, is_name};
 use crate::scrub::{Boundary, Settings};
 
 impl Desk {

@@ -17,7 +17,7 @@ use crate::event::{EventId, Family, Kind, QuarantineReason};
 use crate::intake::Source;
 use crate::journal::search::{Term, Wanted};
 use crate::normalize::Personal;
-use crate::scrub::data::is_name;
+use crate::scrub::names::is_name;
 
 /// A filter that was judged.
 #[derive(Debug)]

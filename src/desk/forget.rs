@@ -17,7 +17,7 @@ use crate::event::{EventId, Kind};
 use crate::intake::Source;
 use crate::journal::{AppendError, Journal, ReadError};
 use crate::normalize::Personal;
-use crate::scrub::data::is_name;
+use crate::scrub::names::is_name;
 use crate::scrub::{Clean, Erased};
 
 mod trace;

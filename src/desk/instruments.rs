@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::{CheckStatus, KafkaStatus, SecretStatus, SourceStatus, Trends};
+use super::{CertificateStatus, CheckStatus, KafkaStatus, SecretStatus, SourceStatus, Trends};
 use crate::bounds::SECRET_ENDS_SOON;
 use crate::clock::{Clock, Timestamp};
 use crate::courier::{self, Kafka};
@@ -24,6 +24,8 @@ pub struct Instruments {
     pub trends: Arc<Trends>,
     /// Each dependency by name, as `/readyz` says. Must not block.
     pub checks: Box<dyn Fn() -> BTreeMap<String, CheckStatus> + Send + Sync>,
+    /// The certificates of the listeners. Must not block.
+    pub certificates: Box<dyn Fn(Timestamp) -> Vec<CertificateStatus> + Send + Sync>,
     /// What is promised of each event.
     pub delivery: Delivery,
     /// How long published events stay.
@@ -40,6 +42,7 @@ impl Instruments {
             lag_seconds: Box::new(|| 0.0),
             trends: Arc::new(Trends::new(clock.clone())),
             checks: Box::new(BTreeMap::new),
+            certificates: Box::new(|_| Vec::new()),
             delivery: Delivery::AtLeastOnce,
             retention: Retention::default(),
             started: clock.now(),

@@ -58,8 +58,8 @@ pub use risk::AcceptedRisk;
 pub use running::{ChangeAsk, Draining, InForce, Reloaded, Running, Still};
 pub use specimen::Stage;
 pub use status::{
-    CheckStatus, JournalStatus, KafkaStatus, LedgerStatus, SearchStatus, SecretStatus,
-    SourceStatus, StatusReport,
+    CertificateStatus, CheckStatus, JournalStatus, KafkaStatus, LedgerStatus, SearchStatus,
+    SecretStatus, SourceStatus, StatusReport,
 };
 pub use trends::Trends;
 

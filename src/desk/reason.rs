@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Refusal;
 use crate::event::EventId;
-use crate::scrub::data::is_name;
+use crate::scrub::names::is_name;
 
 /// A reason that may be kept: short, one line, nothing in it that looks like a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

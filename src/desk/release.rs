@@ -27,8 +27,8 @@ impl Desk {
     ///
     /// # Errors
     /// `Invalid` where not exactly one of both is given or the filter is not as it must be,
-    /// `Conflict` where it means more than [`RELEASE_EVENTS_MAX`], `Unavailable` where the journal
-    /// or searching cannot serve now.
+    /// `NotFound` for a sequence that was never given, `Conflict` where it means more than
+    /// [`RELEASE_EVENTS_MAX`], `Unavailable` where the journal or searching cannot serve now.
     pub async fn release(
         &self,
         by: &Actor,
@@ -49,6 +49,11 @@ impl Desk {
         filter: Option<Filter>,
     ) -> Result<Released, Refusal> {
         let sequences = match (sequence, filter) {
+            (Some(sequence), None)
+                if !(1..=*self.inner.journal.head().borrow()).contains(&sequence) =>
+            {
+                return Err(Refusal::NotFound("there is no such event: it never was".to_owned()));
+            }
             (Some(sequence), None) => vec![sequence],
             (None, Some(filter)) => self.quarantined(filter).await?,
             (Some(_), Some(_)) | (None, None) => {

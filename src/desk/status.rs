@@ -32,6 +32,9 @@ pub struct StatusReport {
     pub checks: BTreeMap<String, CheckStatus>,
     /// Each configured source.
     pub sources: Vec<SourceStatus>,
+    /// The certificates of the listeners that have one.
+    #[serde(default)]
+    pub certificates: Vec<CertificateStatus>,
     /// Kafka and what waits for it.
     pub kafka: KafkaStatus,
     /// The journal and its disk.
@@ -105,6 +108,18 @@ pub struct SecretStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Timestamp>,
     /// What should be known: it expires soon, has expired, or was never used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
+}
+
+/// The certificate of one listener.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CertificateStatus {
+    /// `public` or `admin`.
+    pub listener: String,
+    /// When the one in force ends.
+    pub expires: Timestamp,
+    /// What should be known: it ends soon, has ended, or its files cannot be used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
 }
@@ -224,6 +239,7 @@ impl Desk {
             status: worst.to_owned(),
             checks,
             sources: sources.iter().map(|source| instruments.source(source, now)).collect(),
+            certificates: (instruments.certificates)(now),
             kafka: instruments.kafka(ledger.iter().map(|row| row.pending).sum()),
             search: searched(of, journal.head),
             journal,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Guard};
 use http::request::Parts;
 use ipnet::IpNet;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use crate::clock::Clock;
 use crate::intake::Intake;
@@ -16,6 +16,7 @@ use super::lobby::Lobby;
 use super::peer::Proxies;
 use super::readers::Readers;
 use super::routes::{Place, Routes};
+use super::tls::Tls;
 use super::{Behind, Limits, Phase, Routed, Settings};
 
 /// The public door.
@@ -28,6 +29,8 @@ pub(super) struct Door {
     proxies: ArcSwap<Proxies>,
     routes: Routes,
     lobby: Arc<Lobby>,
+    tls: Option<Tls>,
+    h2: Arc<Semaphore>,
     limits: Limits,
     clock: Clock,
     telemetry: Arc<Telemetry>,
@@ -57,6 +60,8 @@ impl Door {
             readers: Arc::default(),
             routes,
             lobby: Arc::new(Lobby::new(limits.unproven_connections)),
+            tls: settings.tls,
+            h2: Arc::new(Semaphore::new(limits.h2_connections)),
             limits,
             clock: behind.clock,
             telemetry: behind.telemetry,
@@ -96,6 +101,16 @@ impl Door {
 
     pub(super) fn lobby(&self) -> &Arc<Lobby> {
         &self.lobby
+    }
+
+    /// What connections are greeted with; `None`: with nothing.
+    pub(super) fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
+    }
+
+    /// A place for one more connection that speaks HTTP/2. Where there is none it is not offered.
+    pub(super) fn h2_place(&self) -> Option<OwnedSemaphorePermit> {
+        self.h2.clone().try_acquire_owned().ok()
     }
 
     pub(super) fn meters_of_unknown(&self) -> &SourceMeters {

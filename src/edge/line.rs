@@ -1,8 +1,8 @@
 //! What a connection's socket, its service and its owner tell each other.
 
 use std::net::IpAddr;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::Notify;
 
@@ -26,6 +26,10 @@ pub(super) struct Line {
     stalled: AtomicBool,
     whole: AtomicBool,
     unread: AtomicBool,
+    /// Whether it carries many requests at a time.
+    shared: AtomicBool,
+    /// Those under way, where it does.
+    turns: AtomicUsize,
     spoken_for: OnceLock<IpAddr>,
     told: Notify,
 }
@@ -94,13 +98,59 @@ impl Line {
         self.whole.load(Ordering::SeqCst)
     }
 
-    /// The request at hand is answered without being read to its end.
-    pub(super) fn leave_unread(&self) {
-        self.unread.store(true, Ordering::SeqCst);
+    /// The request at hand is answered without being read to its end; whether the connection ends
+    /// with it.
+    pub(super) fn leave_unread(&self) -> bool {
+        let ends = !self.shared.load(Ordering::SeqCst);
+        if ends {
+            self.unread.store(true, Ordering::SeqCst);
+        }
+        ends
+    }
+
+    /// It carries many requests at a time: none of them is the one at hand.
+    pub(super) fn share(&self) {
+        self.shared.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether a request is under way.
+    pub(super) fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::SeqCst)
     }
 
     /// Whether that happened.
     pub(super) fn unread(&self) -> bool {
         self.unread.load(Ordering::SeqCst)
+    }
+}
+
+/// One request of many on a connection, from its head to the end of its answer.
+#[derive(Debug)]
+pub(super) struct Turn(Arc<Line>);
+
+impl Turn {
+    /// One more.
+    pub(super) fn of(line: Arc<Line>) -> Self {
+        line.turns.fetch_add(1, Ordering::SeqCst);
+        line.busy.store(true, Ordering::SeqCst);
+        Self(line)
+    }
+
+    /// On which connection.
+    pub(super) fn line(&self) -> &Line {
+        &self.0
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if self.0.turns.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.0.busy.store(false, Ordering::SeqCst);
+            // A turn that began meanwhile is seen here, or sets it itself.
+            if self.0.turns.load(Ordering::SeqCst) > 0 {
+                self.0.busy.store(true, Ordering::SeqCst);
+            }
+        }
+        self.0.told.notify_one();
     }
 }

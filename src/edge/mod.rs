@@ -30,6 +30,7 @@ use crate::throttle::Peers;
 
 mod admin;
 mod answer;
+mod arrival;
 mod body;
 mod chunks;
 mod connection;
@@ -48,13 +49,17 @@ mod request;
 mod routes;
 mod shares;
 mod socket;
+mod stalls;
+mod streams;
+mod tls;
 
 pub use admin::{
-    Admin, AdminSettings, Board, Check, Keyring, ProblemDetails, Readiness, Standing, TokenMistake,
-    Tokens,
+    Admin, AdminSettings, Board, Check, Clients, Keyring, ProblemDetails, Readiness, Standing,
+    TokenMistake, Tokens,
 };
 pub use framing::{Framing, Step};
 pub use listen::{Inherited, InheritedError};
+pub use tls::{Certified, Found, Tls, TlsFiles, TlsMistake};
 
 use door::Door;
 use listen::Listener;
@@ -69,6 +74,10 @@ pub struct Limits {
     pub first_head: Duration,
     /// See [`bounds::HEAD_READ`].
     pub head_read: Duration,
+    /// See [`bounds::TLS_HANDSHAKE`].
+    pub tls_handshake: Duration,
+    /// See [`bounds::TLS_LOOK`].
+    pub tls_look: Duration,
     /// See [`bounds::BODY_READ`].
     pub body_read: Duration,
     /// See [`bounds::BODY_RATE_GRACE`].
@@ -87,6 +96,8 @@ pub struct Limits {
     pub unproven_connections: usize,
     /// Open connections that have: the rest of [`bounds::CONNECTIONS_MAX`].
     pub proven_connections: usize,
+    /// See [`bounds::H2_CONNECTIONS_MAX`].
+    pub h2_connections: usize,
     /// See [`bounds::BODIES_IN_FLIGHT_MAX`].
     pub bodies: usize,
     /// See [`bounds::BODIES_RESERVED_PER_SOURCE`].
@@ -103,6 +114,8 @@ impl Default for Limits {
             connection_idle: bounds::CONNECTION_IDLE,
             first_head: bounds::FIRST_HEAD,
             head_read: bounds::HEAD_READ,
+            tls_handshake: bounds::TLS_HANDSHAKE,
+            tls_look: bounds::TLS_LOOK,
             body_read: bounds::BODY_READ,
             body_rate_grace: bounds::BODY_RATE_GRACE,
             narrowed_body_read: bounds::NARROWED_BODY_READ,
@@ -112,6 +125,7 @@ impl Default for Limits {
             last_words: bounds::DRAIN_LAST_WORDS,
             unproven_connections: bounds::UNPROVEN_CONNECTIONS_MAX,
             proven_connections: bounds::CONNECTIONS_MAX - bounds::UNPROVEN_CONNECTIONS_MAX,
+            h2_connections: bounds::H2_CONNECTIONS_MAX,
             bodies: bounds::BODIES_IN_FLIGHT_MAX,
             bodies_reserved: bounds::BODIES_RESERVED_PER_SOURCE,
             body_bytes: bounds::BODY_BYTES_IN_FLIGHT_MAX,
@@ -127,6 +141,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The socket that listens there already.
     pub passed: Option<std::net::TcpListener>,
+    /// What it greets with; `None`: requests come bare.
+    pub tls: Option<Tls>,
     /// Bytes of the largest body.
     pub body_max: usize,
     /// Networks that may say whom they speak for.

@@ -141,8 +141,8 @@ impl Post {
                 self.turned_away(&outcome);
                 self.failed(&outcome);
                 ending.told(&outcome);
-                self.guest.line().leave_unread();
-                (outcome, true)
+                let ends = self.guest.line().leave_unread();
+                (outcome, ends)
             }
         }
     }
@@ -363,8 +363,7 @@ pub(super) async fn leave_unread(guest: &Guest, mut body: Incoming) -> bool {
         while let Some(Ok(_)) = body.frame().await {}
         return false;
     }
-    guest.line().leave_unread();
-    true
+    guest.line().leave_unread()
 }
 
 #[cfg(test)]

@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep, timeout};
 
 use crate::bounds::{HELD_BYTES_MAX, PARTING_BYTES_MAX};
@@ -25,6 +24,8 @@ use crate::outcome::Outcome;
 use super::Limits;
 use super::framing::{Framing, Step};
 use super::line::{Leave, Line};
+use super::stalls::Stalls;
+use super::tls::Wire;
 
 /// Why nothing more is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +42,7 @@ pub(super) enum Over {
 
 /// The wrapper.
 pub(super) struct Socket {
-    stream: TcpStream,
+    stream: Wire,
     line: Arc<Line>,
     limits: Limits,
     clock: Clock,
@@ -60,7 +61,7 @@ pub(super) struct Socket {
     used: bool,
     /// When the last request began, by the steady clock.
     last_used: Duration,
-    unwritten: Option<Pin<Box<Sleep>>>,
+    stalls: Stalls,
 }
 
 struct Waiting {
@@ -70,7 +71,7 @@ struct Waiting {
 
 impl Socket {
     /// Wraps a fresh connection.
-    pub(super) fn new(stream: TcpStream, line: Arc<Line>, limits: Limits, clock: Clock) -> Self {
+    pub(super) fn new(stream: Wire, line: Arc<Line>, limits: Limits, clock: Clock) -> Self {
         Self {
             stream,
             line,
@@ -85,7 +86,7 @@ impl Socket {
             over: None,
             others_had_turn: true,
             waiting: None,
-            unwritten: None,
+            stalls: Stalls::default(),
         }
     }
 
@@ -126,10 +127,9 @@ impl Socket {
     }
 
     /// Whether the client has said, or will say, what nobody reads.
-    fn leaves_unread(&self) -> bool {
+    fn leaves_unread(&mut self) -> bool {
         let refused = matches!(self.over, Some(Over::Refused(_) | Over::Broken));
-        let more_came = || matches!(self.stream.try_read(&mut [0; 1]), Ok(1));
-        refused || self.line.unread() || more_came()
+        refused || self.line.unread() || self.stream.more_came()
     }
 
     /// Judges what is held. `false`: more bytes are needed.
@@ -252,28 +252,6 @@ impl Socket {
         }
         Poll::Pending
     }
-
-    /// Keeps the time of a write that waits for the client to read.
-    fn poll_unwritten<T>(&mut self, cx: &mut Context<'_>, written: Poll<T>) -> Poll<io::Result<T>> {
-        match written {
-            Poll::Ready(done) => {
-                if self.unwritten.take().is_some() {
-                    self.line.stall(false);
-                }
-                Poll::Ready(Ok(done))
-            }
-            Poll::Pending if self.line.asked() == Leave::Now => {
-                Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()))
-            }
-            Poll::Pending => {
-                self.line.stall(true);
-                let limit = self.limits.answer_write;
-                let until = self.unwritten.get_or_insert_with(|| Box::pin(sleep(limit)));
-                ready!(until.as_mut().poll(cx));
-                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-            }
-        }
-    }
 }
 
 impl AsyncRead for Socket {
@@ -316,7 +294,7 @@ impl AsyncWrite for Socket {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = Pin::new(&mut this.stream).poll_write(cx, bytes);
-        this.poll_unwritten(cx, written).map(Result::flatten)
+        this.stalls.keep(cx, (&this.line, this.limits.answer_write), written)
     }
 
     fn poll_write_vectored(
@@ -326,7 +304,7 @@ impl AsyncWrite for Socket {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = Pin::new(&mut this.stream).poll_write_vectored(cx, slices);
-        this.poll_unwritten(cx, written).map(Result::flatten)
+        this.stalls.keep(cx, (&this.line, this.limits.answer_write), written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -334,7 +312,10 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+        let this = self.get_mut();
+        // Under TLS what was written may wait here.
+        let flushed = Pin::new(&mut this.stream).poll_flush(cx);
+        this.stalls.keep(cx, (&this.line, this.limits.answer_write), flushed)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -354,7 +335,7 @@ fn hold(held: &mut BytesMut, more: &[u8]) {
 }
 
 /// Reads and throws away what still comes, up to a limit.
-async fn waste(stream: &mut TcpStream) {
+async fn waste(stream: &mut Wire) {
     let mut waste = [0; 4096];
     let mut left = PARTING_BYTES_MAX;
     while let Ok(some) = stream.read(&mut waste).await {

@@ -4,15 +4,16 @@
 //! travels in a record header, so that these bytes are final here.
 
 use std::borrow::Cow;
-use std::fmt::Display;
 
 use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::de::IgnoredAny;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
-use super::data::QuarantineData;
-use crate::event::{Family, Kind, QuarantineReason};
+use super::data::{Moment, QuarantineData};
+use super::names::RoomRef;
+use crate::clock::Timestamp;
+use crate::event::{EventId, Family, Kind, QuarantineReason};
 
 /// One event as a CloudEvents 1.0 JSON object.
 #[derive(Serialize, JsonSchema)]
@@ -22,47 +23,41 @@ pub(super) struct CloudEvent<'a, D> {
     specversion: &'static str,
     /// The event's only name: `ev1_` and 26 letters of base32. Equal over retries and replays.
     #[schemars(with = "String", extend("pattern" = "^ev1_[a-z2-7]{26}$"))]
-    id: Shown<'a>,
+    id: EventId,
     /// The source it came through: `/sources/` and its name.
-    #[schemars(with = "String")]
-    source: Shown<'a>,
+    source: &'a str,
     /// What happened: `video.` and the kind.
-    #[schemars(with = "String")]
-    r#type: Shown<'a>,
+    r#type: &'a str,
     /// The room as it may be seen: its name or its pseudonym.
     #[schemars(with = "String")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    subject: Option<Shown<'a>>,
+    subject: Option<Subject<'a>>,
     /// When it happened, in RFC 3339, UTC, with milliseconds.
-    #[schemars(with = "String", extend("format" = "date-time"))]
-    time: Shown<'a>,
+    time: Moment,
     /// The media type of `data`.
     datacontenttype: &'static str,
     /// The schema of this family.
     dataschema: &'static str,
     /// Whose event it is.
-    #[schemars(with = "String")]
-    tenant: Shown<'a>,
+    tenant: &'a str,
     /// The provider that sent it.
-    #[schemars(with = "String")]
-    provider: Shown<'a>,
+    provider: &'a str,
     /// When the gateway received it, in RFC 3339, UTC, with milliseconds.
-    #[schemars(with = "String", extend("format" = "date-time"))]
-    receivedtime: Shown<'a>,
+    receivedtime: Moment,
     /// What is known of it.
     data: &'a D,
 }
 
 /// The attributes that differ from event to event.
 pub(super) struct Attributes<'a> {
-    pub(super) id: &'a dyn Display,
-    pub(super) source: &'a dyn Display,
+    pub(super) id: EventId,
+    pub(super) source: &'a str,
     pub(super) kind: Kind,
-    pub(super) subject: Option<&'a dyn Display>,
-    pub(super) time: &'a dyn Display,
-    pub(super) tenant: &'a dyn Display,
-    pub(super) provider: &'a dyn Display,
-    pub(super) received: &'a dyn Display,
+    pub(super) subject: Option<Subject<'a>>,
+    pub(super) time: Timestamp,
+    pub(super) tenant: &'a str,
+    pub(super) provider: &'a str,
+    pub(super) received: Timestamp,
 }
 
 /// Bytes of a typical event.
@@ -73,16 +68,16 @@ pub(super) fn encode<D: Serialize>(attributes: &Attributes<'_>, data: &D) -> Byt
     let kind = attributes.kind;
     let event = CloudEvent {
         specversion: SPEC_VERSION,
-        id: Shown(attributes.id),
-        source: Shown(attributes.source),
-        r#type: Shown(&format_args!("{TYPE_PREFIX}{kind}")),
-        subject: attributes.subject.map(Shown),
-        time: Shown(attributes.time),
+        id: attributes.id,
+        source: attributes.source,
+        r#type: kind.event_type(),
+        subject: attributes.subject,
+        time: Moment(attributes.time),
         datacontenttype: CONTENT_TYPE,
         dataschema: schema_id(kind.family()),
-        tenant: Shown(attributes.tenant),
-        provider: Shown(attributes.provider),
-        receivedtime: Shown(attributes.received),
+        tenant: attributes.tenant,
+        provider: attributes.provider,
+        receivedtime: Moment(attributes.received),
         data,
     };
     let mut buffer = Vec::with_capacity(BYTES_USUAL);
@@ -98,8 +93,6 @@ pub(super) fn encode<D: Serialize>(attributes: &Attributes<'_>, data: &D) -> Byt
 pub(super) const SPEC_VERSION: &str = "1.0";
 /// What stands in `datacontenttype`.
 pub(super) const CONTENT_TYPE: &str = "application/json";
-/// What stands in `type` before the kind, whatever the topics are called.
-pub(super) const TYPE_PREFIX: &str = "video.";
 
 /// What stands in `dataschema`: the `$id` of the family's schema.
 pub(super) const fn schema_id(family: Family) -> &'static str {
@@ -116,16 +109,16 @@ pub(super) const fn schema_id(family: Family) -> &'static str {
 /// the value is not one of ours.
 pub fn oversized(value: &[u8]) -> Option<Bytes> {
     let written: Written<'_> = serde_json::from_slice(value).ok()?;
-    let ours = written.specversion == SPEC_VERSION && written.id.starts_with("ev1_");
+    let ours = written.specversion == SPEC_VERSION;
     let attributes = Attributes {
-        id: &written.id,
+        id: written.id,
         source: &written.source,
         kind: Kind::Quarantined,
-        subject: written.subject.as_ref().map(|room| room as &dyn Display),
-        time: &written.receivedtime,
+        subject: written.subject.as_deref().map(Subject::Text),
+        time: written.receivedtime,
         tenant: &written.tenant,
         provider: &written.provider,
-        received: &written.receivedtime,
+        received: written.receivedtime,
     };
     let data = QuarantineData::bare(QuarantineReason::TooLargeForKafka, value.len());
     ours.then(|| encode(&attributes, &data))
@@ -136,8 +129,7 @@ pub fn oversized(value: &[u8]) -> Option<Bytes> {
 struct Written<'a> {
     #[serde(borrow)]
     specversion: Cow<'a, str>,
-    #[serde(borrow)]
-    id: Cow<'a, str>,
+    id: EventId,
     #[serde(borrow)]
     source: Cow<'a, str>,
     #[serde(borrow)]
@@ -146,20 +138,19 @@ struct Written<'a> {
     tenant: Cow<'a, str>,
     #[serde(borrow)]
     provider: Cow<'a, str>,
-    #[serde(borrow)]
-    receivedtime: Cow<'a, str>,
+    receivedtime: Timestamp,
     #[serde(rename = "data")]
     _data: IgnoredAny,
 }
 
-/// A value written as text in the way it shows itself, without a copy in between.
-#[derive(Clone, Copy)]
-struct Shown<'a>(&'a dyn Display);
-
-impl Serialize for Shown<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self.0)
-    }
+/// A room as it may be seen.
+#[derive(Clone, Copy, Serialize)]
+#[serde(untagged)]
+pub(super) enum Subject<'a> {
+    /// Its name, or what an event that was written before says.
+    Text(&'a str),
+    /// Its pseudonym.
+    Ref(RoomRef),
 }
 
 #[cfg(test)]

@@ -5,12 +5,11 @@
 //! several events. Read back, they tell what was erased before.
 
 use std::borrow::Cow;
-use std::fmt::Display;
 
 use serde::Deserialize;
 
 use super::data::LifecycleData;
-use super::encode::{Attributes, encode};
+use super::encode::{Attributes, Subject, encode};
 use super::sections::Erasure;
 use super::{Boundary, Clean, Seen};
 use crate::bounds;
@@ -92,14 +91,14 @@ fn written(erased: &Erased<'_>, id: EventId, first: &str, section: Erasure<'_>) 
     };
     let is_room = erased.kind == Kind::RoomErased;
     let attributes = Attributes {
-        id: &id,
-        source: &SourceName::OURS,
+        id,
+        source: SourceName::OURS,
         kind: erased.kind,
-        subject: is_room.then_some(&first as &dyn Display),
-        time: &erased.at,
-        tenant: &erased.tenant,
-        provider: &PROVIDER,
-        received: &erased.at,
+        subject: is_room.then_some(Subject::Text(first)),
+        time: erased.at,
+        tenant: erased.tenant,
+        provider: PROVIDER,
+        received: erased.at,
     };
     encode(&attributes, &data)
 }

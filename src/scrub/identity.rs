@@ -13,7 +13,7 @@ use hmac::Hmac;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::data::{PersonRef, RoomKey, RoomRef};
+use super::names::{PersonRef, RoomKey, RoomRef};
 use super::{Keys, PseudonymKey, Settings};
 use crate::clock::Timestamp;
 use crate::event::{Digest128, EventId, Kind};

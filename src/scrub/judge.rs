@@ -1,8 +1,9 @@
 //! Each value against policy and table: how it may leave, or by which rule it stays; and whether
 //! what is about to leave looks personal.
 
-use super::data::{Evidence, PersonRef, RoomRef};
+use super::data::Evidence;
 use super::detect::Detector;
+use super::names::{PersonRef, RoomRef};
 use super::policy::Action;
 use super::shape::Form;
 use super::table::{self, FIELDS, Rule};
@@ -94,8 +95,10 @@ impl<'b> Judged<'b> {
 
     /// The places of the body that are accounted for.
     pub(super) fn passed(&self, facts: &[Fact]) -> Vec<NodeId> {
+        let mut passed = Vec::with_capacity(facts.len());
         let passing = self.of(facts).filter(|(_, verdict)| verdict.accounts());
-        passing.filter_map(|(fact, _)| fact.node).collect()
+        passed.extend(passing.filter_map(|(fact, _)| fact.node));
+        passed
     }
 
     /// Whether anything looked personal.

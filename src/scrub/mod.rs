@@ -12,18 +12,17 @@
 //!
 //! This is the only room that opens a [`crate::normalize::Personal`].
 
-use std::fmt::{self, Display};
-
 use bytes::Bytes;
 
-use self::data::{Data, Evidence, PersonRef, QuarantineData, RoomKey, RoomRef};
+use self::data::{Data, Evidence, QuarantineData};
 use self::detect::Detectors;
-use self::encode::{Attributes, encode};
+use self::encode::{Attributes, Subject, encode};
 use self::identity::Names;
 use self::judge::{Judged, Verdict};
+use self::names::{PersonRef, RoomKey, RoomRef};
 use self::policy::Action;
 use self::sections::Sections;
-use self::value::{is_plausible, text, to_the_minute, value};
+use self::value::{is_plausible, text, told_as, value};
 use crate::event::{EventId, Kind, QuarantineReason};
 use crate::normalize::{Normalized, Personal, Word};
 
@@ -38,6 +37,7 @@ mod judge;
 mod keys;
 pub mod madeup;
 mod mark;
+pub mod names;
 pub mod policy;
 pub mod release;
 mod schema;
@@ -91,6 +91,8 @@ const ROLE_DEFAULT: &str = "Participant";
 /// The boundary of one source. Never changes; shared by all its deliveries.
 pub struct Boundary {
     settings: Settings,
+    /// The source as events name it.
+    source: String,
     names: Names,
     detectors: Detectors,
 }
@@ -100,7 +102,8 @@ impl Boundary {
     pub fn new(settings: Settings, keys: &Keys) -> Self {
         let names = Names::new(&settings, keys);
         let detectors = Detectors::new(settings.national_ids.clone());
-        Self { settings, names, detectors }
+        let source = format!("/sources/{}", settings.source);
+        Self { settings, source, names, detectors }
     }
 
     /// What it was made by.
@@ -226,16 +229,16 @@ impl Boundary {
 
     /// The record key: tenant and room, or the best identity there is.
     fn key(&self, event: &Normalized<'_>, sections: &Sections<'_>, id: EventId) -> String {
-        let tenant = &self.settings.tenant;
+        let of = |best: &str| [self.settings.tenant.as_str(), "/", best].concat();
         if let Some(name) = sections.room.as_ref().and_then(|room| room.name) {
-            return format!("{tenant}/{name}");
+            return of(name);
         }
         if let Some(name) = event.fact(Word::RoomName).and_then(|fact| text(event, fact)) {
-            return format!("{tenant}/{}", self.names.room_key(name));
+            return self.names.room_key(name).shown(of);
         }
         match sections.best_identity() {
-            Some(best) => format!("{tenant}/{best}"),
-            None => format!("{tenant}/{id}"),
+            Some(best) => of(best),
+            None => id.shown(of),
         }
     }
 
@@ -249,12 +252,11 @@ impl Boundary {
     ) -> Bytes {
         let delivery = event.verified().delivery();
         let received = delivery.head().received();
+        let subject = subject(&sections);
         let kind = if reason.is_some() { Kind::Quarantined } else { event.kind() };
-        let room = seen(&sections);
         // What could not be understood is told by when it came: its own time may be anything.
         let own = event.time().filter(|time| reason.is_none() && is_plausible(*time, received));
         let policy = &self.settings.policy;
-        let told_as = |time, coarse: bool| if coarse { to_the_minute(time) } else { time };
         // A time that is its receipt is as coarse as that.
         let coarse = policy.coarse_time(kind) || (own.is_none() && policy.coarse_receipt(kind));
         let time = told_as(own.unwrap_or(received), coarse);
@@ -267,39 +269,24 @@ impl Boundary {
             None => Data::understood(kind.family(), sections, told),
         };
         let attributes = Attributes {
-            id: &id,
-            source: &format_args!("/sources/{}", self.settings.source),
+            id,
+            source: &self.source,
             kind,
-            subject: room.as_ref().map(|room| room as &dyn Display),
-            time: &time,
-            tenant: &self.settings.tenant,
-            provider: &self.settings.provider,
-            received: &received,
+            subject,
+            time,
+            tenant: self.settings.tenant.as_str(),
+            provider: self.settings.provider.as_str(),
+            received,
         };
         encode(&attributes, &data)
     }
 }
 
-/// A room as it may be seen.
-#[derive(Clone, Copy)]
-enum RoomSeen<'a> {
-    Name(&'a str),
-    Ref(RoomRef),
-}
-
-impl Display for RoomSeen<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Name(name) => f.write_str(name),
-            Self::Ref(room) => write!(f, "{room}"),
-        }
-    }
-}
-
-fn seen<'e>(sections: &Sections<'e>) -> Option<RoomSeen<'e>> {
+/// The room as it may be seen.
+fn subject<'e>(sections: &Sections<'e>) -> Option<Subject<'e>> {
     let room = sections.room.as_ref()?;
-    let name = room.name.map(RoomSeen::Name);
-    name.or(room.r#ref.map(RoomSeen::Ref))
+    let name = room.name.map(Subject::Text);
+    name.or(room.r#ref.map(Subject::Ref))
 }
 
 #[cfg(test)]

@@ -10,16 +10,16 @@
 //! ([`SourceName::released`]), since it has been counted when it came.
 
 use std::borrow::Cow;
-use std::fmt::Display;
 
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::data::{Data, Evidence, Moment, RoomRef};
-use super::encode::{Attributes, SPEC_VERSION, encode};
+use super::data::{Data, Evidence, Moment};
+use super::encode::{Attributes, SPEC_VERSION, Subject, encode};
+use super::names::RoomRef;
 use super::policy::{Action, Policy};
 use super::sections::{Participant, ProviderEvent, Room, Sections};
-use super::value::to_the_minute;
+use super::value::told_as;
 use super::{Clean, Finding, ROLE_DEFAULT, Recording, Seen, Settings, Violation, Violations};
 use crate::clock::Timestamp;
 use crate::event::{EventId, Family, Kind, QuarantineReason, SourceName};
@@ -185,21 +185,16 @@ impl Written<'_> {
         });
         let paths = data.removed.iter().map(|path| &**path).collect();
         let removed = Removed { paths, more: data.removed_more };
-        let told_as = |time, coarse: bool| if coarse { to_the_minute(time) } else { time };
         let time = sent_at.unwrap_or(self.receivedtime);
         let attributes = Attributes {
-            id: &id,
+            id,
             source: &self.source,
             kind,
-            subject: self
-                .subject
-                .as_ref()
-                .filter(|_| lets.out(Word::RoomName))
-                .map(|room| room as &dyn Display),
-            time: &told_as(time, policy.coarse_time(kind)),
+            subject: lets.text(Word::RoomName, &self.subject).map(Subject::Text),
+            time: told_as(time, policy.coarse_time(kind)),
             tenant: &self.tenant,
             provider: &self.provider,
-            received: &told_as(self.receivedtime, policy.coarse_receipt(kind)),
+            received: told_as(self.receivedtime, policy.coarse_receipt(kind)),
         };
         let (listed, more) = (data.violations.clone(), data.violations_more);
         let violations = Violations { listed, more };
@@ -227,7 +222,7 @@ impl Lets<'_> {
     fn moment(&self, word: Word, time: Option<Timestamp>) -> Option<Moment> {
         let time = time.filter(|_| self.out(word))?;
         let coarse = self.policy.action(self.kind, word) == Action::Bucket;
-        Some(Moment(if coarse { to_the_minute(time) } else { time }))
+        Some(Moment(told_as(time, coarse)))
     }
 }
 

@@ -14,7 +14,7 @@ use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
 use super::data::{LifecycleData, ParticipantData, QuarantineData, RecordingData};
-use super::encode::{CONTENT_TYPE, CloudEvent, SPEC_VERSION, TYPE_PREFIX, schema_id};
+use super::encode::{CONTENT_TYPE, CloudEvent, SPEC_VERSION, schema_id};
 use crate::event::{Family, Kind};
 
 mod examples;
@@ -43,8 +43,9 @@ pub fn schema_draft_07(family: Family) -> Value {
 }
 
 /// The same as draft-07 in one line, as a registry of schemas keeps it: without its `$id`, for
-/// there the subject says what it is and some readers would fetch it; without examples, which change
-/// where the schema does not; and without lists of values, whose growth a registry takes for a break.
+/// there the subject says what it is and some readers would fetch it; without examples, which
+/// change where the schema does not; and without lists of values, whose growth a registry takes
+/// for a break.
 pub fn schema_to_register(family: Family) -> String {
     let mut schema = schema_draft_07(family);
     open::without_lists(&mut schema);
@@ -85,7 +86,7 @@ fn of<D: JsonSchema + 'static>(family: Family, settings: SchemaSettings) -> Valu
     let mut schema = Value::from(schema);
     without_null(&mut schema);
     let kinds = Kind::ALL.iter().filter(|kind| kind.family() == family);
-    let types: Vec<_> = kinds.map(|kind| format!("{TYPE_PREFIX}{kind}")).collect();
+    let types: Vec<_> = kinds.map(|kind| kind.event_type()).collect();
     if let Some(Value::Object(attributes)) = schema.get_mut("properties") {
         narrow(attributes, "specversion", "const", json!(SPEC_VERSION));
         narrow(attributes, "datacontenttype", "const", json!(CONTENT_TYPE));

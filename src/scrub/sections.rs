@@ -5,7 +5,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::data::{Moment, PersonRef, RoomRef};
+use super::data::Moment;
+use super::names::{PersonRef, RoomRef};
 
 /// A struct whose fields may all be absent.
 macro_rules! section {

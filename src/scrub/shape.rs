@@ -70,33 +70,37 @@ impl Form {
             Self::Id => is_uuid(text) || is_sid(text),
             Self::EventRef => text.starts_with("EV_") && text.len() == 15 && is_sid(text),
             Self::EventType => {
-                let word = |part: &str| part.bytes().all(|b| b.is_ascii_lowercase());
-                is_list(text, EVENT_TYPE_BYTES_MAX, &['.', '_', '-'], word)
+                is_list(text, EVENT_TYPE_BYTES_MAX, b"._-", |b| b.is_ascii_lowercase())
             }
             Self::Version => {
-                let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
-                let number = |part: &str| part.len() <= 3 && digits(part);
-                text.split('.').count() <= 3 && is_list(text, VERSION_BYTES_MAX, &['.'], number)
+                is_list(text, VERSION_BYTES_MAX, b".", |b| b.is_ascii_digit())
+                    && text.split('.').all(|number| number.len() <= 3)
+                    && text.split('.').count() <= 3
             }
             Self::Region => {
-                let small = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-                let word = |part: &str| part.bytes().all(small);
                 let area = text.split_once('-').map(|(area, _)| area);
                 area.is_some_and(|area| AREAS.contains(&area))
-                    && is_list(text, REGION_BYTES_MAX, &['-'], word)
+                    && is_list(text, REGION_BYTES_MAX, b"-", |b| {
+                        b.is_ascii_lowercase() || b.is_ascii_digit()
+                    })
             }
             Self::Mime => {
                 let (top, codec) = text.split_once('/').unwrap_or_default();
-                let word = |part: &str| part.bytes().all(|b| b.is_ascii_alphanumeric());
-                matches!(top, "audio" | "video") && is_list(codec, CODEC_BYTES_MAX, &['-'], word)
+                matches!(top, "audio" | "video")
+                    && is_list(codec, CODEC_BYTES_MAX, b"-", |b| b.is_ascii_alphanumeric())
             }
         }
     }
 }
 
-/// Words parted by one of the signs, none of them empty.
-fn is_list(text: &str, bytes_max: usize, signs: &[char], word: impl Fn(&str) -> bool) -> bool {
-    text.len() <= bytes_max && text.split(signs).all(|part| !part.is_empty() && word(part))
+/// Words of such letters, parted by one of the signs, none of them empty.
+fn is_list(text: &str, bytes_max: usize, signs: &[u8], letter: impl Fn(u8) -> bool) -> bool {
+    let mut in_word = false;
+    let fits = text.bytes().all(|byte| {
+        let parts = std::mem::replace(&mut in_word, letter(byte)) && signs.contains(&byte);
+        in_word || parts
+    });
+    fits && in_word && text.len() <= bytes_max
 }
 
 fn is_uuid(text: &str) -> bool {

@@ -4,7 +4,8 @@
 //! that the compiler holds against everything else: a word without a line here does not compile,
 //! and neither does a line whose place is not a field of the published data.
 
-use super::data::{Moment, PersonRef};
+use super::data::Moment;
+use super::names::PersonRef;
 use super::sections::Sections;
 use super::shape::Form;
 use crate::clock::Timestamp;

@@ -47,17 +47,17 @@ pub(super) fn value<'e>(
 fn coarse<'e>(boundary: &Boundary, kind: Kind, word: Word, given: Value<'e>) -> Value<'e> {
     let lower = |number| Value::Count(boundary.settings.policy.in_range(kind, word, number));
     match given {
-        Value::Moment(time) => Value::Moment(to_the_minute(time)),
+        Value::Moment(time) => Value::Moment(told_as(time, true)),
         Value::Count(count) => lower(count as f64),
         Value::Number(number) => lower(number),
         kept @ (Value::Text(_) | Value::Flag(_) | Value::Person(_)) => kept,
     }
 }
 
-/// A moment without its seconds.
-pub(super) fn to_the_minute(time: Timestamp) -> Timestamp {
+/// A moment as it leaves: as it is, or without its seconds.
+pub(super) fn told_as(time: Timestamp, coarse: bool) -> Timestamp {
     const MINUTE: i64 = 60_000;
-    Timestamp::from_millis(time.millis().div_euclid(MINUTE) * MINUTE)
+    if coarse { Timestamp::from_millis(time.millis().div_euclid(MINUTE) * MINUTE) } else { time }
 }
 
 /// Whether a moment can be one that a provider tells of in a delivery that was received then: other

@@ -14,8 +14,6 @@ pub(crate) const COMING: &[(&str, &str)] = &[
     ("hookgate_events_total", r#"source="quiet",kind="room.ended""#),
     ("hookgate_events_total", r#"source="quiet",kind="recording.ready""#),
     ("hookgate_events_total", r#"source="quiet",kind="recording.failed""#),
-    ("hookgate_certificate_expiry_timestamp_seconds", r#"listener="public""#),
-    ("hookgate_certificate_expiry_timestamp_seconds", r#"listener="admin""#),
 ];
 
 /// Labels whose values are names that somebody chose, or Prometheus' own.

@@ -16,6 +16,7 @@ const TEXT: &str = r#"
 [server]
 instance = "gate-1"
 listen = "127.0.0.1:PUBLIC"
+tls = { cert = "tls/gate.crt", key = "tls/gate.key" }
 drain_grace = "1ms"
 drain_deadline = "5s"
 
@@ -107,6 +108,8 @@ impl Stage {
             .replace("BROKERS", brokers)
             .replace("MORE", more);
         stage.write("hookgate.toml", &text);
+        stage.certificate("gate");
+        stage.certificate("new");
         let program = env!("CARGO_BIN_EXE_hookgate");
         std::os::unix::fs::symlink(program, stage.path("bin/hookgate")).unwrap();
         stage
@@ -146,9 +149,18 @@ impl Stage {
     fn send(&self, fixtures: &str, source: &str, more: &str) {
         let fixtures = format!("{}/fixtures/{fixtures}", env!("CARGO_MANIFEST_DIR"));
         self.good(&format!(
-            "hookgate send {fixtures} --to http://127.0.0.1:{} --config hookgate.toml \
-             --source {source} {more}",
+            "hookgate send {fixtures} --to https://127.0.0.1:{} --tls-ca tls/gate.crt \
+             --config hookgate.toml --source {source} {more}",
             self.public
+        ));
+    }
+
+    /// A certificate that signs itself, and its key, for a month.
+    fn certificate(&self, name: &str) {
+        self.good(&format!(
+            "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 \
+             -keyout tls/{name}.key -out tls/{name}.crt -subj /CN=gate.example.invalid \
+             -addext subjectAltName=IP:127.0.0.1 2>/dev/null && chmod 0400 tls/{name}.key"
         ));
     }
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use hookgate::publish::{Creation, Settings};
+use hookgate::secret::Secret;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
@@ -30,22 +31,58 @@ pub(crate) struct Own(PathBuf);
 
 impl Own {
     pub(crate) fn start() -> (Self, Settings) {
+        Self::started(&["start"])
+    }
+
+    /// The same over SASL_SSL with SCRAM-SHA-512, and the properties that get us in.
+    pub(crate) fn secure() -> (Self, Settings) {
+        let (broker, mut settings) = Self::started(&["start", "--secure"]);
+        let text = |file: &str| std::fs::read_to_string(broker.file(file)).unwrap();
+        let properties = [
+            ("security.protocol", "SASL_SSL".to_owned()),
+            ("sasl.mechanism", "SCRAM-SHA-512".to_owned()),
+            ("sasl.username", text("user").trim().to_owned()),
+            ("sasl.password", text("password").trim().to_owned()),
+            ("ssl.ca.location", broker.file("ca.crt").to_str().unwrap().to_owned()),
+        ];
+        for (name, value) in properties {
+            set(&mut settings, name, &value);
+        }
+        (broker, settings)
+    }
+
+    fn started(verb: &[&str]) -> (Self, Settings) {
         let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
         let broker = Self(target.join("kafka").join(fresh_prefix()));
-        let address = broker.script("start");
+        let address = broker.run(verb);
         let mut settings = settings(address.trim());
         settings.create_topics = Some(FOUR);
         (broker, settings)
     }
 
+    /// A file that the broker keeps.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
     pub(crate) fn script(&self, verb: &str) -> String {
+        self.run(&[verb])
+    }
+
+    fn run(&self, verb: &[&str]) -> String {
         let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/kafka/broker");
-        let output = Command::new(script).arg(verb).arg(&self.0).output();
+        let output = Command::new(script).args(verb).arg(&self.0).output();
         let output = output.expect("tests/kafka/broker runs");
         let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "broker {verb}: {said}");
+        assert!(output.status.success(), "broker {verb:?}: {said}");
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
+}
+
+/// Sets a property in the place of what it was.
+pub(crate) fn set(settings: &mut Settings, name: &str, value: &str) {
+    settings.properties.retain(|(known, _)| known != name);
+    settings.properties.push((name.to_owned(), Secret::new(value.as_bytes().to_vec())));
 }
 
 impl Drop for Own {

@@ -9,6 +9,8 @@
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use clap::{CommandFactory, Parser};
@@ -118,7 +120,9 @@ fn parse(text: &str, env: &BTreeMap<String, String>) -> Result<Config, Mistakes>
         ["old-secret", "secret_identity", "secret_pseudonym", "secret_daily", "secret_kafka"]
     {
         let secret = if file == "secret_pseudonym" { PSEUDONYM } else { IDENTITY };
-        std::fs::write(folder.path().join(file), secret).unwrap();
+        let path = folder.path().join(file);
+        std::fs::write(&path, secret).unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o400)).unwrap();
     }
     std::fs::write(folder.path().join("patients.toml"), STRICTER).unwrap();
     let text = text.replace("FOLDER", folder.path().to_str().unwrap());

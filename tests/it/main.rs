@@ -42,6 +42,7 @@ mod schemas;
 mod search;
 mod startup;
 mod status;
+mod tls;
 mod verify;
 mod violations;
 

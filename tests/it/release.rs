@@ -115,13 +115,13 @@ async fn what_cannot_be_let_go_stays_and_is_told_by_why() {
     room.take("daily", joined.to_string().as_bytes()).await;
     room.take("daily", &saved(1)).await;
     room.sources.replace(Vec::new());
-    for (sequence, why) in
-        [(1, "malformed"), (2, "not_in_quarantine"), (3, "no_source"), (99, "gone")]
-    {
+    for (sequence, why) in [(1, "malformed"), (2, "not_in_quarantine"), (3, "no_source")] {
         let released = room.release(Some(sequence), None).await;
         assert_eq!(released.kept, [(why.to_owned(), 1)].into(), "{sequence}");
         assert_eq!((released.released, released.already), (0, 0));
     }
+    let never = room.try_release(Some(99), None).await.unwrap_err();
+    assert!(matches!(never, Refusal::NotFound(_)), "{never}");
     for (sequence, filter) in [(None, None), (Some(1), Some(Filter::default()))] {
         let refused = room.try_release(sequence, filter).await.unwrap_err();
         assert!(matches!(refused, Refusal::Invalid { field: "filter", .. }), "{refused}");

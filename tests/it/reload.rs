@@ -15,6 +15,7 @@ use crate::gateway::{DAILY, DAILY_SECRET, Gate, Plan, event, providers};
 
 mod boundary;
 mod effects;
+mod mounted;
 mod risks;
 mod rotation;
 

@@ -305,4 +305,24 @@ fn tls_is_one_value_and_off_by_default() {
     }
     let endpoint = &rendered.the("ServiceMonitor")["spec"]["endpoints"][0];
     assert_eq!(endpoint["scheme"], "https");
+    // What is rendered is taken by the program, and the verbs in the pod trust its certificate.
+    let said = good(&mut Checked::new(rendered.configuration(), SECRETS).command());
+    assert!(said.contains("is good"), "{said}");
+    assert!(!said.contains("admin.listen"), "{said}");
+    let env = rendered.container()["env"].as_array().unwrap();
+    let value = |name: &str| env.iter().find(|one| one["name"] == name).unwrap()["value"].clone();
+    assert_eq!(value("HOOKGATE_ADMIN"), "https://127.0.0.1:9080");
+    assert_eq!(value("HOOKGATE_TLS_CA"), "/run/tls/admin/ca.crt");
+    assert_eq!(value("HOOKGATE_TLS_NAME"), endpoint["tlsConfig"]["serverName"]);
+    let test = rendered.all("Pod")[0];
+    let line = test["spec"]["containers"][0]["args"].as_array().unwrap();
+    let line = line.iter().map(|word| word.as_str().unwrap());
+    assert!(Arguments::try_parse_from(["hookgate"].into_iter().chain(line)).is_ok());
+    let clients = "tls.admin=admin-tls,tls.adminClients=true,\
+         config.admin.client[0].name=olga,config.admin.client[0].role=operator";
+    let rendered = Rendered::of("full", &["--set", clients]);
+    let table = rendered.table();
+    assert_eq!(table["admin"]["tls"]["client_ca"].as_str(), Some("/run/tls/admin/ca.crt"));
+    let said = good(&mut Checked::new(rendered.configuration(), SECRETS).command());
+    assert!(said.contains("is good") && !said.contains("admin."), "{said}");
 }

@@ -1,5 +1,7 @@
 //! The tools, and what they say.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -69,8 +71,11 @@ impl Checked {
         let folder = tempfile::tempdir().unwrap();
         let here = folder.path().to_str().unwrap();
         for name in named_below(text, from) {
-            std::fs::write(folder.path().join(&name), secret(&name)).unwrap();
+            let path = folder.path().join(&name);
+            std::fs::write(&path, secret(&name)).unwrap();
+            std::fs::set_permissions(&path, Permissions::from_mode(0o400)).unwrap();
         }
+        let text = certified(text, folder.path());
         let text = text.replace(from, &format!("{here}/"));
         std::fs::write(folder.path().join("hookgate.toml"), text).unwrap();
         Self { folder }
@@ -87,6 +92,21 @@ impl Checked {
         command.env_clear().arg("check-config").arg("--config").arg(self.path());
         command
     }
+}
+
+/// The text with a certificate of its own for each listener that the chart gives one.
+fn certified(text: &str, folder: &Path) -> String {
+    for listener in ["server", "admin"] {
+        let here = folder.join("tls").join(listener);
+        std::fs::create_dir_all(&here).unwrap();
+        let pair = rcgen::generate_simple_self_signed(["gate.example.invalid".to_owned()]).unwrap();
+        let (cert, key) = (pair.cert.pem(), pair.signing_key.serialize_pem());
+        for (file, text) in [("tls.crt", &cert), ("ca.crt", &cert), ("tls.key", &key)] {
+            std::fs::write(here.join(file), text).unwrap();
+            std::fs::set_permissions(here.join(file), Permissions::from_mode(0o400)).unwrap();
+        }
+    }
+    text.replace("/run/tls/", &format!("{}/tls/", folder.to_str().unwrap()))
 }
 
 /// The files that a text names below a folder.

@@ -20,8 +20,11 @@ use crate::secret::Secret;
 
 mod lines;
 mod problem;
+mod tls;
 
 pub(super) use lines::{Ended, Lines};
+pub use tls::Trust;
+pub(super) use tls::trusting;
 
 /// The admin API of one gateway.
 pub(super) struct Client {
@@ -93,20 +96,21 @@ impl Client {
     /// # Errors
     /// 2 for an address that is none, and for a token that cannot be read.
     pub(super) fn new(global: &Global) -> Result<Self, Failure> {
+        let mut base = base(&global.admin)?;
         let http = reqwest::Client::builder()
             .connect_timeout(bounds::ASK_CONNECT)
             // The token is for this address and no other.
             .redirect(redirect::Policy::none())
-            .no_proxy()
-            .build()
-            .context("the HTTP client cannot be made")?;
+            .no_proxy();
+        let http = trusting(http, &global.trust, &mut base)?;
+        let http = http.build().context("the HTTP client cannot be made")?;
         let token = global
             .token_file
             .as_deref()
             .filter(|path| *path != Path::new(""))
             .map(token)
             .transpose()?;
-        Ok(Self { http, base: base(&global.admin)?, token })
+        Ok(Self { http, base, token })
     }
 
     /// Asks, and reads the answer.
@@ -197,7 +201,9 @@ impl Client {
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> Failure {
-        self.silent(if error.is_connect() {
+        self.silent(if let Some(why) = tls::refused(error) {
+            why
+        } else if error.is_connect() {
             "nothing can be reached there"
         } else if error.is_timeout() {
             "the answer did not come in time"

@@ -16,7 +16,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::Url;
 
 use super::fixture::Fixture;
-use super::{Failure, configured, print, runtime};
+use super::{Failure, Global, configured, print, runtime};
 use crate::bounds::SEND_CONCURRENCY_MAX;
 use crate::clock::Clock;
 use crate::config::Source;
@@ -74,7 +74,7 @@ pub struct Send {
 /// # Errors
 /// 78 for a configuration with mistakes, 69 when the gateway does not answer, 1 when something
 /// unexpected came back.
-pub fn run(args: &Send) -> Result<(), Failure> {
+pub fn run(args: &Send, global: &Global) -> Result<(), Failure> {
     let to = target(&args.to)?;
     let config = configured(&args.config)?;
     let names = config.sources.iter().map(|s| s.boundary.source.to_string());
@@ -92,8 +92,10 @@ pub fn run(args: &Send) -> Result<(), Failure> {
     let clock = Clock::system();
     let newest = plan.fixtures.iter().filter_map(|f| newest(&f.body)).max();
     let now = clock.now().millis() / 1_000;
+    let connections = args.concurrency.saturating_mul(2);
+    let post = Post::trusting(url, connections, clock.clone(), &global.trust)?;
     let sender = Arc::new(Sender {
-        post: Post::new(url, args.concurrency.saturating_mul(2), clock.clone())?,
+        post,
         shift: newest.map_or(0, |newest| now - newest),
         source,
         as_stored: args.as_stored,

@@ -5,11 +5,13 @@ use std::time::Duration;
 use anyhow::Context;
 use bytes::Bytes;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Url, redirect};
+use reqwest::{Client, ClientBuilder, Url, redirect};
 use serde::Deserialize;
 
 use super::tally::Got;
 use crate::bounds::{SEND_ANSWER, SEND_ANSWER_BYTES_MAX, SEND_CONNECT};
+use crate::cli::client::trusting;
+use crate::cli::{Failure, Trust};
 use crate::clock::Clock;
 
 /// Posts to one address over kept connections.
@@ -46,15 +48,22 @@ impl Letter {
 impl Post {
     /// A sender that keeps up to `connections` open.
     pub(in crate::cli) fn new(url: Url, connections: usize, clock: Clock) -> anyhow::Result<Self> {
-        let client = Client::builder()
-            .pool_max_idle_per_host(connections)
-            .connect_timeout(SEND_CONNECT)
-            .timeout(SEND_ANSWER)
-            // A redirect would lose the body; it is an answer to report.
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .build()
-            .context("the HTTP client cannot be made")?;
+        Self::of(builder(connections), url, clock)
+    }
+
+    /// The same, over TLS to whom these options trust.
+    pub(super) fn trusting(
+        mut url: Url,
+        connections: usize,
+        clock: Clock,
+        trust: &Trust,
+    ) -> Result<Self, Failure> {
+        let builder = trusting(builder(connections), trust, &mut url)?;
+        Ok(Self::of(builder, url, clock)?)
+    }
+
+    fn of(builder: ClientBuilder, url: Url, clock: Clock) -> anyhow::Result<Self> {
+        let client = builder.build().context("the HTTP client cannot be made")?;
         Ok(Self { client, url, clock })
     }
 
@@ -85,6 +94,16 @@ impl Post {
         let named: Option<Named<'_>> = serde_json::from_slice(&text).ok();
         Ok(Got::answer(status, named.map(|named| named.outcome)))
     }
+}
+
+fn builder(connections: usize) -> ClientBuilder {
+    Client::builder()
+        .pool_max_idle_per_host(connections)
+        .connect_timeout(SEND_CONNECT)
+        .timeout(SEND_ANSWER)
+        // A redirect would lose the body; it is an answer to report.
+        .redirect(redirect::Policy::none())
+        .no_proxy()
 }
 
 #[derive(Deserialize)]

@@ -20,6 +20,7 @@ pub(super) fn render(report: &StatusReport, width: Option<usize>) -> String {
         sources(report, width),
         limits(report),
         secrets(report, width),
+        certificates(report, width.unwrap_or(usize::MAX)),
         road(report),
         ledger(report, width),
         beside(report, width),
@@ -163,6 +164,19 @@ fn secrets(report: &StatusReport, width: Option<usize>) -> String {
         }
     }
     if sheet.is_empty() { String::new() } else { sheet.render(width) + &odd }
+}
+
+/// The certificates of the listeners, and when they end.
+fn certificates(report: &StatusReport, width: usize) -> String {
+    let mut text = String::new();
+    for certificate in &report.certificates {
+        let ends = format!("certificate to {}", moment(certificate.expires));
+        let _ = writeln!(text, "{:<8} {ends}", certificate.listener);
+        if let Some(warning) = &certificate.warning {
+            let _ = writeln!(text, "{:<8} {ODD}{}{ODD:#}", "", wrapped(warning, width, 9));
+        }
+    }
+    text
 }
 
 /// From the journal to Kafka.

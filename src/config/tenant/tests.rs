@@ -103,8 +103,9 @@ fn patients_without_their_tier_are_warned_about_before_the_launch_and_refused_af
 #[test]
 fn a_pattern_of_national_ids_may_stand_anywhere_and_matches_something() {
     let of = |patterns: &str| text(&format!("national_id_patterns = [{patterns}]"));
-    let (tenant, _) = tenant("national_id_patterns = ['[0-9]{3}-[0-9]{2}', '^[A-Z][0-9]{8}$']");
+    let (tenant, _) = tenant("national_id_patterns = ['[0-9]{3}-[0-9]{2}', '(?i)^[A-Z][0-9]{8}$']");
     assert_eq!(tenant.national_ids.len(), 2);
+    assert!(tenant.national_ids[1].is_match("a12345678"), "whatever the case");
     let nothing = "matches nothing at all";
     for pattern in ["", "[0-9]*", "(a|)", "^$", "\\b"] {
         let start = "tenant[0].national_id_patterns[1] = ";

@@ -19,7 +19,7 @@ use crate::bounds;
 use crate::event::EventId;
 use crate::journal::Stored;
 use crate::scrub::Told;
-use crate::scrub::data::is_name;
+use crate::scrub::names::is_name;
 
 /// What is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -24,7 +24,7 @@ use super::call::{Place, Reply, Wanted};
 use super::problem::{Kind, Problem};
 use super::reply::{Answer, text};
 use super::routes::{Route, Takes, routes};
-use super::tokens::{Doorkeeper, Tokens, Turned};
+use super::tokens::{Doorkeeper, Shown, Tokens, Turned};
 
 /// The admin API.
 pub(super) struct Api {
@@ -50,10 +50,15 @@ impl Api {
         &self.doorkeeper
     }
 
-    /// Answers one call.
-    pub(super) async fn answer(&self, request: Request<Incoming>, guest: &Guest) -> Answer {
+    /// Answers one call; `client` is whom the certificate of its connection names.
+    pub(super) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        guest: &Guest,
+        client: Option<&str>,
+    ) -> Answer {
         let (parts, body) = request.into_parts();
-        match self.open(&parts, &body) {
+        match self.open(&parts, &body, client) {
             Ok((actor, route, place)) => {
                 let wanted = self.wanted(actor, &route, place, &parts, body, guest).await;
                 let reply = match wanted {
@@ -71,12 +76,16 @@ impl Api {
     }
 
     /// What the head alone decides.
-    fn open(&self, parts: &Parts, body: &Incoming) -> Result<(Actor, Arc<Route>, Place), Refused> {
-        let presented = bearer(&parts.headers);
-        let actor = self.doorkeeper.admit(presented).map_err(turned)?;
+    fn open(
+        &self,
+        parts: &Parts,
+        body: &Incoming,
+        client: Option<&str>,
+    ) -> Result<(Actor, Arc<Route>, Place), Refused> {
+        let actor = self.doorkeeper.admit(shown(&parts.headers, client)).map_err(turned)?;
         let (route, place) = self.route(&parts.method, parts.uri.path())?;
         if route.role == Role::Operator && actor.role != Role::Operator {
-            tracing::warn!(token = %actor.name, call = route.name, "a viewer may not do this");
+            tracing::warn!(actor = %actor.name, call = route.name, "a viewer may not do this");
             return Err(forbidden().into());
         }
         let has_body = !body.is_end_stream();
@@ -129,10 +138,9 @@ impl Api {
         body: Incoming,
         guest: &Guest,
     ) -> Result<Wanted, Problem> {
-        let whole = asked::body(body).await.map_err(|problem| {
-            guest.line().leave_unread();
-            problem.closing(true)
-        })?;
+        let whole = asked::body(body)
+            .await
+            .map_err(|problem| problem.closing(guest.line().leave_unread()))?;
         let body = match route.takes {
             Takes::Body => Some(whole),
             Takes::Either => Some(whole).filter(|whole| !whole.is_empty()),
@@ -199,7 +207,19 @@ impl Refused {
 
 /// A viewer who would change something.
 pub(super) fn forbidden() -> Problem {
-    Problem::new(Kind::Forbidden, "this token looks only; use one with the role operator")
+    Problem::new(
+        Kind::Forbidden,
+        "this token or certificate looks only; use one with the role operator",
+    )
+}
+
+/// What is shown of who asks. A token that is sent counts, whatever the certificate says: whoever
+/// sends a wrong one is told so.
+fn shown<'a>(headers: &'a HeaderMap, client: Option<&'a str>) -> Shown<'a> {
+    match client {
+        Some(name) if !headers.contains_key(AUTHORIZATION) => Shown::Certificate(name),
+        _ => Shown::Token(bearer(headers)),
+    }
 }
 
 /// The token that is presented, if exactly one is.
@@ -217,8 +237,16 @@ fn turned(why: Turned) -> Refused {
         Turned::Unconfigured => Problem::new(
             Kind::Unauthorized,
             "no tokens are configured: set admin.token_file to a file with one token a line, \
-             name:role:sha256-hex",
+             name:role:sha256-hex; or list certificates in [[admin.client]] and show one",
         ),
+        Turned::Unlisted => {
+            tracing::warn!("a call of the admin API with a certificate that is not listed");
+            Problem::new(
+                Kind::Unauthorized,
+                "the common name (CN) of this certificate is not listed in [[admin.client]]; list \
+                 it with a role, or send a token",
+            )
+        }
         Turned::Unknown => {
             tracing::warn!("a call of the admin API without a known token");
             Problem::new(

@@ -9,32 +9,41 @@
 //! the value. Never here: what the answers say. That is the desk's.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use http::header::ALLOW;
 use http::{HeaderValue, Method, Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
+use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-use crate::bounds::ADMIN_CONNECTIONS_MAX;
+use crate::bounds::{ADMIN_CONNECTIONS_MAX, REFUSAL_LINES_BURST, REFUSAL_LINES_PER_SECOND};
 use crate::clock::Clock;
 use crate::delivery::{Peer, RequestId};
 use crate::desk::Desk;
+use crate::outcome::Outcome;
+use crate::throttle::Bucket;
 
 use super::Limits;
 use super::answer::last_words;
+use super::arrival::arrive;
 use super::connection;
 use super::guarded::guarded;
+use super::line::Line;
 use super::listen::Listener;
 use super::lobby::{Guest, Lobby};
 use super::socket::{Over, Socket};
+use super::streams;
+use super::tls::{Failed, Tls, Wire};
 
 mod api;
 mod asked;
 mod board;
 mod call;
+mod clients;
 mod openapi;
 mod problem;
 mod reply;
@@ -43,11 +52,12 @@ mod stream;
 mod tokens;
 
 pub use board::{Board, Check, Readiness, Standing};
+pub use clients::Clients;
 pub use problem::ProblemDetails;
 pub use tokens::{TokenMistake, Tokens};
 
 use api::Api;
-use problem::Problem;
+use problem::{Kind, Problem};
 use reply::{Answer, text};
 use tokens::Doorkeeper;
 
@@ -57,10 +67,14 @@ pub struct AdminSettings {
     pub listen: SocketAddr,
     /// The socket that listens there already.
     pub passed: Option<std::net::TcpListener>,
+    /// What it greets with; `None`: requests come bare.
+    pub tls: Option<Tls>,
     /// How long anything may take on a connection.
     pub limits: Limits,
     /// Who may ask; `None`: nobody.
     pub tokens: Option<Tokens>,
+    /// Whose certificates may as well.
+    pub clients: Clients,
     /// The time.
     pub clock: Clock,
 }
@@ -77,9 +91,10 @@ pub struct Admin {
 pub struct Keyring(Arc<Doorkeeper>);
 
 impl Keyring {
-    /// From now on these may ask, and nobody else; `None`: nobody.
-    pub fn replace(&self, tokens: Option<Tokens>) {
+    /// From now on these may ask, and nobody else; `None`: none by token.
+    pub fn replace(&self, tokens: Option<Tokens>, clients: Clients) {
         self.0.replace(tokens);
+        self.0.list(clients);
     }
 }
 
@@ -87,6 +102,9 @@ impl Keyring {
 struct Door {
     board: Arc<dyn Board>,
     api: Api,
+    tls: Option<Tls>,
+    /// How often it is told of connections that came to nothing.
+    told: Bucket,
 }
 
 impl Admin {
@@ -95,11 +113,15 @@ impl Admin {
     /// # Errors
     /// What the system says about the port.
     pub fn start(settings: AdminSettings, board: Arc<dyn Board>, desk: Desk) -> io::Result<Self> {
-        let AdminSettings { listen, passed, limits, tokens, clock } = settings;
+        let AdminSettings { listen, passed, tls, limits, tokens, clients, clock } = settings;
         let listener = Listener::open(listen, passed)?;
         let address = listener.address()?;
         let api = Api::new(desk, tokens, clock.clone());
-        let door = Arc::new(Door { board, api });
+        api.tokens().list(clients);
+        let number = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+        let (often, burst) = (number(REFUSAL_LINES_PER_SECOND), number(REFUSAL_LINES_BURST));
+        let told = Bucket::new(often, burst, clock.clone());
+        let door = Arc::new(Door { board, api, tls, told });
         let accepting = tokio::spawn(accept(listener, limits, clock, door.clone()));
         Ok(Self { address, door, accepting })
     }
@@ -133,17 +155,31 @@ async fn accept(listener: Listener, limits: Limits, clock: Clock, door: Arc<Door
             continue;
         };
         let line = guest.line().clone();
-        let socket = Socket::new(stream, line.clone(), limits.clone(), clock.clone());
-        let door = door.clone();
+        let (limits, clock, door) = (limits.clone(), clock.clone(), door.clone());
         tokio::spawn(async move {
+            let Some(wire) = greeted(stream, &door, &line, &limits).await else {
+                return;
+            };
+            let client: Option<Arc<str>> = wire.client().map(Into::into);
             let service = service_fn(|asked| {
                 guest.used();
                 let (door, knows, guest) = (door.clone(), door.clone(), guest.clone());
-                guarded(async move { answer(asked, &door, &guest).await }, move || {
+                let client = client.clone();
+                let answered = async move { answer(asked, &door, &guest, client.as_deref()).await };
+                guarded(answered, move || {
                     knows.board.defect();
                     Problem::defect().answer()
                 })
             });
+            if wire.is_h2() {
+                let refuse = |_: &Outcome| {
+                    let detail = "the head has too many lines, or more than one length";
+                    Problem::new(Kind::Malformed, detail).answer()
+                };
+                streams::converse(wire, line, (&limits, &clock), service, refuse).await;
+                return;
+            }
+            let socket = Socket::new(wire, line.clone(), limits, clock);
             let socket = connection::converse(socket, &line, service).await;
             let words = match socket.over() {
                 Some(Over::Refused(outcome)) => {
@@ -156,10 +192,33 @@ async fn accept(listener: Listener, limits: Limits, clock: Clock, door: Arc<Door
     }
 }
 
-async fn answer(request: Request<Incoming>, door: &Arc<Door>, guest: &Guest) -> Answer {
+/// Shakes hands, where that is asked for; `None`: it came to nothing.
+async fn greeted(stream: TcpStream, door: &Door, line: &Line, limits: &Limits) -> Option<Wire> {
+    let Some(tls) = &door.tls else {
+        return Some(Wire::Plain(stream));
+    };
+    match arrive(stream, (tls, true), line, limits, None::<fn(IpAddr)>).await {
+        Ok(wire) => Some(wire),
+        Err(failed) => {
+            // A flood of them is told in part.
+            if failed != Failed::Gone && door.told.take().is_ok() {
+                let reason = failed.as_str();
+                tracing::warn!(reason, "a connection to the admin listener came to nothing");
+            }
+            None
+        }
+    }
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    door: &Arc<Door>,
+    guest: &Guest,
+    client: Option<&str>,
+) -> Answer {
     let path = request.uri().path();
     if path.starts_with("/admin/") {
-        return door.api.answer(request, guest).await;
+        return door.api.answer(request, guest, client).await;
     }
     if !matches!(path, "/livez" | "/readyz" | "/metrics") {
         return Problem::no_such_path().answer();
@@ -192,7 +251,6 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpStream;
 
     use super::*;
 
@@ -223,8 +281,10 @@ mod tests {
         let settings = AdminSettings {
             listen: at,
             passed: None,
+            tls: None,
             limits: Limits::default(),
             tokens: None,
+            clients: Clients::default(),
             clock,
         };
         let admin = Admin::start(settings, board.clone(), desk).unwrap();

@@ -5,6 +5,8 @@
 //! neither the time of an answer nor the file gives a token away. Tokens are long and random
 //! (`hookgate keygen`): a fast hash is as good as a slow one for those.
 //!
+//! Or by certificate: see [`Clients`].
+//!
 //! Promises: a mistake is named by its line and never quotes it; whoever guesses is told to wait
 //! after a few wrong guesses, while a good token passes all the same.
 
@@ -13,7 +15,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use sha2::{Digest, Sha256};
 use subtle::{ConditionallySelectable, ConstantTimeEq};
 
@@ -24,6 +26,8 @@ use crate::bounds::{
 use crate::clock::Clock;
 use crate::desk::{Actor, Role};
 use crate::throttle::Bucket;
+
+use super::clients::Clients;
 
 /// The tokens of one token file; at least one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,14 +122,10 @@ fn token(line: &str) -> Result<Token, &'static str> {
     else {
         return Err("must be name:role:sha256-hex");
     };
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    if !(1..=TOKEN_NAME_BYTES_MAX).contains(&name.len()) || !name.chars().all(plain) {
-        return Err("must begin with a name of 1 to 64 letters, digits, dots, hyphens or \
-                    underscores");
-    }
-    if RESERVED.contains(&name) {
-        return Err("has a name that the audit log keeps for what comes another way");
-    }
+    name_rule(
+        name,
+        "must begin with a name of 1 to 64 letters, digits, dots, hyphens or underscores",
+    )?;
     let role = match role {
         "viewer" => Role::Viewer,
         "operator" => Role::Operator,
@@ -134,6 +134,18 @@ fn token(line: &str) -> Result<Token, &'static str> {
     let digest = unhex(digest)
         .ok_or("must end with the SHA-256 of the token: 64 lower-case hexadecimal digits")?;
     Ok(Token { name: name.to_owned(), role, digest })
+}
+
+/// What a name must be that the audit log will show; `form` says which form it has.
+pub(super) fn name_rule(name: &str, form: &'static str) -> Result<(), &'static str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if !(1..=TOKEN_NAME_BYTES_MAX).contains(&name.len()) || !name.chars().all(plain) {
+        return Err(form);
+    }
+    if RESERVED.contains(&name) {
+        return Err("has a name that the audit log keeps for what comes another way");
+    }
+    Ok(())
 }
 
 /// Who is named in the audit log without a token.
@@ -163,17 +175,36 @@ pub(super) enum Turned {
     Unconfigured,
     /// None was presented, or not one, or none that is known.
     Unknown,
+    /// A good certificate, whose name is not listed.
+    Unlisted,
     /// Too many of those of late.
     Guessing(Duration),
     /// Too many calls with this token of late.
     TooFast(Duration),
 }
 
-/// Lets in who has a token, and counts.
+/// What a call shows of who asks.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Shown<'a> {
+    /// A token; `None`: not exactly one, or nothing at all.
+    Token(Option<&'a [u8]>),
+    /// No token, and a certificate that an authority of ours has signed, with this name.
+    Certificate(&'a str),
+}
+
+/// Lets in who has a token or a certificate, and counts.
 pub(super) struct Doorkeeper {
     known: ArcSwapOption<Known>,
+    listed: ArcSwap<Listed>,
     failures: Bucket,
     clock: Clock,
+}
+
+#[derive(Default)]
+struct Listed {
+    clients: Clients,
+    /// How fast each may ask, by place.
+    rates: Vec<Bucket>,
 }
 
 struct Known {
@@ -186,7 +217,8 @@ impl Doorkeeper {
     /// With these tokens; `None`: lets nobody in.
     pub(super) fn new(tokens: Option<Tokens>, clock: Clock) -> Self {
         let failures = bucket(TOKEN_FAILURES_PER_SECOND, TOKEN_FAILURES_BURST, &clock);
-        let doorkeeper = Self { known: ArcSwapOption::empty(), failures, clock };
+        let (known, listed) = (ArcSwapOption::empty(), ArcSwap::default());
+        let doorkeeper = Self { known, listed, failures, clock };
         doorkeeper.replace(tokens);
         doorkeeper
     }
@@ -204,8 +236,37 @@ impl Doorkeeper {
         self.known.store(known);
     }
 
-    /// Who presents this token; `None`: no token, or not exactly one, was presented.
-    pub(super) fn admit(&self, presented: Option<&[u8]>) -> Result<Actor, Turned> {
+    /// From now on these certificates.
+    pub(super) fn list(&self, clients: Clients) {
+        if self.listed.load().clients == clients {
+            return;
+        }
+        let rate = |_| bucket(TOKEN_CALLS_PER_SECOND, TOKEN_CALLS_BURST, &self.clock);
+        let rates = clients.each().map(rate).collect();
+        self.listed.store(Arc::new(Listed { clients, rates }));
+    }
+
+    /// Who asks.
+    pub(super) fn admit(&self, shown: Shown<'_>) -> Result<Actor, Turned> {
+        match shown {
+            Shown::Token(presented) => self.by_token(presented),
+            Shown::Certificate(name) => self.by_certificate(name),
+        }
+    }
+
+    fn by_certificate(&self, name: &str) -> Result<Actor, Turned> {
+        let listed = self.listed.load();
+        let Some((place, role)) = listed.clients.find(name) else {
+            self.failures.take().map_err(Turned::Guessing)?;
+            return Err(Turned::Unlisted);
+        };
+        if let Some(rate) = listed.rates.get(place) {
+            rate.take().map_err(Turned::TooFast)?;
+        }
+        Ok(Actor { name: name.to_owned(), role })
+    }
+
+    fn by_token(&self, presented: Option<&[u8]>) -> Result<Actor, Turned> {
         let known = self.known.load();
         let Some(known) = known.as_deref() else {
             return Err(Turned::Unconfigured);
@@ -293,27 +354,27 @@ mod tests {
     #[test]
     fn a_token_is_known_by_its_hash_and_nothing_else_is() {
         let doorkeeper = Doorkeeper::new(Some(two()), Clock::system());
-        let actor = doorkeeper.admit(Some(b"two")).unwrap();
+        let actor = doorkeeper.admit(Shown::Token(Some(b"two"))).unwrap();
         assert_eq!((actor.name.as_str(), actor.role), ("vera", Role::Viewer));
-        assert_eq!(doorkeeper.admit(Some(b"one")).unwrap().role, Role::Operator);
+        assert_eq!(doorkeeper.admit(Shown::Token(Some(b"one"))).unwrap().role, Role::Operator);
         for wrong in [&b""[..], b"three", b"one ", &Sha256::digest("one")] {
-            assert_eq!(doorkeeper.admit(Some(wrong)), Err(Turned::Unknown));
+            assert_eq!(doorkeeper.admit(Shown::Token(Some(wrong))), Err(Turned::Unknown));
         }
-        assert_eq!(doorkeeper.admit(None), Err(Turned::Unknown));
+        assert_eq!(doorkeeper.admit(Shown::Token(None)), Err(Turned::Unknown));
         assert!(!format!("{:?}", two()).contains("digest"));
     }
 
     #[test]
     fn tokens_are_replaced_as_a_whole() {
         let doorkeeper = Doorkeeper::new(None, Clock::system());
-        assert_eq!(doorkeeper.admit(Some(b"one")), Err(Turned::Unconfigured));
+        assert_eq!(doorkeeper.admit(Shown::Token(Some(b"one"))), Err(Turned::Unconfigured));
         doorkeeper.replace(Some(two()));
-        assert!(doorkeeper.admit(Some(b"one")).is_ok());
+        assert!(doorkeeper.admit(Shown::Token(Some(b"one"))).is_ok());
         doorkeeper.replace(Tokens::parse(&line("olga", "operator", "new")).ok());
-        assert_eq!(doorkeeper.admit(Some(b"one")), Err(Turned::Unknown));
-        assert!(doorkeeper.admit(Some(b"new")).is_ok());
+        assert_eq!(doorkeeper.admit(Shown::Token(Some(b"one"))), Err(Turned::Unknown));
+        assert!(doorkeeper.admit(Shown::Token(Some(b"new"))).is_ok());
         doorkeeper.replace(None);
-        assert_eq!(doorkeeper.admit(Some(b"new")), Err(Turned::Unconfigured));
+        assert_eq!(doorkeeper.admit(Shown::Token(Some(b"new"))), Err(Turned::Unconfigured));
     }
 
     #[test]
@@ -321,13 +382,13 @@ mod tests {
         let clock = Clock::manual(Timestamp::from_millis(0));
         let doorkeeper = Doorkeeper::new(Some(two()), clock.clone());
         for _ in 0..TOKEN_FAILURES_BURST {
-            assert_eq!(doorkeeper.admit(Some(b"guess")), Err(Turned::Unknown));
+            assert_eq!(doorkeeper.admit(Shown::Token(Some(b"guess"))), Err(Turned::Unknown));
         }
         let wait = Duration::from_secs(1) / TOKEN_FAILURES_PER_SECOND;
-        assert_eq!(doorkeeper.admit(Some(b"guess")), Err(Turned::Guessing(wait)));
-        assert!(doorkeeper.admit(Some(b"one")).is_ok());
+        assert_eq!(doorkeeper.admit(Shown::Token(Some(b"guess"))), Err(Turned::Guessing(wait)));
+        assert!(doorkeeper.admit(Shown::Token(Some(b"one"))).is_ok());
         clock.advance(wait);
-        assert_eq!(doorkeeper.admit(Some(b"guess")), Err(Turned::Unknown));
+        assert_eq!(doorkeeper.admit(Shown::Token(Some(b"guess"))), Err(Turned::Unknown));
     }
 
     #[test]
@@ -335,9 +396,9 @@ mod tests {
         let clock = Clock::manual(Timestamp::from_millis(0));
         let doorkeeper = Doorkeeper::new(Some(two()), clock);
         for _ in 0..TOKEN_CALLS_BURST {
-            assert!(doorkeeper.admit(Some(b"one")).is_ok());
+            assert!(doorkeeper.admit(Shown::Token(Some(b"one"))).is_ok());
         }
-        assert!(matches!(doorkeeper.admit(Some(b"one")), Err(Turned::TooFast(_))));
-        assert!(doorkeeper.admit(Some(b"two")).is_ok());
+        assert!(matches!(doorkeeper.admit(Shown::Token(Some(b"one"))), Err(Turned::TooFast(_))));
+        assert!(doorkeeper.admit(Shown::Token(Some(b"two"))).is_ok());
     }
 }

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::super::Stored;
 use crate::clock::Timestamp;
 use crate::event::{EventId, Kind, QuarantineReason};
-use crate::scrub::data::is_name;
+use crate::scrub::names::is_name;
 
 /// One word that an event can be found by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -160,7 +160,7 @@ mod tests {
     use super::*;
     use crate::event::Digest128;
     use crate::journal::tests::stored;
-    use crate::scrub::data::RoomKey;
+    use crate::scrub::names::RoomKey;
 
     #[test]
     fn an_event_is_found_by_room_person_session_and_id() {

@@ -53,12 +53,8 @@ static KNOWN: LazyLock<Known> = LazyLock::new(|| Known::of(&KEYS));
 
 /// Whether LiveKit documents a key, in camel or in snake case.
 pub(super) fn knows(key: &str) -> bool {
-    if is_snake(key) {
-        let by_name = |known: &&str| known.bytes().cmp(camel(key));
-        KEYS.binary_search_by(by_name).is_ok()
-    } else {
-        KNOWN.has(key)
-    }
+    let by_name = |known: &&str| known.bytes().cmp(camel(key));
+    KNOWN.has(key) || (is_snake(key) && KEYS.binary_search_by(by_name).is_ok())
 }
 
 /// Whether a key is the proto name in snake case of a JSON name in camel case.

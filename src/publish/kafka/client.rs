@@ -238,8 +238,31 @@ pub(super) fn ailment(error: &KafkaError, reason: &str) -> Option<Failure> {
     let trouble = trouble(code)?;
     // The reason tells what was fatal, or which mechanism or certificate was refused.
     let telling = matches!(trouble, Trouble::Fatal | Trouble::Authentication);
-    let detail = if telling { reason.to_owned() } else { code.to_string() };
+    let detail = match (telling, remedy(code)) {
+        (false, _) => code.to_string(),
+        (true, None) => reason.to_owned(),
+        (true, Some(remedy)) => format!("{reason}: {remedy}"),
+    };
     Some(Failure { trouble, detail })
+}
+
+/// What a human does where brokers and client do not believe each other.
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "the library's list grows with Kafka; what we have no answer to has no remedy"
+)]
+fn remedy(code: Code) -> Option<&'static str> {
+    match code {
+        Code::Authentication | Code::SaslAuthenticationFailed => Some(
+            "set sasl.username, sasl.password and sasl.mechanism in kafka.properties to what the \
+             brokers know, then restart",
+        ),
+        Code::SSL => Some(
+            "set ssl.ca.location in kafka.properties to the authority that signed the brokers' \
+             certificates, and kafka.brokers to names that stand in them, then restart",
+        ),
+        _ => None,
+    }
 }
 
 /// A client whose own lines go to the log as details, and nowhere else.

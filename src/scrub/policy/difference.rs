@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::risk::lets_more_out;
 use super::{Action, Cell, Policy, column_name};
 use crate::event::Kind;
 
@@ -21,9 +22,7 @@ pub struct Difference {
 impl Difference {
     /// Whether more leaves now than before.
     pub fn is_looser(&self) -> bool {
-        let (before, now) = (self.before.0.strictness(), self.now.0.strictness());
-        let finer = self.now.1.iter().any(|lower| !self.before.1.contains(lower));
-        now < before || (now == before && self.now.0 == Action::Bucket && finer)
+        lets_more_out((self.before.0, &self.before.1), (self.now.0, &self.now.1))
     }
 }
 

@@ -6,6 +6,13 @@
 use super::{Action, COLUMNS, Cell, Policy};
 use crate::event::Kind;
 
+/// Whether more leaves by the second than by the first, of actions with their ranges.
+pub(super) fn lets_more_out(old: (Action, &[u64]), new: (Action, &[u64])) -> bool {
+    let finer = || new.1.iter().any(|lower| !old.1.contains(lower));
+    let both = old.0 == Action::Bucket && new.0 == Action::Bucket;
+    new.0.strictness() < old.0.strictness() || (both && finer())
+}
+
 impl Policy {
     /// This policy as it is if none of its risks is accepted; all else stays.
     #[must_use]
@@ -23,10 +30,11 @@ impl Policy {
 
     /// Whether more leaves by the second than by the first.
     pub(super) fn is_looser(&self, old: Cell, new: Cell) -> bool {
-        let ranges = |cell: Cell| self.ranges.get(usize::from(cell.ranges)).into_iter().flatten();
-        let finer = || ranges(new).any(|lower| !ranges(old).any(|known| known == lower));
-        let both = old.action == Action::Bucket && new.action == Action::Bucket;
-        new.action.strictness() < old.action.strictness() || (both && finer())
+        let of = |cell: Cell| {
+            let ranges = self.ranges.get(usize::from(cell.ranges));
+            (cell.action, ranges.map_or(&[][..], Vec::as_slice))
+        };
+        lets_more_out(of(old), of(new))
     }
 
     /// Ends the risks of a field with a kind that a rule does not run: it keeps what was kept.

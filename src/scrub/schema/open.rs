@@ -6,7 +6,8 @@
 
 use serde_json::{Value, json};
 
-use super::super::encode::TYPE_PREFIX;
+/// What stands in every type of an event before its kind, whatever the topics are called.
+const TYPE_PREFIX: &str = "video.";
 
 /// What is said of the way out.
 const OTHERS: &str =

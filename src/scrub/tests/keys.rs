@@ -92,7 +92,7 @@ fn every_name_there_is_a_key_for_can_be_asked_the_one_in_force_first() {
 
 #[test]
 fn a_name_of_the_gateway_is_known_by_its_form() {
-    use crate::scrub::data::is_name;
+    use crate::scrub::names::is_name;
     let digest = "wzyxrn2edjeufobq6eijappl7i";
     for good in ["p1_", "p2_", "p99_"] {
         assert!(is_name(&format!("{good}{digest}"), 'p'), "{good}");

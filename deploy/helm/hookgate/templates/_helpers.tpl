@@ -70,7 +70,11 @@ what the chart writes is refused there.
 {{- end -}}
 {{- $admin := dict "listen" "0.0.0.0:9080" -}}
 {{- if .Values.tls.admin -}}
-{{- $_ := set $admin "tls" (dict "cert" "/run/tls/admin/tls.crt" "key" "/run/tls/admin/tls.key") -}}
+{{- $tls := dict "cert" "/run/tls/admin/tls.crt" "key" "/run/tls/admin/tls.key" -}}
+{{- if .Values.tls.adminClients -}}
+{{- $_ := set $tls "client_ca" "/run/tls/admin/ca.crt" -}}
+{{- end -}}
+{{- $_ := set $admin "tls" $tls -}}
 {{- else -}}
 {{- $_ := set $admin "allow_plaintext" true -}}
 {{- end -}}

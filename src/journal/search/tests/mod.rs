@@ -13,7 +13,7 @@ use super::*;
 use crate::clock::Timestamp;
 use crate::event::{Kind, SourceName};
 use crate::scrub::Clean;
-use crate::scrub::data::RoomKey;
+use crate::scrub::names::RoomKey;
 
 mod follow;
 mod forget;

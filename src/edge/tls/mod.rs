@@ -1,0 +1,133 @@
+//! TLS on a listener: which pair is in force, and how another one comes into force.
+//!
+//! rustls with its ring provider: TLS 1.2 and 1.3, nothing older. ring rather than aws-lc because
+//! it builds with a C compiler alone and in seconds; what aws-lc has beyond it (FIPS, post-quantum
+//! key exchange) nobody asked for yet.
+//!
+//! Promises: a pair comes into force whole, checked to belong together, or not at all; a connection
+//! keeps the one it began with; what was resumable under an old pair is not under a new one, so a
+//! client authority that was taken out lets nobody in. Never here: a key in a log or an error.
+//!
+//! Only this room names rustls and reads certificates.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use tokio_rustls::rustls::ServerConfig;
+
+use crate::clock::Timestamp;
+
+mod files;
+mod hello;
+mod subject;
+mod wire;
+
+pub use files::{Certified, TlsFiles, TlsMistake};
+
+pub(super) use hello::{Failed, shake_hands};
+pub(super) use wire::{Opened, Wire};
+
+/// The TLS of one listener, shared by everyone who uses or changes it.
+#[derive(Clone)]
+pub struct Tls(Arc<Inside>);
+
+struct Inside {
+    now: ArcSwap<Certified>,
+    looks: Mutex<Looks>,
+}
+
+/// What was seen of the files.
+#[derive(Default)]
+struct Looks {
+    /// What cannot be used, as the last look saw it, and whether that has been told.
+    broken: Option<([u8; 32], TlsMistake, bool)>,
+}
+
+/// What a look at the files found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// What is in force, or nothing that is worth a word yet.
+    Same,
+    /// Another pair, which is in force now.
+    Replaced,
+    /// What cannot be used, seen twice: the pair in force stays. Told once for the same files.
+    Broken(TlsMistake),
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Tls").field(&self.0.now.load().files()).finish()
+    }
+}
+
+impl Tls {
+    /// With this pair in force.
+    pub fn new(certified: Certified) -> Self {
+        let now = ArcSwap::from_pointee(certified);
+        Self(Arc::new(Inside { now, looks: Mutex::default() }))
+    }
+
+    /// Brings another pair into force. Whether it is another one.
+    pub fn replace(&self, certified: Certified) -> bool {
+        let mut looks = self.0.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        *looks = Looks::default();
+        let is_another = self.0.now.load().digest() != certified.digest();
+        // Of the same content too: the files may be others.
+        if is_another || self.0.now.load().files() != certified.files() {
+            self.0.now.store(Arc::new(certified));
+        }
+        is_another
+    }
+
+    /// Looks whether the files have changed, and brings what they hold into force. Blocks.
+    ///
+    /// Files are written one after the other, so a pair that does not fit may be one that is half
+    /// written: it is told of when it is there at the next look as well.
+    pub fn look(&self) -> Found {
+        let mut looks = self.0.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.0.now.load_full();
+        let (digest, read) = now.files().read_if_not(now.digest());
+        match read {
+            None => {
+                looks.broken = None;
+                Found::Same
+            }
+            Some(Ok(certified)) => {
+                looks.broken = None;
+                self.0.now.store(Arc::new(certified));
+                Found::Replaced
+            }
+            Some(Err(mistake)) => match &mut looks.broken {
+                Some((before, told, said)) if *before == digest => {
+                    *told = mistake;
+                    if std::mem::replace(said, true) {
+                        Found::Same
+                    } else {
+                        Found::Broken(told.clone())
+                    }
+                }
+                _ => {
+                    looks.broken = Some((digest, mistake, false));
+                    Found::Same
+                }
+            },
+        }
+    }
+
+    /// When the certificate in force ends.
+    pub fn expires(&self) -> Timestamp {
+        self.0.now.load().expires()
+    }
+
+    /// Why the files cannot be used, while that is so and has been told.
+    pub fn trouble(&self) -> Option<TlsMistake> {
+        let looks = self.0.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        looks.broken.as_ref().filter(|(_, _, said)| *said).map(|(_, mistake, _)| mistake.clone())
+    }
+
+    /// What new connections are greeted with. `h2`: whether HTTP/2 is offered.
+    fn greeting(&self, h2: bool) -> Arc<ServerConfig> {
+        self.0.now.load().greeting(h2)
+    }
+}
