@@ -26,7 +26,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{sleep, timeout};
 
-use crate::bounds::{HANDOVER, STOP_SLACK};
+use crate::bounds::{HANDOVER, OTLP_FLUSH, STOP_SLACK};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::courier::Courier;
@@ -41,6 +41,7 @@ use crate::throttle::Peers;
 mod assembly;
 mod board;
 mod certificates;
+mod collecting;
 mod core;
 mod descriptors;
 mod ends;
@@ -56,6 +57,7 @@ pub use signals::Signals;
 use assembly::Out;
 use board::{Panel, Stopping};
 use certificates::Certificates;
+use collecting::Collecting;
 use core::Core;
 use ends::port;
 use helm::{Helm, Tackle};
@@ -104,6 +106,7 @@ pub struct App {
     desk: Desk,
     helm: Arc<Helm>,
     last_words: Duration,
+    collecting: Collecting,
 }
 
 impl App {
@@ -113,9 +116,10 @@ impl App {
         let Parts { clock, limits, publish, sockets, reread } = parts;
         let limits = descriptors::provide(limits);
         let certificates = Arc::new(Certificates::of(&config));
+        let log_accepted = config.telemetry.log_accepted;
         let core = Core::start(config, &clock, publish, (&helm, &certificates)).await?;
         let Core { server, admin, keys, telemetry, routed, sources, journal, .. } = core;
-        let Core { panel, audit, desk, out, .. } = core;
+        let Core { panel, audit, desk, out, collecting, .. } = core;
         let Out { courier, replays, keeper } = out;
         let at = admin.listen;
         let settings = {
@@ -125,8 +129,11 @@ impl App {
         let admin = Admin::start(settings, panel.clone(), desk.clone())
             .map_err(port("admin.listen", at))?;
         let peers = Arc::new(Peers::new(clock.clone()));
+        let intake = Intake::new(journal.clone(), clock.clone());
+        let intake = Arc::new(intake.with_tracing(telemetry.tracing()));
+        intake.log_accepted(log_accepted);
         let behind = Behind {
-            intake: Arc::new(Intake::new(journal.clone(), clock.clone())),
+            intake: intake.clone(),
             sources: routed,
             peers: peers.clone(),
             telemetry: telemetry.clone(),
@@ -142,6 +149,7 @@ impl App {
             keys,
             clock: time,
             telemetry,
+            intake,
             signpost,
             keyring,
             sources,
@@ -176,6 +184,7 @@ impl App {
             desk,
             helm,
             last_words,
+            collecting,
         })
     }
 
@@ -303,6 +312,7 @@ impl App {
 
     async fn close(self, published_all: bool, within: Duration) -> Stopped {
         drop(self.upkeep);
+        self.collecting.flush(OTLP_FLUSH).await;
         let poisoned = *self.journal.health().borrow() == Health::Poisoned;
         let journal = self.journal;
         let closed = spawn_blocking(move || {

@@ -211,6 +211,9 @@ macro_rules! kinds {
             /// All kinds.
             pub const ALL: &[Self] = &[$($(Self::$kind,)+)+];
 
+            /// What stands in `type` before the kind.
+            pub const TYPE_PREFIX: &str = "video.";
+
             /// The kind as consumers read it, without `video.`.
             pub const fn as_str(self) -> &'static str {
                 match self { $($(Self::$kind => $text,)+)+ }
@@ -219,6 +222,11 @@ macro_rules! kinds {
             /// What stands in `type`: `video.` and the kind, whatever the topics are called.
             pub const fn event_type(self) -> &'static str {
                 match self { $($(Self::$kind => concat!("video.", $text),)+)+ }
+            }
+
+            /// Its place in [`Kind::ALL`].
+            pub const fn index(self) -> usize {
+                self as usize
             }
 
             /// The family, and with it the topic.
@@ -342,9 +350,11 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_reads_back_from_its_text() {
+    fn every_kind_reads_back_from_its_text_and_its_place() {
         for kind in Kind::ALL {
             assert_eq!(Kind::parse(kind.as_str()), Some(*kind));
+            assert_eq!(kind.event_type(), format!("{}{kind}", Kind::TYPE_PREFIX));
+            assert_eq!(Kind::ALL[kind.index()], *kind);
         }
     }
 }

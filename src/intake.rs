@@ -21,19 +21,24 @@ use crate::normalize::{Unreadable, normalize};
 use crate::outcome::Outcome;
 use crate::providers::Provider;
 use crate::scrub::{Boundary, Clean, Seen};
+use crate::share::Share;
 use crate::telemetry::SourceMeters;
 use crate::throttle::{Rate, SourceRate};
+use crate::trace::Tracing;
 use crate::verify::{Authentic, Claim, Refusal, Scheme, Verifier};
 
 mod log;
+mod session;
 mod sources;
 mod tap;
+mod trail;
 
 pub use sources::Sources;
 pub use tap::Tapped;
 
 use log::{Log, Taken};
 use tap::Tap;
+use trail::{Told, Trail};
 
 /// One sender: how it signs, how it speaks, what may leave, how fast it may come.
 pub struct Source {
@@ -92,6 +97,7 @@ pub struct Intake {
     journal: Journal,
     clock: Clock,
     log: Log,
+    tracing: Option<Arc<Tracing>>,
 }
 
 impl Admission {
@@ -158,7 +164,18 @@ impl Source {
 impl Intake {
     /// The road into this journal.
     pub fn new(journal: Journal, clock: Clock) -> Self {
-        Self { journal, log: Log::new(clock.clone()), clock }
+        Self { journal, log: Log::new(clock.clone()), clock, tracing: None }
+    }
+
+    /// The same, and events are told of to a collector.
+    pub fn with_tracing(self, tracing: Option<Arc<Tracing>>) -> Self {
+        Self { tracing, ..self }
+    }
+
+    /// From now on the log has a line of these events where all went well; of every event unless
+    /// this was said. What did not go well is always written.
+    pub fn log_accepted(&self, share: Share) {
+        self.log.sample(share);
     }
 
     /// Judges a head alone, before its body is read.
@@ -177,6 +194,7 @@ impl Intake {
         caller: &Caller,
         place: Option<OwnedSemaphorePermit>,
     ) -> Outcome {
+        let mut trail = Trail::new(self.tracing.as_deref(), &self.clock, caller.since);
         let authentic = source.verifier.verify(claim, body);
         drop(place);
         let verified = match authentic {
@@ -184,24 +202,28 @@ impl Intake {
             Ok(Authentic::Ping(signer)) => return self.ping(source, signer, caller),
             Err(refusal) => return self.refuse(source, refusal, caller),
         };
+        trail.step();
         self.signed(source, verified.signer());
         let silence = source.scheme().manners().refusals_silence;
         let _room = match source.admission.admit(silence).await {
             Ok(room) => room,
             Err(outcome) => return self.end(source, outcome, None, caller),
         };
+        trail.step();
         let normalized = normalize(&verified, source.provider.name, source.provider.dialect);
+        trail.step();
         let unreadable = normalized.unreadable();
         let clean = source.boundary.scrub(normalized);
+        trail.step();
         match source.mode {
             Mode::Live | Mode::Hold => {
-                let outcome = self.keep(source, clean, unreadable, caller).await;
+                let outcome = self.keep(source, clean, unreadable, caller, trail).await;
                 if matches!(outcome, Outcome::Accepted(_) | Outcome::Quarantined(_)) {
                     source.tap.offer(verified);
                 }
                 outcome
             }
-            Mode::Shadow => self.shadow(source, &clean, unreadable, caller),
+            Mode::Shadow => self.shadow(source, &clean, unreadable, caller, &trail),
         }
     }
 
@@ -250,13 +272,18 @@ impl Intake {
         clean: Clean,
         unreadable: Option<Unreadable>,
         caller: &Caller,
+        mut trail: Trail<'_>,
     ) -> Outcome {
         let (id, kind, reason, received) =
             (clean.id(), clean.kind(), clean.reason(), clean.received());
+        let value = clean.value().clone();
         let (removed, seen) = (clean.removed().to_vec(), clean.seen().clone());
-        let (outcome, sequence) = match self.journal.append(clean).await {
+        let appended = self.journal.append(clean).await;
+        trail.step();
+        let (outcome, sequence) = match appended {
             Ok(Journaled::Fresh { sequence }) => {
                 counted(source, received, &removed, &seen);
+                source.meters.kept(kind);
                 let quarantined = reason.map(|_| Outcome::Quarantined(id));
                 (quarantined.unwrap_or(Outcome::Accepted(id)), Some(sequence))
             }
@@ -267,12 +294,18 @@ impl Intake {
             }
             Err(error) => {
                 let outcome = not_kept(error);
+                let told =
+                    Told { source: &source.name, id, kind, sequence: None, outcome: &outcome };
+                trail.end(&told, caller);
                 return self.end(source, outcome, Some(why(error)), caller);
             }
         };
+        let name = outcome.event_id().unwrap_or(id);
+        let told = Told { source: &source.name, id: name, kind, sequence, outcome: &outcome };
+        trail.end(&told, caller);
         // Of a duplicate it has been told.
         let seen = if sequence.is_some() { seen } else { Seen::default() };
-        let taken = Taken { kind, reason, unreadable, sequence, seen };
+        let taken = Taken { kind, reason, unreadable, sequence, value, seen };
         self.log.taken(&source.name, &outcome, &taken, caller);
         outcome
     }
@@ -284,12 +317,15 @@ impl Intake {
         clean: &Clean,
         unreadable: Option<Unreadable>,
         caller: &Caller,
+        trail: &Trail<'_>,
     ) -> Outcome {
         counted(source, clean.received(), clean.removed(), clean.seen());
         let outcome = Outcome::Shadowed(clean.id());
         let (kind, reason) = (clean.kind(), clean.reason());
-        let seen = clean.seen().clone();
-        let taken = Taken { kind, reason, unreadable, sequence: None, seen };
+        let (id, sequence) = (clean.id(), None);
+        trail.end(&Told { source: &source.name, id, kind, sequence, outcome: &outcome }, caller);
+        let (value, seen) = (clean.value().clone(), clean.seen().clone());
+        let taken = Taken { kind, reason, unreadable, sequence: None, value, seen };
         self.log.taken(&source.name, &outcome, &taken, caller);
         outcome
     }

@@ -25,11 +25,12 @@
 //! road, never a later one. `tests/tidy.rs` keeps it so.
 //!
 //! - **0 ground**, pure words: [`bounds`], [`secret`], [`clock`] (alone reads time), [`event`],
-//!   [`delivery`], [`outcome`].
+//!   [`delivery`], [`outcome`], [`share`], [`trace`].
 //! - **1 rules**, values in, values out, no logging: [`throttle`], [`verify`], [`normalize`],
 //!   [`providers`] (the registry of both), [`scrub`].
 //! - **2 machines**, each owns one piece of the outside: [`journal`] (SQLite is named only here),
-//!   [`publish`] (rdkafka only in its `kafka`), [`audit`] (who changed what), [`telemetry`].
+//!   [`publish`] (rdkafka only in its `kafka`), [`audit`] (who changed what), [`telemetry`],
+//!   `otlp` (spans to a collector, in builds that have it).
 //! - **2½ contract**: [`contract`], what consumers read, in one document.
 //! - **3 flows**, compose: [`intake`] (the path of one delivery), [`courier`] (journal to Kafka, in
 //!   order, for ever), [`hold`] (sources kept back, and their way out), [`replay`] (a chosen part
@@ -127,6 +128,11 @@
 //!   and whoever alters the log is found (`what_cannot_be_recorded_is_not_done`,
 //!   `a_flipped_bit_in_any_byte_is_found`); nor does a policy let out more without one
 //!   (`a_risk_that_cannot_be_recorded_at_the_start_is_not_in_force_and_no_delivery_is_lost`).
+//! - **A certificate comes into force whole or not at all**, and drops no connection
+//!   (`another_certificate_comes_into_force_by_itself_and_connections_stay`,
+//!   `a_pair_that_cannot_be_used_leaves_the_one_before_in_force_and_is_told`).
+//! - **Over HTTP/2 each request is judged as over HTTP/1.1**, and costs no other
+//!   (`a_refused_request_ends_its_stream_and_no_other`).
 //! - **Only `edge` knows HTTP, only `publish` Kafka, only `journal` SQLite, only `clock` the time**
 //!   (`each_piece_of_the_outside_is_named_in_one_place`).
 
@@ -136,6 +142,8 @@ pub mod delivery;
 pub mod event;
 pub mod outcome;
 pub mod secret;
+pub mod share;
+pub mod trace;
 
 pub mod normalize;
 pub mod providers;
@@ -145,6 +153,8 @@ pub mod verify;
 
 pub mod audit;
 pub mod journal;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 pub mod publish;
 pub mod telemetry;
 

@@ -6,7 +6,7 @@
 //! apart.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram, with_local_recorder};
@@ -14,12 +14,16 @@ use metrics_exporter_prometheus::{
     BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
 
-use crate::event::{Family, SourceName};
+use crate::event::{Family, Kind, SourceName};
 use crate::outcome::Outcome;
+use crate::trace::Tracing;
 
+mod clients;
+mod described;
 mod in_force;
 mod readable;
 
+pub use clients::{ClientMeter, KafkaMeters, Reading};
 pub use readable::Dial;
 
 use in_force::InForce;
@@ -35,6 +39,7 @@ const EVENTS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512
 /// What each source counts.
 pub struct SourceMeters {
     deliveries: Vec<Count>,
+    events: Vec<Counter>,
     refused: HashMap<&'static str, Count>,
     removed: HashMap<&'static str, Counter>,
     violations: HashMap<&'static str, Counter>,
@@ -54,6 +59,14 @@ impl SourceMeters {
     pub fn ended(&self, outcome: &Outcome) {
         if let Some(counter) = self.deliveries.get(outcome.index()) {
             counter.add(1);
+        }
+    }
+
+    /// Counts an event that came for the first time and is kept, under the kind it is kept as: one
+    /// that stands in quarantine under that, whatever it was called when it came.
+    pub fn kept(&self, kind: Kind) {
+        if let Some(counter) = self.events.get(kind.index()) {
+            counter.increment(1);
         }
     }
 
@@ -117,6 +130,7 @@ pub struct Telemetry {
     handle: PrometheusHandle,
     numbers: Numbers,
     in_force: Mutex<Option<InForce>>,
+    tracing: OnceLock<Arc<Tracing>>,
     /// What the gateway as a whole counts.
     pub gateway: GatewayMeters,
 }
@@ -145,6 +159,12 @@ pub struct GatewayMeters {
     pub publish_lag: Dial,
     /// 1 while the brokers answer.
     pub kafka_up: Gauge,
+    /// Spans that a collector took.
+    pub spans_sent: Counter,
+    /// Spans that none took: it was away, or they came faster than it takes them.
+    pub spans_dropped: Counter,
+    /// How the Kafka clients are.
+    pub kafka: Arc<KafkaMeters>,
     published: HashMap<Family, Counter>,
     replayed: HashMap<Family, Counter>,
     failures: HashMap<&'static str, Counter>,
@@ -201,7 +221,8 @@ impl Telemetry {
         let handle = recorder.handle();
         let numbers = Numbers::default();
         let gateway = with_local_recorder(&recorder, || gateway_meters(lists, topics, &numbers));
-        Ok(Self { recorder, handle, numbers, in_force: Mutex::default(), gateway })
+        let (in_force, tracing) = (Mutex::default(), OnceLock::new());
+        Ok(Self { recorder, handle, numbers, in_force, tracing, gateway })
     }
 
     /// The series of one source: at 0, or where they stand if they are there already.
@@ -224,6 +245,17 @@ impl Telemetry {
     /// From now on series of these sources alone are shown.
     pub fn only(&self, sources: &[SourceLabels<'_>]) {
         *self.in_force() = Some(InForce::of(sources));
+    }
+
+    /// From now on events are told of to a collector as well. Said once, before anything runs.
+    pub fn trace(&self, tracing: Arc<Tracing>) {
+        // A second word would come too late for who has asked.
+        let _ = self.tracing.set(tracing);
+    }
+
+    /// Who tells of events; `None` while tracing is off.
+    pub fn tracing(&self) -> Option<Arc<Tracing>> {
+        self.tracing.get().cloned()
     }
 
     /// Everything, in Prometheus' text format.
@@ -250,7 +282,7 @@ fn gateway_meters(
     topics: &[(Family, String)],
     numbers: &Numbers,
 ) -> GatewayMeters {
-    describe();
+    described::describe();
     metrics::gauge!("hookgate_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     let by_topic = |name: &'static str| {
         let series = |(family, topic): &(Family, String)| {
@@ -263,6 +295,9 @@ fn gateway_meters(
     };
     let unpublished = |state: &'static str| {
         rest(metrics::gauge!("hookgate_journal_unpublished", "state" => state))
+    };
+    let spans = |outcome: &'static str| {
+        zero(metrics::counter!("hookgate_trace_spans_total", "outcome" => outcome))
     };
     let dial = |name: &'static str| Dial::new(rest(metrics::gauge!(name)), numbers, [name, "", ""]);
     GatewayMeters {
@@ -277,6 +312,9 @@ fn gateway_meters(
         disk_free: rest(metrics::gauge!("hookgate_disk_free_bytes")),
         publish_lag: dial("hookgate_publish_lag_seconds"),
         kafka_up: rest(metrics::gauge!("hookgate_kafka_up")),
+        spans_sent: spans("sent"),
+        spans_dropped: spans("dropped"),
+        kafka: Arc::new(KafkaMeters::new()),
         published: by_topic("hookgate_published_total"),
         replayed: by_topic("hookgate_replayed_total"),
         failures: lists.failures.iter().map(failure).collect(),
@@ -310,12 +348,19 @@ fn source_meters(
         };
         (Dial::new(rest(gauge(LAST_USED)), numbers, [LAST_USED, &source, label]), expiry)
     };
+    // What is ours comes from no sender; what is sent to no source is no event.
+    let sent = |kind: &Kind| (!kind.is_ours() && source != UNKNOWN_SOURCE).then(|| kind.as_str());
+    let event = |kind: &Kind| match sent(kind) {
+        Some(kind) => by("hookgate_events_total", "kind", kind),
+        None => Counter::noop(),
+    };
     let last_event = "hookgate_source_last_event_timestamp_seconds";
     SourceMeters {
         deliveries: Outcome::LABELS
             .iter()
             .map(|outcome| read("hookgate_deliveries_total", "outcome", outcome))
             .collect(),
+        events: Kind::ALL.iter().map(event).collect(),
         refused: lists
             .refusals
             .iter()
@@ -360,40 +405,6 @@ fn rest(gauge: Gauge) -> Gauge {
     gauge
 }
 
-fn describe() {
-    use metrics::{
-        describe_counter as counter, describe_gauge as gauge, describe_histogram as histogram,
-    };
-    counter!("hookgate_deliveries_total", "Deliveries by source and how they ended");
-    counter!("hookgate_refused_total", "Deliveries not believed, by source and reason");
-    counter!("hookgate_defects_total", "Requests answered 500 because of a defect of ours");
-    counter!("hookgate_pii_removed_total", "Values removed at the boundary, by source and rule");
-    counter!(
-        "hookgate_pii_violations_total",
-        "Pieces that looked personal, by source and detector"
-    );
-    counter!("hookgate_recording_forbidden_total", "Recordings at tenants that forbid them");
-    counter!("hookgate_published_total", "Records acknowledged by Kafka, by topic");
-    counter!("hookgate_replayed_total", "Records of replays acknowledged by Kafka, by topic");
-    counter!("hookgate_publish_failures_total", "Failures to publish, by reason");
-    histogram!("hookgate_delivery_seconds", "From the end of the head to the answer");
-    histogram!("hookgate_journal_append_seconds", "One group commit with its fsync");
-    histogram!("hookgate_journal_batch_events", "Deliveries of one group commit");
-    gauge!("hookgate_journal_unpublished", "Events in the journal not yet published, by state");
-    gauge!("hookgate_journal_bytes", "Bytes of the journal on disk");
-    gauge!("hookgate_journal_damaged_events", "Damaged events met in the journal since the start");
-    gauge!("hookgate_disk_free_bytes", "Bytes free where the journal lies");
-    gauge!("hookgate_publish_lag_seconds", "Age of the oldest event that waits for Kafka");
-    gauge!("hookgate_kafka_up", "1 while events can be published");
-    gauge!("hookgate_source_last_event_timestamp_seconds", "When a source's last event came");
-    gauge!("hookgate_secret_last_used_timestamp_seconds", "When a secret last verified a delivery");
-    gauge!("hookgate_secret_expiry_timestamp_seconds", "When a secret ends");
-    gauge!("hookgate_certificate_expiry_timestamp_seconds", "When a listener's certificate ends");
-    gauge!("hookgate_certificate_files_broken", "1 while the files of a certificate are of no use");
-    gauge!("hookgate_ledger_imbalance", "What the ledger of a source does not account for");
-    gauge!("hookgate_build_info", "The running version");
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -407,7 +418,7 @@ mod tests {
         }
     }
 
-    fn telemetry() -> (Telemetry, SourceMeters) {
+    pub(super) fn telemetry() -> (Telemetry, SourceMeters) {
         let lists = lists();
         let topics = [(Family::Recording, "video.recording".to_owned())];
         let telemetry = Telemetry::new(&lists, &topics).unwrap();
@@ -424,6 +435,8 @@ mod tests {
         for series in [
             r#"hookgate_deliveries_total{source="a",outcome="accepted"} 0"#,
             r#"hookgate_deliveries_total{source="unknown",outcome="unknown_source"} 0"#,
+            r#"hookgate_events_total{source="a",kind="recording.ready"} 0"#,
+            r#"hookgate_events_total{source="a",kind="quarantined"} 0"#,
             r#"hookgate_refused_total{source="a",reason="missing"} 0"#,
             r#"hookgate_pii_removed_total{source="a",rule="unlisted"} 0"#,
             r#"hookgate_pii_violations_total{source="a",detector="email"} 0"#,
@@ -465,6 +478,20 @@ mod tests {
         let text = telemetry.render();
         assert!(text.contains(r#"last_used_timestamp_seconds{source="a",secret="KEY"} 5"#));
         assert!(!text.contains("hookgate_secret_expiry_timestamp_seconds{"), "{text}");
+    }
+
+    #[test]
+    fn an_event_counts_under_its_kind_and_what_no_sender_sends_has_no_series() {
+        let (telemetry, meters) = telemetry();
+        for kind in Kind::ALL {
+            meters.kept(*kind);
+        }
+        let text = telemetry.render();
+        for kind in Kind::ALL {
+            let series = format!(r#"hookgate_events_total{{source="a",kind="{kind}"}} 1"#);
+            assert_eq!(text.contains(&series), !kind.is_ours(), "{kind}:\n{text}");
+        }
+        assert!(!text.contains(r#"hookgate_events_total{source="unknown""#), "{text}");
     }
 
     #[test]

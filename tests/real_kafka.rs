@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use hookgate::courier::Kafka;
 use hookgate::event::Family;
 use hookgate::publish::{Creation, Delivery, Received, Settings};
+use hookgate::secret::Secret;
 
 #[path = "it/brokers.rs"]
 mod brokers;
@@ -246,4 +247,36 @@ async fn brokers_that_do_not_believe_us_or_we_them_are_told_with_what_to_do() {
         depot.keep(10).await;
         assert_eq!((depot.head(), status.cursor), (10, 0));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_is_away_is_seen_in_what_the_client_counts() {
+    let (broker, mut settings) = Own::start();
+    let often = Secret::new(b"100".to_vec());
+    settings.properties.push(("statistics.interval.ms".to_owned(), often));
+    // A frozen broker is known by requests that it does not answer.
+    let soon = Secret::new(b"2000".to_vec());
+    settings.properties.push(("socket.timeout.ms".to_owned(), soon));
+    let depot = Depot::new(settings);
+    depot.keep(50).await;
+    let courier = depot.courier();
+    until(&courier, |status| status.cursor == 50).await;
+    depot.until_shown("hookgate_kafka_round_trip_p99_seconds", |p99| p99 > 0.0).await;
+    broker.script("freeze");
+    depot.keep(10).await;
+    depot.until_shown("hookgate_kafka_requests_in_flight", |requests| requests > 0.0).await;
+    depot.until_shown("hookgate_kafka_request_timeouts_total", |count| count > 0.0).await;
+    broker.script("thaw");
+    until(&courier, |status| status.cursor == 60).await;
+    let [lost, tried] = ["disconnects", "connects"]
+        .map(|what| depot.metric(&format!("hookgate_kafka_{what}_total ")));
+    broker.script("kill");
+    depot.keep(10).await;
+    depot.until_shown("hookgate_kafka_disconnects_total", |count| count > lost).await;
+    depot.until_shown("hookgate_kafka_connects_total", |count| count > tried + 3.0).await;
+    depot.until_shown("hookgate_kafka_queue_records", |records| records == 10.0).await;
+    broker.script("restart");
+    until(&courier, |status| status.cursor == 70).await;
+    depot.until_shown("hookgate_kafka_queue_records", |records| records == 0.0).await;
+    depot.drain(courier).await;
 }

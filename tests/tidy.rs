@@ -23,6 +23,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("event", &["bounds", "clock"]),
     ("delivery", &["bounds", "clock", "event"]),
     ("outcome", &["event"]),
+    ("share", &["event"]),
+    ("trace", &["bounds", "clock", "event", "delivery", "share"]),
     // 1 rules
     ("throttle", GROUND),
     ("verify", GROUND),
@@ -31,60 +33,63 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("scrub", &["bounds", "secret", "clock", "event", "delivery", "outcome", "normalize"]),
     // 2 machines
     ("journal", &["bounds", "secret", "clock", "event", "delivery", "outcome", "scrub"]),
-    ("publish", &["bounds", "secret", "clock", "event", "delivery", "outcome", "journal"]),
+    ("publish", &["bounds", "secret", "clock", "event", "delivery", "outcome", "trace", "journal"]),
     ("audit", GROUND),
     ("telemetry", GROUND),
     // 2½ what consumers read, in one document
     ("contract", &["event", "scrub", "publish"]),
+    ("otlp", GROUND),
     // 3 flows
     ("intake", FLOORS_0_TO_2),
     ("courier", FLOORS_0_TO_2),
     ("hold", &[
-        "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify",
-        "normalize", "providers", "scrub", "journal", "publish", "telemetry", "courier",
+        "bounds", "secret", "clock", "event", "delivery", "outcome", "share", "trace", "throttle",
+        "verify", "normalize", "providers", "scrub", "journal", "publish", "telemetry", "courier",
     ]),
     ("replay", &[
-        "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify",
-        "normalize", "providers", "scrub", "journal", "publish", "telemetry", "courier",
+        "bounds", "secret", "clock", "event", "delivery", "outcome", "share", "trace", "throttle",
+        "verify", "normalize", "providers", "scrub", "journal", "publish", "telemetry", "courier",
     ]),
     // 3½ what operators ask of all of them
     ("desk", FLOORS_0_TO_3),
     // 4 doors
     ("edge", FLOORS_0_TO_3_AND_DESK),
     ("config", &[
-        "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify",
-        "normalize", "providers", "scrub", "journal", "publish", "desk", "edge",
+        "bounds", "secret", "clock", "event", "delivery", "outcome", "share", "trace", "throttle",
+        "verify", "normalize", "providers", "scrub", "journal", "publish", "desk", "edge",
     ]),
     // 5 roof, and the verbs that start from it
     ("app", &[
-        "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify",
-        "normalize", "providers", "scrub", "journal", "publish", "audit", "telemetry", "contract",
-        "intake", "courier", "hold", "replay", "desk", "edge", "config",
+        "bounds", "secret", "clock", "event", "delivery", "outcome", "share", "trace", "throttle",
+        "verify", "normalize", "providers", "scrub", "journal", "publish", "audit", "telemetry",
+        "contract", "otlp", "intake", "courier", "hold", "replay", "desk", "edge", "config",
     ]),
     ("cli", &[
-        "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify",
-        "normalize", "providers", "scrub", "journal", "publish", "audit", "telemetry", "contract",
+        "bounds", "secret", "clock", "event", "delivery", "outcome", "share", "trace", "throttle",
+        "verify", "normalize", "providers", "scrub", "journal", "publish", "audit", "telemetry",
+        "contract",
         "intake", "courier", "hold", "replay", "desk", "edge", "config", "app",
     ]),
 ];
 
-const GROUND: &[&str] = &["bounds", "secret", "clock", "event", "delivery", "outcome"];
+const GROUND: &[&str] =
+    &["bounds", "secret", "clock", "event", "delivery", "outcome", "share", "trace"];
 #[rustfmt::skip]
 const FLOORS_0_TO_2: &[&str] = &[
-    "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify", "normalize",
-    "providers", "scrub", "journal", "publish", "audit", "telemetry",
+    "bounds", "secret", "clock", "event", "delivery", "outcome", "share", "trace", "throttle",
+    "verify", "normalize", "providers", "scrub", "journal", "publish", "audit", "telemetry",
 ];
 #[rustfmt::skip]
 const FLOORS_0_TO_3: &[&str] = &[
-    "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify", "normalize",
-    "providers", "scrub", "journal", "publish", "audit", "telemetry", "contract", "intake",
-    "courier", "hold", "replay",
+    "bounds", "secret", "clock", "event", "delivery", "outcome", "share", "trace", "throttle",
+    "verify", "normalize", "providers", "scrub", "journal", "publish", "audit", "telemetry",
+    "contract", "intake", "courier", "hold", "replay",
 ];
 #[rustfmt::skip]
 const FLOORS_0_TO_3_AND_DESK: &[&str] = &[
-    "bounds", "secret", "clock", "event", "delivery", "outcome", "throttle", "verify", "normalize",
-    "providers", "scrub", "journal", "publish", "audit", "telemetry", "contract", "intake",
-    "courier", "hold", "replay", "desk",
+    "bounds", "secret", "clock", "event", "delivery", "outcome", "share", "trace", "throttle",
+    "verify", "normalize", "providers", "scrub", "journal", "publish", "audit", "telemetry",
+    "contract", "intake", "courier", "hold", "replay", "desk",
 ];
 
 /// What may be named in one place only: (what, where, why).

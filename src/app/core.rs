@@ -6,6 +6,7 @@ use super::StartError;
 use super::assembly::{self, Out};
 use super::board::Panel;
 use super::certificates::Certificates;
+use super::collecting::Collecting;
 use super::helm::Helm;
 use super::risks;
 use crate::audit::Audit;
@@ -34,6 +35,7 @@ pub(super) struct Core {
     pub(super) audit: Audit,
     pub(super) desk: Desk,
     pub(super) out: Out,
+    pub(super) collecting: Collecting,
 }
 
 impl Core {
@@ -45,12 +47,14 @@ impl Core {
         (helm, certificates): (&Arc<Helm>, &Arc<Certificates>),
     ) -> Result<Self, StartError> {
         let Config { server, admin, journal: place, kafka, keys, warnings, .. } = config;
+        let told = config.telemetry;
         let mut sources = config.sources;
         for warning in &warnings {
             tracing::warn!(%warning, "the configuration allows what should be known");
         }
         let telemetry = Arc::new(assembly::telemetry(&kafka)?);
         certificates.show(&telemetry);
+        let collecting = Collecting::start(told.otlp, &server.instance, &telemetry)?;
         let (delivery, retention) = (kafka.delivery, place.retention);
         let (settings, ages) = assembly::journal_settings(place, &server, telemetry.clone());
         let (journal, audit) = assembly::open(settings, ages, clock.clone()).await?;
@@ -100,6 +104,7 @@ impl Core {
             audit,
             desk,
             out,
+            collecting,
         })
     }
 }

@@ -25,7 +25,7 @@ use crate::desk::{AcceptedRisk, Draining, InForce, Refusal, Reloaded, Running};
 use crate::edge::{Keyring, Signpost};
 use crate::event::{Mode, SourceName};
 use crate::hold::{Keeper, Wishes};
-use crate::intake::{Source, Sources};
+use crate::intake::{Intake, Source, Sources};
 use crate::journal::Journal;
 use crate::scrub::Keys;
 use crate::secret::Secret;
@@ -65,6 +65,7 @@ pub(super) struct Tackle {
     pub(super) keys: Keys,
     pub(super) clock: Clock,
     pub(super) telemetry: Arc<Telemetry>,
+    pub(super) intake: Arc<Intake>,
     pub(super) signpost: Signpost,
     pub(super) keyring: Keyring,
     pub(super) sources: Arc<Sources>,
@@ -289,6 +290,7 @@ impl Tackle {
         assembly::note_keys(&self.journal, keys, &sources).await;
         self.signpost.replace(routed, config.server.trusted_proxies);
         self.keyring.replace(config.admin.tokens, config.admin.clients);
+        self.intake.log_accepted(config.telemetry.log_accepted);
         self.sources.replace(sources.clone());
         self.journal.keep_apart(config.journal.ages);
         self.wish(new);

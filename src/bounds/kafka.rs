@@ -18,6 +18,8 @@ pub const CLIENT_LOOK: Duration = Duration::from_millis(2);
 pub const CLIENT_LOOK_IDLE: Duration = Duration::from_millis(100);
 /// Events taken from the client at one look; one may tell the fates of a whole batch.
 pub const CLIENT_EVENTS_AT_ONCE: usize = 64;
+/// How often a client tells how it is, for the metrics.
+pub const CLIENT_STATISTICS: Duration = Duration::from_secs(5);
 /// Bytes of one record that the client takes; the topic's own limit decides.
 pub const RECORD_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// How long the client gathers records into a batch.

@@ -26,6 +26,22 @@ pub const DRAIN_DEADLINE_DEFAULT: Duration = Duration::from_secs(20);
 /// The longest `server.drain_deadline` that may be configured.
 pub const DRAIN_DEADLINE_LIMIT: Duration = Duration::from_secs(60 * 60);
 
+// --- Tracing ------------------------------------------------------------------------------------
+
+/// Events whose spans wait for the tracing collector, some 2 KiB each; what comes beyond is dropped
+/// and counted.
+pub const OTLP_QUEUE_EVENTS: usize = 2_048;
+/// Spans from which on no more are waited for, in one request.
+pub const OTLP_BATCH_SPANS: usize = 1_024;
+/// How long spans wait for others to go with.
+pub const OTLP_BATCH_WAIT: Duration = Duration::from_secs(1);
+/// One request to the tracing collector.
+pub const OTLP_REQUEST: Duration = Duration::from_secs(5);
+/// How long a stop waits for the last spans to be taken.
+pub const OTLP_FLUSH: Duration = Duration::from_secs(2);
+/// Characters of `telemetry.otlp.endpoint`.
+pub const OTLP_ENDPOINT_MAX: usize = 1_024;
+
 // --- Configuration ------------------------------------------------------------------------------
 
 /// Bytes of the text of a configuration.

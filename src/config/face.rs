@@ -10,7 +10,7 @@ use std::path::Path;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use super::{Admin, JournalSettings, Server, Source, Tenant, short_hash, unit};
+use super::{Admin, JournalSettings, Server, Source, Telemetry, Tenant, short_hash, unit};
 use crate::desk::AcceptedRisk;
 use crate::edge::Certified;
 use crate::event::Digest128;
@@ -26,6 +26,7 @@ const LIVE: &[&str] = &[
     "server.drain_deadline",
     "admin.token_file",
     "admin.client",
+    "telemetry.log_accepted",
 ];
 
 /// One key of the checked configuration.
@@ -146,7 +147,7 @@ impl Face {
         format!("cf1_{}", Digest128(first))
     }
 
-    fn add(&mut self, entries: impl IntoIterator<Item = Entry>) {
+    pub(super) fn add(&mut self, entries: impl IntoIterator<Item = Entry>) {
         self.0.extend(entries.into_iter().map(|entry| (entry.key, entry.value)));
     }
 
@@ -200,6 +201,16 @@ fn of_tls(of: &str, tls: Option<&Certified>) -> Vec<Entry> {
     let path = |key: &str, path: &Path| plain(&format!("{of}.{key}"), path.display());
     let mut entries = vec![path("cert", &files.cert), path("key", &files.key)];
     entries.extend(files.client_ca.as_deref().map(|file| path("client_ca", file)));
+    entries
+}
+
+/// `[telemetry]`.
+pub(super) fn of_telemetry(telemetry: &Telemetry) -> Vec<Entry> {
+    let mut entries = vec![plain("telemetry.log_accepted", telemetry.log_accepted)];
+    if let Some(otlp) = &telemetry.otlp {
+        entries.push(plain("telemetry.otlp.endpoint", &otlp.endpoint));
+        entries.push(plain("telemetry.otlp.share", otlp.share));
+    }
     entries
 }
 
@@ -397,9 +408,14 @@ mod tests {
         let registry = "properties = {}\nschema_registry = { url = \"http://r\", \
              username = \"u\", password = { env = \"S\" } }\n";
         let text = text.replace("properties = {}\n", registry);
+        let text = match cfg!(feature = "otlp") {
+            true => text.replace("# [telemetry.otlp]", "[telemetry.otlp]\nendpoint = \"http://c\""),
+            false => text,
+        };
         let config = parse_for(true, &text, folder, &env, &providers(), now, seen).unwrap();
         // They stand for something else.
         let without = [
+            "telemetry.otlp",
             "admin.token_file",
             "admin.allow_plaintext",
             "kafka.partitions",

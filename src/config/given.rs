@@ -2,8 +2,8 @@
 //!
 //! Promises: a message names the variable or the file, never what is in it; a secret written
 //! inline is refused without being shown. Line breaks at its end are not part of a secret. Paths
-//! are below the configuration's folder unless absolute. These files, that of the tokens and those
-//! of policies are the only ones that are read.
+//! are below the configuration's folder unless absolute. These files, that of the tokens, those of
+//! policies and those of TLS are the only ones that are read.
 
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;

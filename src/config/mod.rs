@@ -2,8 +2,8 @@
 //!
 //! Two shapes: `raw.rs` mirrors the text, `check.rs` turns it into [`Config`] and collects every
 //! mistake at once, each with its key, its value (never a secret), the rule and what to write
-//! instead, before any port is opened, or any file but those that it names: secrets, tokens and
-//! policies. A [`Config`] in hand is valid.
+//! instead, before any port is opened, or any file but those that it names: secrets, tokens,
+//! policies and certificates. A [`Config`] in hand is valid.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,6 +19,7 @@ use crate::clock::Timestamp;
 use crate::edge::{Certified, Clients, Tokens};
 use crate::event::{InstanceName, Mode, SourceName, TenantName};
 use crate::providers::{Provider, Providers};
+use crate::share::Share;
 use crate::{bounds, journal, publish, scrub, throttle, verify};
 
 mod admin;
@@ -36,6 +37,7 @@ mod read;
 mod registry;
 mod server;
 mod source;
+mod telemetry;
 mod tenant;
 mod tls;
 mod unit;
@@ -61,6 +63,8 @@ pub struct Config {
     pub kafka: publish::Settings,
     /// `[keys]`
     pub keys: scrub::Keys,
+    /// `[telemetry]`
+    pub telemetry: Telemetry,
     /// `[[source]]`, at least one, in the order of the text.
     pub sources: Vec<Source>,
     /// `[[tenant]]`, in the order of the text. A source may name one that has no section.
@@ -113,6 +117,24 @@ pub struct JournalSettings {
     pub retention: journal::Retention,
     /// Those of these sources, whose tenants have a retention of their own.
     pub ages: Vec<(SourceName, Duration)>,
+}
+
+/// `[telemetry]`: what is told of deliveries beside the metrics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Telemetry {
+    /// Of how many events the log has a line where all went well.
+    pub log_accepted: Share,
+    /// Where events are told of, span by span; `None`: nowhere.
+    pub otlp: Option<Otlp>,
+}
+
+/// `[telemetry.otlp]`: a tracing collector.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Otlp {
+    /// `http://host:port`, maybe with a path.
+    pub endpoint: String,
+    /// Of how many events it is told.
+    pub share: Share,
 }
 
 /// `[[source]]`: one sender with its routes, its signatures and its boundary.

@@ -12,6 +12,7 @@ use toml::{Table, Value};
 
 use super::raw::join;
 use super::{Mistake, Warning, unit};
+use crate::share::Share;
 
 /// Longest part of a value that a message shows, in characters.
 const SHOWN_CHARS: usize = 80;
@@ -238,6 +239,17 @@ impl<'a> Section<'a> {
             self.not(key, value, &rule);
         }
         number
+    }
+
+    /// A share of all events, from 0 to 1.
+    pub(super) fn share(&mut self, key: &'static str) -> Option<Share> {
+        let value = self.value(key)?;
+        let number = value.as_float().or(value.as_integer().map(|number| number as f64));
+        let share = number.and_then(Share::new);
+        if share.is_none() {
+            self.not(key, value, "must be a number from 0 (none) to 1 (all), such as 0.1");
+        }
+        share
     }
 
     /// `true` or `false`.

@@ -150,11 +150,12 @@ fn the_documented_defaults_are_the_defaults_in_force() {
     let shown = |config: &Config| {
         let source = &config.sources[0];
         format!(
-            "{:#?}{:#?}{:#?}{:#?}{:#?}{:#?}{:#?}{:#?}{:?}",
+            "{:#?}{:#?}{:#?}{:#?}{:#?}{:#?}{:#?}{:#?}{:#?}{:?}",
             config.server,
             config.admin,
             config.journal,
             config.kafka,
+            config.telemetry,
             config.warnings,
             source.routes,
             source.boundary,
@@ -177,9 +178,9 @@ fn the_documented_defaults_name_every_key_that_is_known() {
     for path in known {
         let key = path.rsplit('.').next().unwrap();
         let written = format!("{key} = ");
-        let headed = format!("{key}]");
+        let headed = [format!("[{key}]"), format!("[{path}]")];
         assert!(
-            DEFAULTS.contains(&written) || DEFAULTS.contains(&headed),
+            DEFAULTS.contains(&written) || headed.iter().any(|headed| DEFAULTS.contains(headed)),
             "default.toml does not name {path}"
         );
     }
@@ -213,7 +214,7 @@ fn every_mistake_is_found_at_once() {
         "source[1].mode = \"idle\": must be one of \"live\", \"hold\" or \"shadow\"",
         "tenant[0].name: is missing",
         "tenant[0].class = \"clinic\": must be one of \"patients\", \"pupils\" or \"standard\"",
-        "typo: is unknown; known here: admin, journal, kafka, keys, server, source, tenant",
+        "typo: is unknown; known here: admin, journal, kafka, keys, server, source, telemetry, te",
     ];
     for start in starts {
         let found = lines.iter().filter(|line| line.starts_with(start)).count();

@@ -165,10 +165,11 @@ impl Run<'_> {
 
     fn open_exact(&mut self) -> Result<(), SettingsError> {
         let ready = self.is_ready()?;
+        let ((heard, tracing), lane) = (self.told(), self.parts.route.lane.name());
         if let (true, Some(exact)) = (ready, &mut self.exact) {
             let (settings, batch_bytes) = (&self.parts.settings, self.batch_bytes);
-            let lane = self.parts.route.lane.name();
-            let (transactor, answers) = Transactor::open(settings, &lane, batch_bytes)?;
+            let (transactor, answers) =
+                Transactor::open(settings, &lane, batch_bytes, heard, tracing)?;
             let stage = Stage::Opening;
             exact.wire = Some(Wire { transactor, answers, batch_bytes, stage, mark: None });
         }
@@ -199,6 +200,7 @@ impl Run<'_> {
             }
             bytes += size;
             self.window.sent(slot);
+            self.trail.sent(slot, self.window.front(), &self.parts.clock);
             slots.push((slot, family));
             records.push((slot, record));
         }
@@ -262,6 +264,7 @@ impl Run<'_> {
                 && let Some((_, family)) = slots.get(place)
             {
                 self.note(*slot, *family, *partition, *offset);
+                self.tell_published(*slot, *family, (*partition, *offset));
             }
         }
         for (slot, family) in &slots {

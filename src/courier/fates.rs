@@ -23,6 +23,7 @@ impl Run<'_> {
             Fate::Acknowledged(published) => {
                 let (partition, offset) = (published.partition(), published.offset());
                 self.note(slot, published.family(), partition, offset);
+                self.tell_published(slot, published.family(), (partition, offset));
                 self.window.acknowledged(slot);
                 self.outlook.answered();
                 self.count(published.family());

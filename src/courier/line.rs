@@ -65,7 +65,8 @@ impl Run<'_> {
             return Ok(());
         }
         let batching = self.batching();
-        let (publisher, reports) = Publisher::open(&self.parts.settings, batching)?;
+        let (heard, tracing) = self.told();
+        let (publisher, reports) = Publisher::open(&self.parts.settings, batching, heard, tracing)?;
         self.line = Some(Line { publisher, reports, batching });
         Ok(())
     }

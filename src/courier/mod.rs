@@ -54,6 +54,8 @@ mod route;
 mod run;
 mod setback;
 mod takeover;
+mod trail;
+mod vitals;
 mod window;
 
 pub use route::{Route, Wanted};

@@ -14,6 +14,7 @@ use super::pace::Pace;
 use super::pause::{Backoff, Deadline};
 use super::route::Route;
 use super::setback::Setback;
+use super::trail::Trail;
 use super::window::Window;
 use super::{Drain, Drained, Settled, Status};
 use crate::bounds;
@@ -105,6 +106,7 @@ pub(super) struct Run<'a> {
     pub(super) exact: Option<Exact<'a>>,
     pub(super) drain: Option<(Deadline, oneshot::Sender<Drained>)>,
     pub(super) setback: Setback,
+    pub(super) trail: Trail,
 }
 
 impl<'a> Run<'a> {
@@ -165,6 +167,7 @@ impl<'a> Run<'a> {
             exact: exactly.then(|| Exact::new(me)),
             drain: None,
             setback: Setback::new(&parts.clock),
+            trail: Trail::new(parts.telemetry.tracing()),
         }
     }
 
@@ -260,6 +263,7 @@ impl<'a> Run<'a> {
             match line.publisher.send(slot, &record) {
                 Ok(()) => {
                     self.window.sent(slot);
+                    self.trail.sent(slot, self.window.front(), &self.parts.clock);
                     self.pace.went(1);
                 }
                 Err(NotTaken::QueueFull) => return false,

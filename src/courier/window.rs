@@ -65,6 +65,7 @@ impl Slot {
 
     fn record(&self) -> Record {
         Record {
+            id: self.event.id,
             family: self.family(),
             key: self.event.key.clone(),
             value: self.oversized.as_ref().unwrap_or(&self.event.value).clone(),

@@ -9,7 +9,8 @@
 //! read its delivery finishes, whether the client stays or not; a panic is one request's 500; each
 //! source keeps a share of connections, bodies and bytes that no other can take; an address that
 //! fails too often is narrowed, never refused; where there is no room what only waits makes some,
-//! the largest crowd first; stopping takes what has come.
+//! the largest crowd first; stopping takes what has come. All of it holds under TLS and over HTTP/2
+//! as well.
 //!
 //! Never here: a path, a body or a header value in a log, a label or an answer.
 

@@ -7,13 +7,17 @@
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::Caller;
+use bytes::Bytes;
+use tracing::field::display;
+
+use super::{Caller, session};
 use crate::bounds::{REFUSAL_LINES_BURST, REFUSAL_LINES_PER_SECOND};
 use crate::clock::Clock;
 use crate::event::{Kind, QuarantineReason, SourceName};
 use crate::normalize::Unreadable;
 use crate::outcome::{Level, Outcome};
 use crate::scrub::Seen;
+use crate::share::Share;
 use crate::telemetry::UNKNOWN_SOURCE;
 use crate::throttle::SourceRate;
 
@@ -22,6 +26,8 @@ pub(super) struct Log {
     clock: Clock,
     lines: SourceRate,
     unsaid: AtomicU64,
+    /// Of which events a line is written where all went well.
+    accepted: AtomicU64,
 }
 
 /// What is known of a delivery that is on disk.
@@ -31,6 +37,8 @@ pub(super) struct Taken {
     /// Why its body could not be read, and where: category and place, never content.
     pub(super) unreadable: Option<Unreadable>,
     pub(super) sequence: Option<u64>,
+    /// What left, or would have: only the session of its room is looked for in it.
+    pub(super) value: Bytes,
     /// What looked personal in it, by place and length, and what must be acted on.
     pub(super) seen: Seen,
 }
@@ -42,8 +50,19 @@ impl Log {
         Self {
             lines: SourceRate::new(per_second, burst, clock.clone()),
             unsaid: AtomicU64::new(0),
+            accepted: AtomicU64::new(Share::ALL.to_bits()),
             clock,
         }
+    }
+
+    /// From now on lines of these events are written where all went well.
+    pub(super) fn sample(&self, share: Share) {
+        self.accepted.store(share.to_bits(), Ordering::Relaxed);
+    }
+
+    fn is_chosen(&self, outcome: &Outcome) -> bool {
+        let share = Share::from_bits(self.accepted.load(Ordering::Relaxed));
+        outcome.event_id().is_none_or(|id| share.holds(id))
     }
 
     /// A delivery was turned away, and why.
@@ -88,8 +107,21 @@ impl Log {
         taken: &Taken,
         caller: &Caller,
     ) {
+        if taken.seen.recording_forbidden {
+            let (label, event_id) = (outcome.label(), outcome.event_id().map(display));
+            let (request_id, kind) = (&caller.request_id, taken.kind.as_str());
+            tracing::error!(
+                outcome = label, %source, %request_id, kind, event_id,
+                finding = "recording_forbidden",
+                "a recording where the tenant forbids it: look who records, and end it",
+            );
+        }
+        let went_well = taken.reason.is_none() && taken.seen.violations.is_empty();
+        if went_well && !self.is_chosen(outcome) {
+            return;
+        }
         let took = self.clock.steady().saturating_sub(caller.since);
-        let (label, event_id) = (outcome.label(), outcome.event_id().map(tracing::field::display));
+        let (label, event_id) = (outcome.label(), outcome.event_id().map(display));
         let (request_id, kind) = (&caller.request_id, taken.kind.as_str());
         let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
         let (sequence, ms) = (taken.sequence, f64::from(micros) / 1e3);
@@ -100,30 +132,25 @@ impl Log {
             None => (None, None, None),
         };
         let violations = &taken.seen.violations;
-        let violations = (!violations.is_empty()).then(|| tracing::field::display(violations));
-        if taken.seen.recording_forbidden {
-            tracing::error!(
-                outcome = label, %source, %request_id, kind, event_id,
-                finding = "recording_forbidden",
-                "a recording where the tenant forbids it: look who records, and end it",
-            );
-        }
+        let violations = (!violations.is_empty()).then(|| display(violations));
+        let session_id = session::of(&taken.value);
         match taken.reason {
             reason if matches!(outcome, Outcome::Shadowed(_)) => tracing::info!(
-                outcome = label, %source, %request_id, kind, event_id, ms,
+                outcome = label, %source, %request_id, kind, event_id, session_id, ms,
                 reason = reason.map(QuarantineReason::as_str), category, line, column, violations,
                 "a delivery came in shadow: counted, not kept",
             ),
             None if violations.is_some() => tracing::warn!(
-                outcome = label, %source, %request_id, kind, event_id, sequence, ms, violations,
+                outcome = label, %source, %request_id, kind, event_id, session_id, sequence, ms,
+                violations,
                 "a delivery was taken, with what looked personal in it masked",
             ),
             None => tracing::info!(
-                outcome = label, %source, %request_id, kind, event_id, sequence, ms,
+                outcome = label, %source, %request_id, kind, event_id, session_id, sequence, ms,
                 "a delivery was taken",
             ),
             Some(reason) => tracing::warn!(
-                outcome = label, %source, %request_id, kind, event_id, sequence, ms,
+                outcome = label, %source, %request_id, kind, event_id, session_id, sequence, ms,
                 reason = reason.as_str(), category, line, column, violations,
                 "a delivery was taken into quarantine",
             ),

@@ -19,10 +19,11 @@
 //! retry (the client within a session, the courier beyond it), a property's value in a message.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::event::{Family, InstanceName, ReplayId};
+use crate::event::{EventId, Family, InstanceName, ReplayId};
 use crate::secret::Secret;
 
 mod kafka;
@@ -188,6 +189,8 @@ pub enum SettingsError {
 /// One record on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
+    /// The event, for the `traceparent` header.
+    pub id: EventId,
     /// Whose topic.
     pub family: Family,
     /// The record key.
@@ -345,3 +348,32 @@ pub struct Inspection {
     /// The smallest `max.message.bytes` of the topics, in bytes; `None` while it is not known.
     pub limit: Option<usize>,
 }
+
+/// How a client is, by its own count, over all brokers. What is counted is counted since it was
+/// opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Vitals {
+    /// Records handed over and not acknowledged: queued or on the wire.
+    pub queue_records: u64,
+    /// Their bytes.
+    pub queue_bytes: u64,
+    /// Requests on the wire that brokers have not answered.
+    pub requests_in_flight: u64,
+    /// Requests that could not be transmitted.
+    pub request_errors: u64,
+    /// Requests that were sent again.
+    pub request_retries: u64,
+    /// Requests that no broker answered in time.
+    pub request_timeouts: u64,
+    /// Connections that were tried, made or not.
+    pub connects: u64,
+    /// Connections that ended.
+    pub disconnects: u64,
+    /// The longest that a broker made the client wait, of late.
+    pub throttle: Duration,
+    /// The 99th percentile of the round trip to the slowest broker, of late.
+    pub round_trip_p99: Duration,
+}
+
+/// Who is told now and then how a client is, on a thread of the client's. Must not block.
+pub type Heard = Box<dyn Fn(Vitals) + Send + Sync>;

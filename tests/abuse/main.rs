@@ -5,6 +5,8 @@
 //! kept and on fresh connections: from the attackers' own address, from another, and over IPv6.
 //! None of them may be refused once, and memory must stay below the ceiling said at the start.
 //!
+//! And 100,000 rooms, persons and addresses, which leave the series of `/metrics` as they are.
+//!
 //! `HOOKGATE_ABUSE_SECONDS` is the time of each attack (default 3); `HOOKGATE_ABUSE_ONLY` a part of
 //! the names of those to try.
 
@@ -23,12 +25,20 @@ use hookgate::publish::Embedded;
 
 mod attacks;
 mod crowds;
+#[allow(dead_code, reason = "the tests through the public door use more of it")]
+#[path = "../it/echo.rs"]
+mod echo;
 mod few;
 mod floods;
+#[allow(dead_code, reason = "the tests through the public door use more of it")]
+#[path = "../it/gateway.rs"]
+mod gateway;
 mod honest;
 mod memory;
 #[path = "../proof/mod.rs"]
 mod proof;
+#[path = "../it/series.rs"]
+mod series;
 mod table;
 mod target;
 
@@ -38,6 +48,9 @@ use memory::Memory;
 use proof::gate::{Gate, Place};
 use table::{Row, Table};
 use target::Target;
+
+/// Different rooms, persons and addresses that `series` sends.
+const ROOMS: u32 = 100_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_gate_stands_and_no_authentic_sender_is_refused() {

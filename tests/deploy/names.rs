@@ -11,9 +11,6 @@ use crate::tools::{root, text};
 /// that it will have.
 #[rustfmt::skip]
 pub(crate) const COMING: &[(&str, &str)] = &[
-    ("hookgate_events_total", r#"source="quiet",kind="room.ended""#),
-    ("hookgate_events_total", r#"source="quiet",kind="recording.ready""#),
-    ("hookgate_events_total", r#"source="quiet",kind="recording.failed""#),
 ];
 
 /// Labels whose values are names that somebody chose, or Prometheus' own.

@@ -228,6 +228,18 @@ impl Depot {
         let value = line.unwrap_or_else(|| panic!("{series} is not in:\n{text}"));
         value.trim().parse().unwrap()
     }
+
+    /// Waits until a metric without labels is so.
+    pub(crate) async fn until_shown(&self, metric: &str, so: impl Fn(f64) -> bool) {
+        let series = format!("{metric} ");
+        let shown = async {
+            while !so(self.metric(&series)) {
+                tokio::task::yield_now().await;
+            }
+        };
+        let shown = tokio::time::timeout(PATIENCE, shown).await;
+        shown.unwrap_or_else(|_| panic!("{metric} stays {}", self.metric(&series)));
+    }
 }
 
 fn open(dir: &TempDir) -> Journal {

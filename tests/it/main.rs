@@ -8,6 +8,9 @@
     reason = "what helps a test fails with it"
 )]
 
+/// Different rooms, persons and addresses that `series` sends; the abuse tests send more.
+const ROOMS: u32 = 5_000;
+
 mod admin;
 mod app;
 mod asking;
@@ -22,6 +25,7 @@ mod detect;
 mod dev;
 mod echo;
 mod edge;
+mod fields;
 mod fixtures;
 mod forget;
 mod gateway;
@@ -40,11 +44,14 @@ mod replays;
 mod restart;
 mod schemas;
 mod search;
+mod series;
+mod shown;
 mod startup;
 mod status;
 mod tls;
 mod verify;
 mod violations;
+mod vitals;
 
 #[path = "../proof/mod.rs"]
 mod proof;

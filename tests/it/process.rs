@@ -14,15 +14,21 @@ use crate::gateway::{Client, DAILY, Plan, event, head};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-struct Served {
+/// The program, on a broker of its own.
+pub(crate) struct Served {
     _broker: Embedded,
     child: Child,
     lines: Lines<BufReader<ChildStderr>>,
-    public: std::net::SocketAddr,
+    pub(crate) public: std::net::SocketAddr,
 }
 
 impl Served {
     async fn start(folder: &Path, grace: &str) -> Self {
+        Self::start_with(folder, grace, "").await
+    }
+
+    /// The same with more of a configuration.
+    pub(crate) async fn start_with(folder: &Path, grace: &str, more: &str) -> Self {
         let (text, environment) = Plan::text(folder);
         // The third provider exists in these tests only.
         let text = text.split("[[source]]\nname = \"echo\"").next().unwrap();
@@ -31,7 +37,7 @@ impl Served {
         let text = text.replace("127.0.0.1:18080", "127.0.0.1:0");
         let text = text.replace("127.0.0.1:19080", "127.0.0.1:0");
         let text = text.replace("\"1ms\"", grace).replace("\"20s\"", "\"200s\"");
-        std::fs::write(folder.join("hookgate.toml"), text).unwrap();
+        std::fs::write(folder.join("hookgate.toml"), format!("{text}{more}")).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_hookgate"))
             .args(["--log-format", "json", "serve", "--config"])
             .arg(folder.join("hookgate.toml"))
@@ -50,7 +56,12 @@ impl Served {
         Self { _broker: broker, child, lines, public }
     }
 
-    fn signal(&self) {
+    /// The next line of its log; `None` at its end.
+    pub(crate) async fn line(&mut self) -> Option<String> {
+        timeout(PATIENCE, self.lines.next_line()).await.expect("a line or its end").unwrap()
+    }
+
+    pub(crate) fn signal(&self) {
         self.send("-TERM");
     }
 

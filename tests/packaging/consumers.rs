@@ -1,74 +1,135 @@
-//! The AsyncAPI document by the parser that consumers' tools are built on.
+//! The example consumers as text: what they name is what the gateway has, the four are one service,
+//! and what they are built of is pinned. `tests/consumers` runs them.
 
-use std::process::Command;
+use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
+use hookgate::event::{Family, Kind};
+use serde_json::Value;
 
-use crate::tools::{PROGRAM, bad, fetched, good};
+use crate::tools::text;
 
-/// What is done to a document.
-type Change = fn(&mut Value);
+const SOURCES: [&str; 4] = [
+    "deploy/consumers/python/consumer.py",
+    "deploy/consumers/java/src/main/java/Consumer.java",
+    "deploy/consumers/typescript/consumer.ts",
+    "deploy/consumers/rust/src/main.rs",
+];
+const README: &str = "deploy/consumers/README.md";
 
-/// The document as the program prints it, with something done to it.
-fn judged(change: impl FnOnce(&mut Value), args: &[&str]) -> (tempfile::TempDir, Command) {
-    let printed = good(Command::new(PROGRAM).args(["schema", "--asyncapi"]).args(args));
-    let mut document: Value = serde_json::from_str(&printed).unwrap();
-    change(&mut document);
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("asyncapi.json");
-    std::fs::write(&path, document.to_string()).unwrap();
-    let mut judge = fetched("asyncapi");
-    judge.arg(path);
-    (folder, judge)
+/// The words in capitals that a text asks the environment for, by the table of the README.
+fn variables() -> BTreeSet<String> {
+    let text = text(README);
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |"));
+    let names = rows.map(|(name, _)| name.to_owned());
+    names.filter(|name| name.chars().all(|c| c.is_ascii_uppercase() || c == '_')).collect()
 }
 
 #[test]
-fn the_parser_finds_nothing_to_complain_of_and_reads_what_consumers_need() {
-    let (_folder, mut judge) = judged(|_| {}, &["--topic-prefix", "clinic"]);
-    let summary: Value = serde_json::from_str(&good(&mut judge)).unwrap();
-    assert_eq!(summary["version"], "3.0.0");
-    let channels = summary["channels"].as_array().unwrap();
-    let addresses: Vec<_> = channels.iter().map(|channel| &channel["address"]).collect();
-    let families = ["lifecycle", "participant", "quarantine", "recording"];
-    assert_eq!(addresses, families.map(|family| json!(format!("clinic.{family}"))).each_ref());
-    for channel in channels {
-        assert_eq!(
-            (&channel["bindings"], &channel["operations"]),
-            (&json!(["kafka"]), &json!(["send"]))
-        );
-        let message = &channel["messages"][0];
-        assert_eq!(message["contentType"], "application/cloudevents+json");
-        assert_eq!(message["key"], "string");
-        let has = |list: &str, name: &str| {
-            message[list].as_array().unwrap().iter().any(|known| known == name)
-        };
-        let headers = ["content-type", "hookgate-sequence", "hookgate-instance", "traceparent"];
-        assert!(headers.into_iter().all(|header| has("headers", header)), "{message}");
-        assert!(["id", "type", "time", "data"].into_iter().all(|field| has("payload", field)));
-        assert!(message["examples"].as_u64().unwrap() > 1);
+fn consumers_name_the_topics_headers_and_variables_that_there_are() {
+    let producer = text("src/publish/kafka/producer.rs");
+    let header = "\"hookgate-replay-id\"";
+    assert!(producer.contains(header), "{header}");
+    let variables = variables();
+    assert_eq!(variables.len(), 6, "{variables:?}");
+    for path in SOURCES {
+        let source = text(path);
+        for family in Family::ALL {
+            let is_read = source.contains(family.as_str());
+            assert_eq!(is_read, family != Family::Quarantine, "{path}: {}", family.as_str());
+        }
+        for word in ["hookgate-replay-id", "event_ids", "other_refs", "previous_ref"] {
+            assert!(source.contains(word), "{path}: {word}");
+        }
+        let lower = source.to_ascii_lowercase();
+        for word in ["read_committed", "earliest", "45"] {
+            assert!(lower.contains(word), "{path}: {word}");
+        }
+        for name in &variables {
+            assert!(source.contains(name.as_str()), "{path}: {name}");
+        }
+    }
+    let readme = text(README);
+    for kind in [Kind::ParticipantErased, Kind::RoomErased] {
+        assert!(readme.contains(&format!("`video.{}`", kind.as_str())), "{}", kind.as_str());
+    }
+    for option in ["journal.retention", "kafka.compression", "kafka.topic_prefix"] {
+        let (section, key) = option.split_once('.').unwrap();
+        let defaults = text("src/config/default.toml");
+        let (_, rest) = defaults.split_once(&format!("\n[{section}]\n")).unwrap();
+        let within = rest.split("\n[").next().unwrap();
+        assert!(readme.contains(option) && within.contains(&format!("\n{key} = ")), "{option}");
     }
 }
 
+/// Without blanks, quotes and what joins lines.
+fn bare(text: &str) -> String {
+    text.chars().filter(|c| !c.is_whitespace() && !"\"'`\\".contains(*c)).collect()
+}
+
 #[test]
-fn the_parser_would_complain_of_a_broken_document() {
-    let changes: [(&str, Change); 4] = [
-        ("a reference to nothing", |document| {
-            document["channels"]["recording"]["messages"]["recording"]["$ref"] =
-                json!("#/components/messages/nothing");
-        }),
-        ("an action of AsyncAPI 2", |document| {
-            document["operations"]["publishRecording"]["action"] = json!("subscribe");
-        }),
-        ("a type that JSON Schema does not know", |document| {
-            document["components"]["schemas"]["RecordingEvent"]["properties"]["id"]["type"] =
-                json!("text");
-        }),
-        ("no channel that an operation could be on", |document| {
-            document["channels"].as_object_mut().unwrap().remove("recording");
-        }),
+fn the_four_keep_the_same_state() {
+    let statements = [
+        "CREATETABLEIFNOTEXISTSseen(idTEXT,replayTEXT,atINTEGER,PRIMARYKEY(id,replay))WITHOUTROWID",
+        "CREATEINDEXIFNOTEXISTSseen_atONseen(at)",
+        "CREATETABLEIFNOTEXISTSwork\
+         (idTEXT,replayTEXT,typeTEXT,tenantTEXT,timeTEXT,roomTEXT,personTEXT)",
+        "DELETEFROMseenWHEREat<unixepoch()-86400*?",
+        "INSERTORIGNOREINTOseenSELECTvalue,?,unixepoch()FROMjson_each(?)",
+        "INSERTINTOworkVALUES(?,?,?,?,?,?,?)",
+        "UPDATEworkSETperson=?WHEREperson=?",
+        "DELETEFROMworkWHEREtenant=?AND(idIN(SELECTvalueFROMjson_each(?))ORtime<=?\
+         ANDEXISTS(SELECT1FROMjson_each(?)WHEREvalueIN(room,person)))",
     ];
-    for (what, change) in changes {
-        let (_folder, mut judge) = judged(change, &[]);
-        assert!(!bad(&mut judge).is_empty(), "{what}");
+    for path in SOURCES {
+        let source = bare(&text(path));
+        let missing: Vec<_> = statements.iter().filter(|one| !source.contains(**one)).collect();
+        assert!(missing.is_empty(), "{path}: {missing:?}");
+    }
+}
+
+/// `1.2.3` and nothing that lets a newer one in.
+fn is_exact(version: &str) -> bool {
+    version.split('.').all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit()))
+}
+
+#[test]
+fn what_consumers_are_built_of_is_pinned() {
+    for line in text("deploy/consumers/python/requirements.txt").lines() {
+        assert!(line.split_once("==").is_some_and(|(_, version)| is_exact(version)), "{line}");
+    }
+    let pom = text("deploy/consumers/java/pom.xml");
+    let versions = pom.split("<version>").skip(1).map(|rest| rest.split('<').next().unwrap());
+    let parts = pom.matches("<artifactId>").count();
+    assert_eq!(versions.clone().count(), parts, "each dependency and plugin says its version");
+    versions.for_each(|version| assert!(is_exact(version), "{version}"));
+
+    let package: Value =
+        serde_json::from_str(&text("deploy/consumers/typescript/package.json")).unwrap();
+    let lock: Value =
+        serde_json::from_str(&text("deploy/consumers/typescript/package-lock.json")).unwrap();
+    for section in ["dependencies", "devDependencies"] {
+        for (name, version) in package[section].as_object().unwrap() {
+            let locked = &lock["packages"][format!("node_modules/{name}")]["version"];
+            assert!(locked == version && is_exact(version.as_str().unwrap()), "{name}: {version}");
+        }
+    }
+    for (place, entry) in lock["packages"].as_object().unwrap() {
+        let pinned = entry["integrity"].is_string() && entry.get("resolved").is_none();
+        assert!(pinned || place.is_empty(), "{place} has a sum, and is fetched from any registry");
+    }
+
+    let version = |path: &str, name: &str| {
+        let lock: toml::Table = text(path).parse().unwrap();
+        let crates = lock["package"].as_array().unwrap().iter();
+        let found: Vec<_> = crates.filter(|one| one["name"].as_str() == Some(name)).collect();
+        found[0]["version"].as_str().unwrap().to_owned()
+    };
+    for name in ["rdkafka", "rusqlite"] {
+        let theirs = version("deploy/consumers/rust/Cargo.lock", name);
+        assert_eq!(
+            theirs,
+            version("Cargo.lock", name),
+            "{name}: the one that the gateway is tested with"
+        );
     }
 }

@@ -11,6 +11,7 @@
 
 #![cfg(test)]
 
+mod asyncapi;
 mod bare;
 mod chart;
 mod compose;

@@ -170,9 +170,10 @@ impl TlsFiles {
                  decrypt it with openssl pkey -in {shown} -out FILE"
             )));
         }
-        let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| match error {
-            PemError::NoItemsFound => wrong(absent(&self.key, "PRIVATE KEY")),
-            _ => wrong(unreadable(&self.key, "a key")),
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| {
+            let absent =
+                matches!(error, PemError::NoItemsFound).then(|| absent(&self.key, "PRIVATE KEY"));
+            wrong(absent.unwrap_or_else(|| unreadable(&self.key, "a key")))
         })?;
         let key = provider.key_provider.load_private_key(key).map_err(|_| {
             wrong(format!(
@@ -229,9 +230,11 @@ fn content(path: &Path) -> Content {
     }
     let read = std::fs::File::open(path)
         .and_then(|file| file.take(cap as u64 + 1).read_to_end(&mut bytes))
-        .map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => "no such file".to_owned(),
-            kind => kind.to_string(),
+        .map_err(|error| {
+            if error.kind() == std::io::ErrorKind::NotFound {
+                return "no such file".to_owned();
+            }
+            error.kind().to_string()
         });
     match read {
         Err(why) => Err(format!("the file {shown} cannot be read: {why}")),

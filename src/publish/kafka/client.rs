@@ -137,6 +137,8 @@ fn promising(settings: &Settings) -> ClientConfig {
     let kib = bounds::CLIENT_QUEUE_KIB.to_string();
     config.set("queue.buffering.max.messages", records).set("queue.buffering.max.kbytes", kib);
     at_most(&mut config, "message.max.bytes", bounds::RECORD_BYTES_MAX);
+    let statistics = usize::try_from(bounds::CLIENT_STATISTICS.as_millis()).unwrap_or(usize::MAX);
+    at_most(&mut config, "statistics.interval.ms", statistics);
     // A client that believes a partition without a leader learns better with the next answer only.
     let refresh = usize::try_from(bounds::METADATA_REFRESH.as_millis()).unwrap_or(usize::MAX);
     at_most(&mut config, "topic.metadata.refresh.interval.ms", refresh);
@@ -274,6 +276,8 @@ impl ClientContext for Quiet {
     }
 
     fn error(&self, _error: KafkaError, _reason: &str) {}
+
+    fn stats_raw(&self, _statistics: &[u8]) {}
 }
 
 impl rdkafka::consumer::ConsumerContext for Quiet {}

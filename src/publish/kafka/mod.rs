@@ -5,12 +5,14 @@
 
 mod client;
 mod embedded;
+mod headers;
 mod inspect;
 mod marks;
 mod polled;
 mod producer;
 mod tail;
 mod transactor;
+mod vitals;
 
 pub use client::check;
 pub use embedded::{Embedded, EmbeddedError, Injected};

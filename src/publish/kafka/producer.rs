@@ -1,21 +1,27 @@
 //! Records in, fates out.
 
+use std::sync::Arc;
+
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
+use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
+use rdkafka::statistics::Statistics;
 use tokio::sync::{mpsc, watch};
 
 use super::client;
+use super::headers::Headers;
 use super::polled::Polled;
+use super::vitals;
 use crate::bounds;
 use crate::event::Family;
-use crate::publish::registry::{self, Frames};
+use crate::publish::registry::Frames;
 use crate::publish::{
-    Batching, CONTENT_TYPE, Failure, Fate, NotTaken, Published, Record, Report, Settings,
-    SettingsError, Trouble, header,
+    Batching, Failure, Fate, Heard, NotTaken, Published, Record, Report, Settings, SettingsError,
+    Trouble,
 };
+use crate::trace::Tracing;
 
 /// Where a client's words arrive.
 pub struct Reports {
@@ -30,27 +36,34 @@ pub struct Reports {
 pub struct Publisher {
     producer: Polled<Reporter>,
     topics: [(Family, String); 4],
-    headers: OwnedHeaders,
+    headers: Headers,
     frames: Frames,
 }
 
 impl Publisher {
-    /// A new client. Does not wait for a broker.
-    pub fn open(settings: &Settings, batching: Batching) -> Result<(Self, Reports), SettingsError> {
+    /// A new client, which tells `heard` how it is; its records name their trace while there is
+    /// `tracing`. Does not wait for a broker.
+    pub fn open(
+        settings: &Settings,
+        batching: Batching,
+        heard: Heard,
+        tracing: Option<Arc<Tracing>>,
+    ) -> Result<(Self, Reports), SettingsError> {
         let config = client::producer(settings, batching)?;
         let frames = Frames::of(settings)?;
         // Every record in flight has one report; the client's queue bounds both.
         let (fates_in, fates) = mpsc::channel(bounds::CLIENT_QUEUE_RECORDS);
         let (ailment_in, ailment) = watch::channel(None);
         let topics = Family::ALL.map(|family| (family, settings.topic(family)));
-        let reporter = Reporter { topics: topics.clone(), fates: fates_in, ailment: ailment_in };
+        let reporter =
+            Reporter { topics: topics.clone(), fates: fates_in, ailment: ailment_in, heard };
         let producer = Polled::open(&config, reporter)?;
         tracing::info!(
             brokers = settings.brokers,
             ?batching,
             "publishing with acks=all, idempotence and murmur2, as read back from the client"
         );
-        let publisher = Self { producer, topics, headers: headers(settings), frames };
+        let publisher = Self { producer, topics, headers: Headers::new(settings, tracing), frames };
         Ok((publisher, Reports { fates, ailment }))
     }
 
@@ -58,13 +71,8 @@ impl Publisher {
     pub fn send(&self, slot: usize, record: &Record) -> Result<(), NotTaken> {
         let topic = self.topics.iter().find(|(family, _)| *family == record.family);
         let topic = topic.map_or("", |(_, topic)| topic.as_str());
-        let sequence = record.sequence.to_string();
+        let headers = self.headers.of(record, &self.frames);
         let framed = self.frames.framed(record.family, &record.value);
-        let headers = self
-            .headers
-            .clone()
-            .insert(Header { key: header::SEQUENCE, value: Some(sequence.as_str()) });
-        let headers = of_schema(headers, &self.frames, record.family);
         let record = BaseRecord::with_opaque_to(topic, slot)
             .key(record.key.as_ref())
             .payload(framed.as_deref().unwrap_or(&record.value))
@@ -86,31 +94,12 @@ impl Publisher {
     }
 }
 
-/// The headers that every record has.
-pub(super) fn headers(settings: &Settings) -> OwnedHeaders {
-    let text = |key, value| Header { key, value: Some(value) };
-    let headers = OwnedHeaders::new_with_capacity(5)
-        .insert(text(header::CONTENT_TYPE, CONTENT_TYPE))
-        .insert(text(header::INSTANCE, settings.instance.as_str()));
-    match &settings.again {
-        Some(again) => headers.insert(text(header::REPLAY_ID, again.id.as_str())),
-        None => headers,
-    }
-}
-
-/// With the one that says of which schema the value is, where that stands in a header.
-pub(super) fn of_schema(headers: OwnedHeaders, frames: &Frames, family: Family) -> OwnedHeaders {
-    match frames.header(family) {
-        Some(id) => headers.insert(Header { key: registry::HEADER, value: Some(id) }),
-        None => headers,
-    }
-}
-
 /// Takes the client's callbacks, on its own thread.
 struct Reporter {
     topics: [(Family, String); 4],
     fates: mpsc::Sender<Report>,
     ailment: watch::Sender<Option<Failure>>,
+    heard: Heard,
 }
 
 impl Reporter {
@@ -139,6 +128,10 @@ impl ClientContext for Reporter {
         if let Some(failure) = client::ailment(&error, reason) {
             self.ailment.send_replace(Some(failure));
         }
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        (self.heard)(vitals::of(&statistics));
     }
 }
 

@@ -12,26 +12,29 @@
 //!
 //! Every delivery is awaited before the commit: the wrapper's own wait is in steps of 100 ms.
 
-use std::sync::mpsc as line;
+use std::sync::{Arc, mpsc as line};
 use std::thread;
 
 use bytes::Bytes;
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaError, RDKafkaErrorCode as Code};
-use rdkafka::message::{DeliveryResult, Header, Message as _, OwnedHeaders};
+use rdkafka::message::{DeliveryResult, Message as _};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext};
+use rdkafka::statistics::Statistics;
 use tokio::sync::{mpsc, watch};
 
 use super::client;
+use super::headers::Headers;
 use super::marks::{self, Through};
 use super::polled::Polled;
-use super::producer::{headers, of_schema};
+use super::vitals;
 use crate::bounds;
 use crate::event::Family;
 use crate::publish::mark::{Found, Mark};
 use crate::publish::registry::Frames;
-use crate::publish::{Failure, Record, Settings, SettingsError, Trouble, header};
+use crate::publish::{Failure, Heard, Record, Settings, SettingsError, Trouble};
+use crate::trace::Tracing;
 
 /// What goes out together. Slots number the records, for the failures.
 #[derive(Clone, Debug)]
@@ -94,16 +97,19 @@ enum Order {
 }
 
 impl Transactor {
-    /// A new producer of a lane, which looks at the cursor first. Waits for nothing.
+    /// A new producer of a lane, which looks at the cursor first and tells `heard` how it is. Waits
+    /// for nothing.
     pub fn open(
         settings: &Settings,
         lane: &str,
         batch_bytes: usize,
+        heard: Heard,
+        tracing: Option<Arc<Tracing>>,
     ) -> Result<(Self, Answers), SettingsError> {
         let config = client::transactional(settings, lane, batch_bytes)?;
         let (receipts_in, receipts) = line::sync_channel(bounds::CLIENT_QUEUE_RECORDS);
         let (ailment_in, ailment) = watch::channel(None);
-        let context = Receipts { receipts: receipts_in, ailment: ailment_in };
+        let context = Receipts { receipts: receipts_in, ailment: ailment_in, heard };
         let producer = Polled::open(&config, context)?;
         let (orders_in, orders) = line::sync_channel(1);
         let (answers_in, answers) = mpsc::channel(1);
@@ -112,7 +118,7 @@ impl Transactor {
             receipts,
             topics: Family::ALL.map(|family| (family, settings.topic(family))),
             cursor_topic: settings.cursor_topic(),
-            headers: headers(settings),
+            headers: Headers::new(settings, tracing),
             frames: Frames::of(settings)?,
             settings: settings.clone(),
             lane: lane.to_owned(),
@@ -146,7 +152,7 @@ struct Work {
     receipts: line::Receiver<(usize, Fate)>,
     topics: [(Family, String); 4],
     cursor_topic: String,
-    headers: OwnedHeaders,
+    headers: Headers,
     frames: Frames,
     settings: Settings,
     lane: String,
@@ -205,14 +211,11 @@ impl Work {
         let mut sent = 0;
         for (slot, record) in &batch.records {
             let topic = self.topics.iter().find(|(family, _)| *family == record.family);
-            let sequence = record.sequence.to_string();
-            let sequence = Header { key: header::SEQUENCE, value: Some(sequence.as_str()) };
-            let headers = self.headers.clone().insert(sequence);
             let framed = self.frames.framed(record.family, &record.value);
             let out = BaseRecord::with_opaque_to(topic.map_or("", |(_, topic)| topic), *slot)
                 .key(record.key.as_ref())
                 .payload(framed.as_deref().unwrap_or(&record.value))
-                .headers(of_schema(headers, &self.frames, record.family));
+                .headers(self.headers.of(record, &self.frames));
             let taken = self.producer.send(out);
             self.producer.listen();
             if let Err((error, _)) = taken {
@@ -362,6 +365,7 @@ enum Fate {
 struct Receipts {
     receipts: line::SyncSender<(usize, Fate)>,
     ailment: watch::Sender<Option<Failure>>,
+    heard: Heard,
 }
 
 impl ClientContext for Receipts {
@@ -373,6 +377,10 @@ impl ClientContext for Receipts {
         if let Some(failure) = client::ailment(&error, reason) {
             self.ailment.send_replace(Some(failure));
         }
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        (self.heard)(vitals::of(&statistics));
     }
 }
 

@@ -6,8 +6,7 @@
 
 use serde_json::{Value, json};
 
-/// What stands in every type of an event before its kind, whatever the topics are called.
-const TYPE_PREFIX: &str = "video.";
+use crate::event::Kind;
 
 /// What is said of the way out.
 const OTHERS: &str =
@@ -71,11 +70,13 @@ pub(super) fn without_lists(schema: &mut Value) {
 fn others(values: &[Value]) -> Value {
     let names = values.first().and_then(|first| first.get("enum")?.as_array());
     let types = names.is_some_and(|names| {
-        names.iter().all(|name| name.as_str().is_some_and(|name| name.starts_with(TYPE_PREFIX)))
+        names
+            .iter()
+            .all(|name| name.as_str().is_some_and(|name| name.starts_with(Kind::TYPE_PREFIX)))
     });
     match types {
         true => {
-            let pattern = format!("^{}", TYPE_PREFIX.replace('.', "\\."));
+            let pattern = format!("^{}", Kind::TYPE_PREFIX.replace('.', "\\."));
             json!({ "pattern": pattern, "description": OTHERS })
         }
         false => json!({ "type": "string", "description": OTHERS }),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::gateway::{Client, DAILY, DAILY_SECRET, Gate, LIVEKIT, event};
+use crate::logged::Logged;
 
 use super::{ALIAS, Notebook, ask, reloaded, signed_by};
 
@@ -144,6 +145,21 @@ async fn trusted_proxies_and_the_times_of_a_stop_take_effect() {
     let (by, ask) = ask();
     let draining = gate.app.desk().drain(&by, ask).await.unwrap();
     assert_eq!((draining.grace_seconds, draining.deadline_seconds), (0.002, 30.0));
+}
+
+#[tokio::test]
+async fn the_share_of_events_that_are_logged_takes_effect() {
+    let logged = Logged::here();
+    let (gate, notebook) = Notebook::start().await;
+    let accepted = || logged.text().matches("a delivery was taken").count();
+    gate.post(&gate.signed(DAILY, &event(DAILY, "a"))).await.is(200, "accepted");
+    assert_eq!(accepted(), 1);
+    let none = "[telemetry]\nlog_accepted = 0.0\n[server]";
+    changes(&gate, &notebook, "[server]", none, "telemetry.log_accepted: 1 → 0").await;
+    gate.post(&gate.signed(DAILY, &event(DAILY, "b"))).await.is(200, "accepted");
+    assert_eq!(accepted(), 1);
+    gate.post(&gate.signed(DAILY, "{ not json")).await.is(200, "quarantined");
+    assert_eq!(accepted(), 2);
 }
 
 #[tokio::test]
