@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -18,6 +18,10 @@ use hookgate::publish::{Framing, Registry};
 use hookgate::scrub::schema_to_register;
 use hookgate::secret::Secret;
 use serde_json::{Value, json};
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 const MEDIA_TYPE: &str = "application/vnd.schemaregistry.v1+json";
 
@@ -55,22 +59,39 @@ pub(crate) struct Fake {
 
 impl Fake {
     pub(crate) fn start(mood: Mood) -> Self {
-        Self::on(TcpListener::bind("127.0.0.1:0").unwrap(), mood)
+        Self::on(TcpListener::bind("127.0.0.1:0").unwrap(), None, mood)
+    }
+
+    /// Behind this certificate and its key, in PEM.
+    pub(crate) fn encrypted(cert: &str, key: &str) -> Self {
+        let cert = CertificateDer::from_pem_slice(cert.as_bytes()).unwrap();
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+        let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let builder = builder.with_safe_default_protocol_versions().unwrap();
+        let config = builder.with_no_client_auth().with_single_cert(vec![cert], key).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::on(listener, Some(Arc::new(config)), Mood::default())
     }
 
     /// At an address where nothing was before.
     pub(crate) fn at(address: SocketAddr, mood: Mood) -> Self {
-        Self::on(TcpListener::bind(address).unwrap(), mood)
+        Self::on(TcpListener::bind(address).unwrap(), None, mood)
     }
 
-    fn on(listener: TcpListener, mood: Mood) -> Self {
+    fn on(listener: TcpListener, tls: Option<Arc<ServerConfig>>, mood: Mood) -> Self {
         let state = Arc::new(Mutex::new(State { mood, ..State::default() }));
         let fake = Self { address: listener.local_addr().unwrap(), state };
         let (state, streams) = (Arc::clone(&fake.state), listener);
         thread::spawn(move || {
             for stream in streams.incoming() {
                 // Whoever hangs up early is no failure of the registry.
-                let _ = answer(stream.unwrap(), &state);
+                let _ = match &tls {
+                    None => answer(stream.unwrap(), &state),
+                    Some(config) => {
+                        let connection = ServerConnection::new(Arc::clone(config)).unwrap();
+                        answer(StreamOwned::new(connection, stream.unwrap()), &state)
+                    }
+                };
             }
         });
         fake
@@ -104,6 +125,13 @@ impl Fake {
     pub(crate) fn schema(&self, id: u32) -> Value {
         let text = &self.state.lock().unwrap().schemas[id as usize - 1];
         serde_json::from_str(text).unwrap()
+    }
+
+    /// What a configuration says of it where it is encrypted and signed by this authority.
+    pub(crate) fn trusted(&self, authority: &str) -> Registry {
+        let url = Address::parse(&format!("https://{}", self.address)).unwrap();
+        let authority = Some(authority.into());
+        Registry { url, authority, ..settings(self.address, Framing::Header) }
     }
 
     /// What a configuration says of it.
@@ -209,7 +237,7 @@ struct Asked {
     body: Vec<u8>,
 }
 
-fn answer(stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
+fn answer(stream: impl Read + Write, state: &Mutex<State>) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line)?;
@@ -234,5 +262,6 @@ fn answer(stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
         "HTTP/1.1 {status} So\r\nContent-Type: {MEDIA_TYPE}\r\nContent-Length: {}\r\n\
          Connection: close\r\n\r\n{answer}",
         answer.len()
-    )
+    )?;
+    reader.get_mut().flush()
 }

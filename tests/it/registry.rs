@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 use crate::depot::{Broker, Depot, read, settings, until, waits_for};
 use crate::gateway::{DAILY, OPERATOR, Plan, event};
 use crate::registrar::{self, Fake, Mood, account, guid};
+#[cfg(feature = "tls")]
+use crate::tls::authority::Authority;
 
 const HEADER: &str = "__value_schema_id";
 const FAILURES: &str = "hookgate_publish_failures_total{reason=\"registry\"}";
@@ -181,6 +183,30 @@ async fn an_account_is_shown_to_the_registry_and_a_refused_one_is_told_without_i
             assert!(!format!("{status:?}").contains("canary"));
         }
     }
+}
+
+#[cfg(feature = "tls")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_is_believed_by_the_authority_that_is_configured_and_by_no_other() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let issued = authority.server(2099);
+    let (broker, fake) =
+        (Embedded::start("video", 4).unwrap(), Fake::encrypted(&issued.cert, &issued.key));
+    for (trusted, is_ours) in [(other.pem(), false), (authority.pem(), true)] {
+        let registry = Some(fake.trusted(&trusted));
+        let depot = Depot::new(Settings { registry, ..settings(broker.brokers()) });
+        depot.keep(1).await;
+        let courier = depot.courier();
+        if is_ours {
+            depot.drain(courier).await;
+        } else {
+            let away = "schema registry: no connection";
+            let so = |kafka: &Kafka| matches!(kafka, Kafka::Down { reason } if reason == away);
+            until(&courier, |status| so(&status.kafka)).await;
+            assert!(fake.asked().is_empty(), "nothing is said to whom it does not believe");
+        }
+    }
+    assert_eq!(fake.asked().len(), 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]

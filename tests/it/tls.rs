@@ -18,7 +18,7 @@ use crate::gateway::{Client, DAILY, Gate, OPERATOR, Plan, event};
 
 use authority::{Authority, certified};
 
-mod authority;
+pub(crate) mod authority;
 mod clients;
 mod files;
 mod h2;
