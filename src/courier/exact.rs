@@ -378,7 +378,7 @@ impl Run<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::publish::Mark;
+    use crate::publish::{Found, Mark};
 
     #[test]
     fn who_was_usurped_stays_so_in_the_next_run() {
