@@ -69,24 +69,33 @@ impl Running {
     /// Kills it at once; what it had said by then.
     pub(crate) async fn killed(mut self) -> Result<Vec<Told>, String> {
         self.child.kill().await.unwrap();
+        self.rest().await
+    }
+
+    /// Asks it to end, and it must end well; what it said until then.
+    pub(crate) async fn ended(mut self) -> Result<Vec<Told>, String> {
+        self.signal(Signal::TERM)?;
+        let rest = timeout(PATIENCE, self.rest()).await;
+        let rest = rest.map_err(|_| self.complaint("SIGTERM does not end it"))??;
+        let status = self.child.wait().await.unwrap();
+        if status.code() == Some(self.code) {
+            return Ok(rest);
+        }
+        Err(self.complaint(&format!("it ended with {status}, not {}", self.code)))
+    }
+
+    /// The same, where it has nothing more to say.
+    pub(crate) async fn stopped(self) -> Result<(), String> {
+        let rest = self.ended().await?;
+        if rest.is_empty() { Ok(()) } else { Err(format!("it spoke of more than came: {rest:?}")) }
+    }
+
+    async fn rest(&mut self) -> Result<Vec<Told>, String> {
         let mut rest = Vec::new();
         self.said.read_to_end(&mut rest).await.unwrap();
         let rest = String::from_utf8(rest).unwrap();
-        // A line without its end was under way.
+        // A line without its end was under way when it was killed.
         let whole = rest.split_inclusive('\n').filter(|line| line.ends_with('\n'));
         whole.map(|line| Told::read(line.trim_end())).collect()
-    }
-
-    /// Asks it to end: it must end well, and have nothing more to say.
-    pub(crate) async fn stopped(mut self) -> Result<(), String> {
-        self.signal(Signal::TERM)?;
-        let mut rest = String::new();
-        let read = timeout(PATIENCE, self.said.read_to_string(&mut rest)).await;
-        read.map_err(|_| self.complaint("SIGTERM does not end it"))?.unwrap();
-        let status = self.child.wait().await.unwrap();
-        if status.code() != Some(self.code) {
-            return Err(self.complaint(&format!("it ended with {status}, not {}", self.code)));
-        }
-        if rest.is_empty() { Ok(()) } else { Err(format!("it spoke of more than came: {rest}")) }
     }
 }
