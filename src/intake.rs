@@ -276,7 +276,7 @@ impl Intake {
     ) -> Outcome {
         let (id, kind, reason, received) =
             (clean.id(), clean.kind(), clean.reason(), clean.received());
-        let value = clean.value().clone();
+        let session = self.log.session(&clean);
         let (removed, seen) = (clean.removed().to_vec(), clean.seen().clone());
         let appended = self.journal.append(clean).await;
         trail.step();
@@ -305,7 +305,7 @@ impl Intake {
         trail.end(&told, caller);
         // Of a duplicate it has been told.
         let seen = if sequence.is_some() { seen } else { Seen::default() };
-        let taken = Taken { kind, reason, unreadable, sequence, value, seen };
+        let taken = Taken { kind, reason, unreadable, sequence, session, seen };
         self.log.taken(&source.name, &outcome, &taken, caller);
         outcome
     }
@@ -324,8 +324,8 @@ impl Intake {
         let (kind, reason) = (clean.kind(), clean.reason());
         let (id, sequence) = (clean.id(), None);
         trail.end(&Told { source: &source.name, id, kind, sequence, outcome: &outcome }, caller);
-        let (value, seen) = (clean.value().clone(), clean.seen().clone());
-        let taken = Taken { kind, reason, unreadable, sequence: None, value, seen };
+        let (session, seen) = (self.log.session(clean), clean.seen().clone());
+        let taken = Taken { kind, reason, unreadable, sequence: None, session, seen };
         self.log.taken(&source.name, &outcome, &taken, caller);
         outcome
     }

@@ -149,10 +149,12 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn said(span: &Span) -> BTreeMap<&str, String> {
-    let text = |value: &Value| match value {
-        Value::StringValue(text) => text.clone(),
-        Value::IntValue(number) => number.to_string(),
-        other => panic!("{other:?}"),
+    let text = |value: &Value| {
+        if let Value::IntValue(number) = value {
+            return number.to_string();
+        }
+        let Value::StringValue(text) = value else { panic!("{value:?}") };
+        text.clone()
     };
     let pair = |(key, value)| (key, text(value));
     let values = span.attributes.iter();

@@ -7,16 +7,16 @@
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bytes::Bytes;
 use tracing::field::display;
 
-use super::{Caller, session};
+use super::Caller;
+use super::session::Session;
 use crate::bounds::{REFUSAL_LINES_BURST, REFUSAL_LINES_PER_SECOND};
 use crate::clock::Clock;
-use crate::event::{Kind, QuarantineReason, SourceName};
+use crate::event::{EventId, Kind, QuarantineReason, SourceName};
 use crate::normalize::Unreadable;
 use crate::outcome::{Level, Outcome};
-use crate::scrub::Seen;
+use crate::scrub::{Clean, Seen};
 use crate::share::Share;
 use crate::telemetry::UNKNOWN_SOURCE;
 use crate::throttle::SourceRate;
@@ -37,8 +37,8 @@ pub(super) struct Taken {
     /// Why its body could not be read, and where: category and place, never content.
     pub(super) unreadable: Option<Unreadable>,
     pub(super) sequence: Option<u64>,
-    /// What left, or would have: only the session of its room is looked for in it.
-    pub(super) value: Bytes,
+    /// The session of its room, from what left or would have.
+    pub(super) session: Option<Session>,
     /// What looked personal in it, by place and length, and what must be acted on.
     pub(super) seen: Seen,
 }
@@ -60,9 +60,15 @@ impl Log {
         self.accepted.store(share.to_bits(), Ordering::Relaxed);
     }
 
-    fn is_chosen(&self, outcome: &Outcome) -> bool {
-        let share = Share::from_bits(self.accepted.load(Ordering::Relaxed));
-        outcome.event_id().is_none_or(|id| share.holds(id))
+    fn chooses(&self, id: EventId) -> bool {
+        Share::from_bits(self.accepted.load(Ordering::Relaxed)).holds(id)
+    }
+
+    /// The session of an event's room, where a line about the event is going to be written.
+    pub(super) fn session(&self, clean: &Clean) -> Option<Session> {
+        let written = self.chooses(clean.id()) || !went_well(clean.reason(), clean.seen());
+        let heard = written && tracing::enabled!(tracing::Level::WARN);
+        heard.then(|| Session::of(clean.value())).flatten()
     }
 
     /// A delivery was turned away, and why.
@@ -116,8 +122,8 @@ impl Log {
                 "a recording where the tenant forbids it: look who records, and end it",
             );
         }
-        let went_well = taken.reason.is_none() && taken.seen.violations.is_empty();
-        if went_well && !self.is_chosen(outcome) {
+        let chosen = outcome.event_id().is_none_or(|id| self.chooses(id));
+        if went_well(taken.reason, &taken.seen) && !chosen {
             return;
         }
         let took = self.clock.steady().saturating_sub(caller.since);
@@ -133,7 +139,7 @@ impl Log {
         };
         let violations = &taken.seen.violations;
         let violations = (!violations.is_empty()).then(|| display(violations));
-        let session_id = session::of(&taken.value);
+        let session_id = taken.session.as_ref().map(Session::as_str);
         match taken.reason {
             reason if matches!(outcome, Outcome::Shadowed(_)) => tracing::info!(
                 outcome = label, %source, %request_id, kind, event_id, session_id, ms,
@@ -156,4 +162,9 @@ impl Log {
             ),
         }
     }
+}
+
+/// Whether an event is one of those of which a share is enough.
+fn went_well(reason: Option<QuarantineReason>, seen: &Seen) -> bool {
+    reason.is_none() && seen.violations.is_empty()
 }

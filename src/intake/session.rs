@@ -4,9 +4,35 @@
 //! participant's session is left where it is: it stands for one person's stay, and what is in a log
 //! is not erased when that person is forgotten.
 
-/// The session id of the room, if the event shows one. Found without reading the rest of the event:
-/// neither text can stand within a value, where its quotes would be escaped.
-pub(super) fn of(value: &[u8]) -> Option<&str> {
+/// Bytes of the longest session that is told; providers' have 36 at most.
+const LONGEST: usize = 64;
+
+/// A session id in a place of its own, so that an event is not kept for it and nothing allocated.
+#[derive(Clone, Copy)]
+pub(super) struct Session {
+    bytes: [u8; LONGEST],
+    len: usize,
+}
+
+impl Session {
+    /// That of the room, if the event shows one.
+    pub(super) fn of(value: &[u8]) -> Option<Self> {
+        let id = of(value)?.as_bytes();
+        let mut bytes = [0; LONGEST];
+        bytes.get_mut(..id.len())?.copy_from_slice(id);
+        Some(Self { bytes, len: id.len() })
+    }
+
+    /// As the provider writes it.
+    pub(super) fn as_str(&self) -> &str {
+        let id = self.bytes.get(..self.len).unwrap_or_default();
+        std::str::from_utf8(id).unwrap_or_default()
+    }
+}
+
+/// Found without reading the rest of the event: neither text can stand within a value, where its
+/// quotes would be escaped.
+fn of(value: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(value).ok()?;
     let (_, room) = text.split_once(r#""room":{"#)?;
     let (room, _) = room.split_once('}')?;
@@ -17,7 +43,7 @@ pub(super) fn of(value: &[u8]) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::of;
+    use super::{LONGEST, Session, of};
 
     #[test]
     fn the_rooms_session_is_found_and_nobody_elses() {
@@ -38,5 +64,18 @@ mod tests {
         );
         assert_eq!(found(r#""room":{"session_id":"a\"b"}"#), None);
         assert_eq!(of(b"\xff"), None);
+    }
+
+    #[test]
+    fn a_session_is_kept_without_an_allocation_and_one_that_is_too_long_is_not_told() {
+        let of = |id: &str| format!(r#"{{"data":{{"room":{{"session_id":"{id}"}}}}}}"#);
+        let event = of("6497c79b-f326-4942-aef8-c36a29140ad1");
+        let counted = allocation_counter::measure(|| {
+            let session = Session::of(event.as_bytes()).unwrap();
+            assert_eq!(session.as_str(), "6497c79b-f326-4942-aef8-c36a29140ad1");
+        });
+        assert_eq!(counted.count_total, 0);
+        assert!(Session::of(of(&"x".repeat(LONGEST)).as_bytes()).is_some());
+        assert!(Session::of(of(&"x".repeat(LONGEST + 1)).as_bytes()).is_none());
     }
 }

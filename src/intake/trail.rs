@@ -105,3 +105,70 @@ impl<'a> Trail<'a> {
         std::iter::once(delivery).chain(steps).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::delivery::{Peer, RequestId};
+    use crate::event::{Digest128, InstanceName};
+    use crate::share::Share;
+
+    const ID: EventId = EventId(Digest128([7; 16]));
+
+    fn caller() -> Caller {
+        let peer = Peer::new(IpAddr::from([192, 0, 2, 1]));
+        Caller { request_id: RequestId::fresh(1), peer, since: Duration::ZERO }
+    }
+
+    fn walk(tracing: Option<&Tracing>, clock: &Clock, caller: &Caller, outcome: &Outcome) {
+        let mut trail = Trail::new(tracing, clock, caller.since);
+        for _ in 1..STEPS.len() {
+            clock.advance(Duration::from_millis(1));
+            trail.step();
+        }
+        let source = SourceName::new("a");
+        let (kind, sequence) = (Kind::RoomStarted, Some(1));
+        trail.end(&Told { source: &source, id: ID, kind, sequence, outcome }, caller);
+    }
+
+    #[test]
+    fn a_trail_allocates_nothing_while_tracing_is_off() {
+        let (caller, source) = (caller(), SourceName::new("a"));
+        let (clock, outcome) = (Clock::system(), Outcome::Accepted(ID));
+        let counted = allocation_counter::measure(|| {
+            let mut trail = Trail::new(None, &clock, caller.since);
+            for _ in 1..STEPS.len() {
+                trail.step();
+            }
+            let (kind, sequence) = (Kind::RoomStarted, Some(1));
+            trail
+                .end(&Told { source: &source, id: ID, kind, sequence, outcome: &outcome }, &caller);
+        });
+        assert_eq!(counted.count_total, 0);
+    }
+
+    #[test]
+    fn each_step_is_told_with_its_time_and_what_was_not_kept_has_failed() {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let kept = told.clone();
+        let sink = Box::new(move |spans| kept.lock().unwrap().push(spans));
+        let tracing = Tracing::new(InstanceName::new("g"), Share::ALL, sink);
+        let clock = Clock::manual(Timestamp::from_millis(1_000_000));
+        walk(Some(&tracing), &clock, &caller(), &Outcome::Accepted(ID));
+        walk(Some(&tracing), &clock, &caller(), &Outcome::Overloaded);
+        let told = told.lock().unwrap();
+        let [kept, shed] = told.as_slice() else { panic!("{told:?}") };
+        assert!(!kept[0].failed && shed[0].failed);
+        let names: Vec<_> = kept.iter().map(|span| span.name).collect();
+        assert_eq!(names[0], "delivery");
+        assert_eq!(names[1..], STEPS);
+        for step in &kept[2..] {
+            assert_eq!(step.until_nanos - step.from_nanos, 1_000_000, "{}", step.name);
+            assert_eq!(step.parent, Some(kept[0].id));
+        }
+    }
+}
