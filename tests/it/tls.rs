@@ -20,6 +20,8 @@ use authority::{Authority, certified};
 
 pub(crate) mod authority;
 mod clients;
+#[cfg(feature = "tls")]
+mod command;
 mod files;
 mod h2;
 

@@ -4,7 +4,7 @@
 //! the gateway's address is taken only for the name that is given with `--tls-name`. Never: a way
 //! to trust whoever answers.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
@@ -32,18 +32,14 @@ pub struct Trust {
     pub client_key: Option<PathBuf>,
 }
 
-/// A path that is given. An empty variable, as containers set them, is none.
-pub(super) fn given(path: &Option<PathBuf>) -> Option<&Path> {
-    path.as_deref().filter(|path| *path != Path::new(""))
-}
-
 #[cfg(feature = "tls")]
 mod built {
     use std::net::{SocketAddr, ToSocketAddrs};
+    use std::path::{Path, PathBuf};
 
     use reqwest::{Certificate, ClientBuilder, Identity, Url};
 
-    use super::{Failure, Path, Trust, given};
+    use super::{Failure, Trust};
     use crate::bounds::TLS_FILE_BYTES_MAX;
     use crate::cli::given::small_file;
 
@@ -88,6 +84,11 @@ mod built {
             }
             Some(_) | None => Ok(builder),
         }
+    }
+
+    /// A path that is given. An empty variable, as containers set them, is none.
+    fn given(path: &Option<PathBuf>) -> Option<&Path> {
+        path.as_deref().filter(|path| *path != Path::new(""))
     }
 
     /// Where the host of an address is.

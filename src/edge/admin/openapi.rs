@@ -38,11 +38,14 @@ pub(super) fn document(routes: &[Route]) -> Value {
                 problem detail that names the field and never the value.",
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
         },
-        "security": [{ "token": [] }],
+        "security": [{ "token": [] }, { "certificate": [] }],
         "paths": paths,
         "components": {
             "schemas": generator.take_definitions(true),
-            "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
+            "securitySchemes": {
+                "token": { "type": "http", "scheme": "bearer" },
+                "certificate": { "type": "mutualTLS" },
+            },
             "responses": problems(&problem),
         },
     })
