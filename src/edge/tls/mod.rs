@@ -131,3 +131,46 @@ impl Tls {
         self.0.now.load().greeting(h2)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A pair below a folder; what its key's text was.
+    fn pair(folder: &std::path::Path) -> String {
+        let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        std::fs::write(folder.join("crt"), pair.cert.pem()).unwrap();
+        let key = pair.signing_key.serialize_pem();
+        std::fs::write(folder.join("key"), &key).unwrap();
+        key
+    }
+
+    #[test]
+    fn a_pair_is_told_of_at_the_second_look_that_sees_it_broken_and_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let old = pair(folder);
+        let (cert, key) = (folder.join("crt"), folder.join("key"));
+        let tls = Tls::new(TlsFiles { cert, key, client_ca: None }.read().unwrap());
+        assert_eq!((tls.look(), tls.trouble()), (Found::Same, None));
+        // Half written: whole again at the next look, and nobody was told.
+        let new = pair(folder);
+        std::fs::write(folder.join("key"), &old).unwrap();
+        assert_eq!((tls.look(), tls.trouble()), (Found::Same, None));
+        std::fs::write(folder.join("key"), &new).unwrap();
+        assert_eq!(tls.look(), Found::Replaced);
+        // Broken for good.
+        std::fs::write(folder.join("key"), &old).unwrap();
+        assert_eq!(tls.look(), Found::Same);
+        let Found::Broken(told) = tls.look() else { panic!("it is not told") };
+        assert_eq!((told.key, tls.trouble()), ("key", Some(told.clone())));
+        assert_eq!(tls.look(), Found::Same);
+        // Another mistake is news.
+        std::fs::remove_file(folder.join("key")).unwrap();
+        assert_eq!(tls.look(), Found::Same);
+        assert!(matches!(tls.look(), Found::Broken(_)));
+        // What was there before is good, and so nothing is wrong any more.
+        std::fs::write(folder.join("key"), &new).unwrap();
+        assert_eq!((tls.look(), tls.trouble()), (Found::Same, None));
+    }
+}
