@@ -7,8 +7,8 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hookgate::bounds::{TRANSACTION_STEP, TRANSACTION_TIMEOUT};
@@ -22,6 +22,8 @@ use hookgate::publish::{
     Creation, Delivery, Framing, Received, Settings, Tail, read_mark, write_mark,
 };
 use hookgate::replay::{Asked, Choice, Counted, Parts, Replays, Standing};
+use hookgate::share::Share;
+use hookgate::trace::{Attribute, Span, Tracing};
 use rdkafka::config::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use tokio::sync::watch;
@@ -129,6 +131,32 @@ async fn an_event_that_is_committed_tells_where_it_stands() {
         let sequence = sequences(std::slice::from_ref(&record))[0];
         let (_, facts) = depot.journal.search().unwrap().event(sequence).unwrap();
         assert_eq!(facts.receipt, Some((record.family, record.partition, record.offset)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_of_a_transaction_names_the_span_that_tells_of_it() {
+    let depot = Depot::new(exactly());
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let kept = told.clone();
+    let sink = Box::new(move |spans| kept.lock().unwrap().extend::<Vec<Span>>(spans));
+    let instance = depot.settings.instance.clone();
+    depot.telemetry.trace(Arc::new(Tracing::new(instance, Share::ALL, sink)));
+    depot.keep(30).await;
+    depot.drain(depot.courier()).await;
+    let records = read(&depot.settings, 30).await;
+    let told = told.lock().unwrap();
+    assert_eq!(told.len(), 30);
+    for record in records {
+        let header = record.header("traceparent").unwrap().to_owned();
+        let named = |span: &&Span| {
+            let (trace, own) = (u128::from_be_bytes(span.event.0.0), u64::from_be_bytes(span.id.0));
+            header == format!("00-{trace:032x}-{own:016x}-01")
+        };
+        let span = told.iter().find(named).unwrap_or_else(|| panic!("{header} of no span"));
+        let sequence = sequences(std::slice::from_ref(&record))[0];
+        assert!(span.attributes.contains(&Attribute::Sequence(sequence)), "{span:?}");
+        assert!(span.attributes.contains(&Attribute::Offset(record.offset)), "{span:?}");
     }
 }
 
