@@ -1,13 +1,15 @@
 //! A day before a real Prometheus: it has nine days of history, reads a gateway on a real Apache Kafka
 //! every second, judges by the rules and tells a real Alertmanager.
 //!
+//! On that day: traffic over TLS, a source that fell silent, a certificate that is about to end and is
+//! swapped, a secret that is rotated, Kafka away and back; and every panel of the dashboards is asked.
+//!
 //! What a day has and a test has not is left out of copies of the files, and nothing else: waits
-//! (`for`), intervals, and the addresses. What a later version shows (`names::COMING`) is shown by a
-//! stand-in beside the gateway, as is one source that fell silent.
+//! (`for`), intervals, and the addresses. The source that fell silent is shown by a stand-in beside the
+//! gateway.
 
 use std::fmt::Write;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
@@ -17,7 +19,6 @@ use tokio::task::spawn_blocking;
 
 use crate::broker::Broker;
 use crate::dashboards::{Asked, Kind, questions};
-use crate::names::COMING;
 use crate::process::{Served, free_port};
 use crate::stage::Stage;
 use crate::tools::{agrees, text};
@@ -56,17 +57,17 @@ fn history(until: u64) -> String {
     text + "# EOF\n"
 }
 
-/// Shows what a gateway of a later version would, counting up each time it is asked.
-async fn stand_in(live: String, began: u64) -> u16 {
+/// Shows a source that says nothing any more.
+async fn stand_in(began: u64) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let asked = AtomicU64::new(0);
     tokio::spawn(async move {
         loop {
             let (mut stream, _) = listener.accept().await.unwrap();
             let mut head = [0; 4096];
             let _ = stream.read(&mut head).await;
-            let body = shown_later(&live, began, asked.fetch_add(1, Ordering::Relaxed));
+            let last = "hookgate_source_last_event_timestamp_seconds{source=\"quiet\"}";
+            let body = format!("{last} {}\n", began - SILENT_SECONDS);
             let answer = format!(
                 "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\n\
                  Connection: close\r\nContent-Length: {}\r\n\r\n{body}",
@@ -76,18 +77,6 @@ async fn stand_in(live: String, began: u64) -> u16 {
         }
     });
     port
-}
-
-fn shown_later(live: &str, began: u64, count: u64) -> String {
-    let mut text = format!(
-        "hookgate_source_last_event_timestamp_seconds{{source=\"quiet\"}} {}\n",
-        began - SILENT_SECONDS
-    );
-    for (name, labels) in COMING.iter().filter(|(name, _)| !live.contains(name)) {
-        let value = if name.ends_with("_total") { count } else { began + 30 * 86_400 };
-        writeln!(text, "{name}{{{labels}}} {value}").unwrap();
-    }
-    text
 }
 
 /// The example's files as a test runs them: a second where a day has minutes.
@@ -190,27 +179,57 @@ async fn answered(prometheus: &Served, asked: &Asked) -> Result<String, String> 
     Ok(format!("{:<60} {:>3} series, such as {value}", asked.whose, list.len()))
 }
 
+/// Something done to the stage, beside what must go on meanwhile.
+async fn played(stage: Stage, what: fn(&Stage)) -> Stage {
+    let stage = spawn_blocking(move || {
+        what(&stage);
+        stage
+    });
+    stage.await.unwrap()
+}
+
+/// From one secret to the next, with traffic under each; who still signs with the old one in the
+/// end is not believed.
+fn rotate(stage: &Stage) {
+    stage.good(
+        "(umask 077; hookgate keygen >secrets/clinic-daily-new) && cp hookgate.toml old.toml",
+    );
+    let old = "{ file = \"secrets/clinic-daily\" }";
+    let new = "{ file = \"secrets/clinic-daily-new\" }";
+    let text = std::fs::read_to_string(stage.path("hookgate.toml")).unwrap();
+    assert_eq!(text.matches(old).count(), 1);
+    for secrets in [format!("{new}, {old}"), new.to_owned()] {
+        stage.write("hookgate.toml", &text.replace(old, &secrets));
+        stage.good("systemctl reload hookgate");
+        stage.traffic();
+    }
+    let late = format!(
+        "hookgate send {}/fixtures/daily/meeting.started --to https://127.0.0.1:{} \
+         --tls-ca tls/gate.crt --config old.toml --source clinic-daily",
+        env!("CARGO_MANIFEST_DIR"),
+        stage.public
+    );
+    let said = stage.says(&late).text;
+    assert!(said.contains("bad_signature"), "{said}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn panels_have_answers_and_alerts_come_and_go() {
+async fn a_day_is_watched_from_traffic_to_recovery() {
     let folder = tempfile::tempdir().unwrap();
     let (broker, address) = Broker::start("deploy").await;
     let stage = Stage::on(&address, KAFKA);
     stage.add_ending_secret();
+    stage.certificate("gate", 2);
     stage.good("systemctl start hookgate");
-    let live = stage.good("curl -sf $HOOKGATE_ADMIN/metrics");
-    let later = stand_in(live, now()).await;
-    let (prometheus, told) = watched(folder.path(), [stage.admin, later]).await;
+    let quiet = stand_in(now()).await;
+    let (prometheus, told) = watched(folder.path(), [stage.admin, quiet]).await;
     // It is seen at rest, then at work.
     let seen = async |what: &str| {
         let path = url("/api/v1/query", &[("query", what)]);
         prometheus.until(&path, PATIENCE, |answer| !results(answer).is_empty()).await;
     };
     seen("min(count_over_time(up[1m])) >= 3").await;
-    let stage = spawn_blocking(move || {
-        stage.traffic();
-        stage
-    });
-    let stage = stage.await.unwrap();
+    let stage = played(stage, Stage::traffic).await;
     seen("sum(increase(hookgate_deliveries_total{source=\"school-livekit\"}[1m])) > 50").await;
     seen("count(job_source:hookgate_quarantined:ratio_increase1h >= 0) >= 2").await;
 
@@ -220,6 +239,21 @@ async fn panels_have_answers_and_alerts_come_and_go() {
     let alert = silent(&alerts.await).unwrap();
     let said = alert["annotations"]["description"].as_str().unwrap();
     assert!(said.starts_with("The source quiet has sent no event for 2h "), "{said}");
+
+    // The certificate is about to end; a new pair is put in its place, and it is over.
+    let gate = format!("127.0.0.1:{}", stage.admin);
+    let ends = |answer: &Value| fires(answer, "HookgateCertificateExpiring", &gate).cloned();
+    let alerts = prometheus.until("/api/v1/alerts", PATIENCE, |answer| ends(answer).is_some());
+    let alert = ends(&alerts.await).unwrap();
+    let said = alert["annotations"]["description"].as_str().unwrap();
+    let starts = format!("The certificate of the public listener of {gate} ends in 1d 23h ");
+    assert!(said.starts_with(&starts), "{said}");
+    stage.good("cp tls/new.key tls/gate.key && cp tls/new.crt tls/gate.crt");
+    prometheus.until("/api/v1/alerts", PATIENCE, |answer| ends(answer).is_none()).await;
+
+    // Daily's secret is rotated: first both hold, then the new one alone.
+    let stage = played(stage, rotate).await;
+    seen("hookgate_secret_last_used_timestamp_seconds{secret=\"clinic-daily-new\"} > 0").await;
 
     // Every panel has an answer.
     let mut nothing = Vec::new();
@@ -232,7 +266,6 @@ async fn panels_have_answers_and_alerts_come_and_go() {
     assert!(nothing.is_empty(), "{}", nothing.join("\n"));
 
     // Kafka goes, and whoever is on call is told; Kafka comes, and it is over.
-    let gate = format!("127.0.0.1:{}", stage.admin);
     let down = |answer: &Value| fires(answer, "HookgateKafkaDown", &gate).cloned();
     assert!(down(&prometheus.json("/api/v1/alerts").await).is_none());
     broker.order("kill").await;

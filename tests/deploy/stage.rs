@@ -108,8 +108,8 @@ impl Stage {
             .replace("BROKERS", brokers)
             .replace("MORE", more);
         stage.write("hookgate.toml", &text);
-        stage.certificate("gate");
-        stage.certificate("new");
+        stage.certificate("gate", 30);
+        stage.certificate("new", 60);
         let program = env!("CARGO_BIN_EXE_hookgate");
         std::os::unix::fs::symlink(program, stage.path("bin/hookgate")).unwrap();
         stage
@@ -155,10 +155,10 @@ impl Stage {
         ));
     }
 
-    /// A certificate that signs itself, and its key, for a month.
-    fn certificate(&self, name: &str) {
+    /// A certificate that signs itself, and its key, for so many days.
+    pub(crate) fn certificate(&self, name: &str, days: u32) {
         self.good(&format!(
-            "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 \
+            "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days {days} \
              -keyout tls/{name}.key -out tls/{name}.crt -subj /CN=gate.example.invalid \
              -addext subjectAltName=IP:127.0.0.1 2>/dev/null && chmod 0400 tls/{name}.key"
         ));

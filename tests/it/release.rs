@@ -97,7 +97,7 @@ async fn what_a_newer_version_understands_is_let_go_once_under_its_own_name() {
     assert_eq!((rows[0].id, rows[0].kind), (id, Kind::RoomStarted));
     let detail = room.desk.event(4).await.unwrap();
     assert_eq!((&*detail.row.source, &*detail.row.kind), ("daily", "room.started"));
-    assert_eq!(detail.topic.as_deref(), Some("lifecycle"));
+    assert_eq!(detail.topic.as_deref(), Some("video.lifecycle"));
     assert!(!String::from_utf8_lossy(&rows[0].value).contains("Canary"));
     let ledger = room.journal.ledger().unwrap();
     assert_eq!((ledger[0].quarantined, ledger[0].accepted, ledger.len()), (3, 0, 1));

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::depot;
 use crate::gateway::{DAILY, Gate, OPERATOR, Plan, VIEWER, event};
 use crate::logged::Logged;
+use crate::search::noted;
 
 const MAIL: &str = "zoe.canary@example.invalid";
 
@@ -69,6 +70,7 @@ async fn what_stopped_stands_in_quarantine_and_is_released_as_it_was_masked() {
     answer.is(200, "quarantined");
     let id = answer.json()["event_id"].clone();
     post(&gate, &in_room("m-2", "consult-0a1b2c3d")).await.is(200, "accepted");
+    noted(gate.app.journal()).await;
     let detail = gate.call(VIEWER, "GET /admin/v1/events/1", "").await.json();
     assert_eq!(
         (&detail["state"], &detail["reason"]),

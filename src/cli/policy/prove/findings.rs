@@ -1,8 +1,9 @@
 //! What was found where: what stands by policy, and what does not.
 //!
 //! A canary that a record shows by policy may stand in whatever keeps or tells of that event too:
-//! the journal's files, the lists of the admin API. In logs, metrics, problem details and temporary
-//! files nothing may stand.
+//! the journal's files, the lists of the admin API. In the log only a room's session may stand, and
+//! only one that a record shows: lines name it, so that they can be found by it. In metrics, problem
+//! details and temporary files nothing may stand.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::File;
@@ -23,7 +24,12 @@ pub(super) enum Allowed {
     Nothing,
     /// What a record shows by policy.
     ByPolicy,
+    /// What a record shows by policy as the session of a room.
+    Session,
 }
+
+/// The field of a record that lines of the log name too.
+const SESSION: &str = "room.session_id";
 
 /// All of it, as it grows.
 pub(super) struct Findings<'m> {
@@ -32,6 +38,8 @@ pub(super) struct Findings<'m> {
     /// By canary and place: how often, and where first.
     leaks: BTreeMap<(CanaryId, String), (u64, Option<u64>)>,
     passed: HashSet<CanaryId>,
+    /// Of those, what is the session of a room.
+    sessions: HashSet<CanaryId>,
     /// By source and field.
     fields: BTreeMap<(usize, String), Field>,
     searched: BTreeMap<String, Searched>,
@@ -56,6 +64,7 @@ impl<'m> Findings<'m> {
             mint,
             leaks: BTreeMap::new(),
             passed: HashSet::new(),
+            sessions: HashSet::new(),
             fields: BTreeMap::new(),
             searched: BTreeMap::new(),
         }
@@ -71,6 +80,9 @@ impl<'m> Findings<'m> {
                 Seen::Leaked { canary, place } => self.leak(canary, place, None),
                 Seen::Passed { canary, field, kind } => {
                     self.passed.insert(canary);
+                    if field == SESSION {
+                        self.sessions.insert(canary);
+                    }
                     if let Some(searched) = self.searched.get_mut(RECORDS) {
                         searched.by_policy += 1;
                     }
@@ -169,7 +181,12 @@ impl<'m> Findings<'m> {
 
     fn hits(&mut self, place: &str, allowed: Allowed, hits: &[Hit]) {
         for hit in hits {
-            if allowed == Allowed::Nothing || !self.passed.contains(&hit.canary) {
+            let may_stand = match allowed {
+                Allowed::Nothing => false,
+                Allowed::ByPolicy => self.passed.contains(&hit.canary),
+                Allowed::Session => self.sessions.contains(&hit.canary),
+            };
+            if !may_stand {
                 self.leak(hit.canary, place.to_owned(), Some(hit.at));
             } else if let Some(searched) = self.searched.get_mut(place) {
                 searched.by_policy += 1;

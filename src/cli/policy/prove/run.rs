@@ -68,10 +68,10 @@ pub(super) async fn prove(
     tracing::debug!("the private gateway has ended");
     ensure!(ended.success(), "the private gateway ended with {ended}");
     findings.folder("the journal's files, after the end", Allowed::ByPolicy, &journal)?;
-    for (place, path) in
-        ["standard output", "the log at trace level"].into_iter().zip(stage.place.said())
-    {
-        findings.file(place, Allowed::Nothing, &path)?;
+    let said =
+        [("standard output", Allowed::Nothing), ("the log at trace level", Allowed::Session)];
+    for ((place, allowed), path) in said.into_iter().zip(stage.place.said()) {
+        findings.file(place, allowed, &path)?;
     }
     for (place, path) in
         ["its working folder", "its temporary folder"].into_iter().zip(stage.place.work())

@@ -260,6 +260,24 @@ fn a_looser_policy_lists_what_it_lets_out() {
 }
 
 #[test]
+fn the_log_names_the_session_of_a_room_that_a_record_shows_and_no_other_canary() {
+    let (of_room, of_person) = (alike(UUID), Mint::new(10).alike(UUID));
+    let court = Court::of(&[&of_room, &of_person], settings());
+    let mut findings = Findings::new(&court.finder, &court.mint);
+    let shown = with("room.started", "/room/session_id", &of_room.text);
+    findings.bytes("the log", Allowed::Session, of_room.text.as_bytes());
+    assert_eq!(findings.leaks(&[]).len(), 1, "before a record shows it");
+    let mut findings = Findings::new(&court.finder, &court.mint);
+    findings.record(&court.judge(), &shown);
+    let joined = with("participant.joined", "/participant/session_id", &of_person.text);
+    findings.record(&court.judge(), &joined);
+    findings.bytes("the log", Allowed::Session, of_room.text.as_bytes());
+    assert!(findings.leaks(&[]).is_empty());
+    findings.bytes("the log", Allowed::Session, of_person.text.as_bytes());
+    assert_eq!(findings.leaks(&[]).len(), 1);
+}
+
+#[test]
 fn a_canary_leaks_in_a_log_line_a_metric_an_answer_a_file_and_its_name() {
     let name = Mint::new(8).name();
     let court = Court::of(&[&name], settings());
