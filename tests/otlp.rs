@@ -24,7 +24,9 @@ use hookgate::event::{EventId, InstanceName};
 use hookgate::publish::{Embedded, Received};
 use hookgate::share::Share;
 use hookgate::trace::Span as Told;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
@@ -51,14 +53,20 @@ const PATIENCE: Duration = Duration::from_secs(60);
 struct Collector {
     /// The bodies as they came.
     bodies: Arc<Mutex<Vec<Vec<u8>>>>,
+    /// How many of each batch it says that it rejects.
+    rejects: i64,
     endpoint: String,
 }
 
 impl Collector {
     async fn start() -> Self {
+        Self::rejecting(0).await
+    }
+
+    async fn rejecting(rejects: i64) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}/", listener.local_addr().unwrap());
-        let collector = Self { endpoint, ..Self::default() };
+        let collector = Self { endpoint, rejects, ..Self::default() };
         let taking = collector.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -87,8 +95,11 @@ impl Collector {
                 assert!(stream.read_buf(&mut read).await.unwrap() > 0);
             }
             self.bodies.lock().unwrap().push(read.drain(..length).collect());
-            let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
-            stream.write_all(answer).await.unwrap();
+            let error_message = "not these".to_owned();
+            let part = ExportTracePartialSuccess { rejected_spans: self.rejects, error_message };
+            let said = ExportTraceServiceResponse { partial_success: Some(part) }.encode_to_vec();
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", said.len());
+            stream.write_all(&[head.as_bytes(), &said].concat()).await.unwrap();
         }
     }
 
@@ -203,6 +214,16 @@ async fn an_event_is_told_of_from_its_head_to_kafka_and_the_record_goes_on_with_
     assert_eq!(records[0].header("traceparent"), Some(header.as_str()));
     assert_eq!(records[0].headers.len(), 4);
     gate.until(r#"hookgate_trace_spans_total{outcome="sent"}"#, 8.0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_collector_takes_and_rejects_counts_as_dropped() {
+    let (collector, broker) =
+        (Collector::rejecting(64).await, Embedded::start("video", 1).unwrap());
+    let gate = gate(collector.otlp(1.0), &broker).await;
+    post(&gate, LIVEKIT, &event(LIVEKIT, "EV_a"), "accepted").await;
+    gate.until(r#"hookgate_trace_spans_total{outcome="dropped"}"#, 8.0).await;
+    gate.until(r#"hookgate_trace_spans_total{outcome="sent"}"#, 0.0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -310,7 +310,8 @@ fn nothing_else_stands_at_the_top_level() {
 fn tests_neither_sleep_nor_hide() {
     let mut broken = Vec::new();
     // Built from parts, so that this file does not find itself.
-    let words = [["thread::", "sleep"], ["time::", "sleep"], ["#[ig", "nore"]].map(|w| w.concat());
+    let words = [["thread::", "sleep"], ["time::", "sleep"], [" sle", "ep("], ["#[ig", "nore"]];
+    let words = words.map(|parts| parts.concat());
     for file in ["src", "tests"].into_iter().flat_map(source_files) {
         let tests_only = file.shown().starts_with("tests/");
         let in_tests = |number: usize| tests_only || number > file.tests_start();

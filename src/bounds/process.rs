@@ -37,6 +37,8 @@ pub const OTLP_BATCH_SPANS: usize = 1_024;
 pub const OTLP_BATCH_WAIT: Duration = Duration::from_secs(1);
 /// One request to the tracing collector.
 pub const OTLP_REQUEST: Duration = Duration::from_secs(5);
+/// Bytes of an answer of the tracing collector that are read, to learn what it rejects.
+pub const OTLP_ANSWER_BYTES_MAX: usize = 4 * 1_024;
 /// How long a stop waits for the last spans to be taken.
 pub const OTLP_FLUSH: Duration = Duration::from_secs(2);
 /// Characters of `telemetry.otlp.endpoint`.

@@ -154,7 +154,7 @@ fn record(framing: Option<Framing>) -> Value {
             Framing::Wire => "payload",
         };
         kafka.insert("schemaIdLocation".to_owned(), json!(location));
-        kafka.insert("schemaLookupStrategy".to_owned(), json!("TopicIdStrategy"));
+        kafka.insert("schemaLookupStrategy".to_owned(), json!("TopicNameStrategy"));
         match framing {
             Framing::Header => headers.insert(registry::HEADER.to_owned(), text(words::SCHEMA_ID)),
             Framing::Wire => kafka.insert("schemaIdPayloadEncoding".to_owned(), json!("confluent")),

@@ -1,9 +1,11 @@
 //! One batch of spans over HTTP, and what became of it.
 
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
 use prost::Message;
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, redirect};
+use reqwest::{Client, Response, redirect};
 
 use super::{Became, Counted, Settings, encode};
 use crate::bounds;
@@ -39,14 +41,16 @@ impl Post {
             .post(&self.url)
             .header(CONTENT_TYPE, "application/x-protobuf")
             .body(request.encode_to_vec());
-        let why = match request.send().await {
-            Ok(answer) if answer.status().is_success() => None,
-            Ok(answer) => Some(format!("it answered {}", answer.status())),
-            Err(error) if error.is_timeout() => Some("it does not answer in time".to_owned()),
-            Err(error) if error.is_connect() => Some("it cannot be reached".to_owned()),
-            Err(_) => Some("the connection broke".to_owned()),
+        let (dropped, why) = match request.send().await {
+            Ok(answer) if answer.status().is_success() => {
+                let rejected = rejected(answer).await.min(spans.len());
+                (rejected, (rejected > 0).then(|| format!("it rejects {rejected} of them")))
+            }
+            Ok(answer) => (spans.len(), Some(format!("it answered {}", answer.status()))),
+            Err(error) => (spans.len(), Some(broken(&error).to_owned())),
         };
-        (self.counted)(if why.is_none() { Became::Sent } else { Became::Dropped }, spans.len());
+        (self.counted)(Became::Sent, spans.len() - dropped);
+        (self.counted)(Became::Dropped, dropped);
         self.tell(why);
     }
 
@@ -63,5 +67,28 @@ impl Post {
             None if before => tracing::info!(endpoint, "the tracing collector takes spans again"),
             Some(_) | None => {}
         }
+    }
+}
+
+/// How many spans of a batch that it took as a whole a collector says that it rejects. An answer
+/// that is longer than such a word can be, or is none, says so of nothing.
+async fn rejected(mut answer: Response) -> usize {
+    let mut read = Vec::new();
+    while let Ok(Some(part)) = answer.chunk().await {
+        if read.len() + part.len() > bounds::OTLP_ANSWER_BYTES_MAX {
+            return 0;
+        }
+        read.extend_from_slice(&part);
+    }
+    let said = ExportTraceServiceResponse::decode(read.as_slice()).unwrap_or_default();
+    let rejected = said.partial_success.map_or(0, |part| part.rejected_spans);
+    usize::try_from(rejected).unwrap_or(0)
+}
+
+fn broken(error: &reqwest::Error) -> &'static str {
+    match error {
+        error if error.is_timeout() => "it does not answer in time",
+        error if error.is_connect() => "it cannot be reached",
+        _ => "the connection broke",
     }
 }

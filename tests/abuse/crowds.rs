@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, interval, sleep, sleep_until, timeout};
+use tokio::time::{Instant, interval, sleep_until, timeout};
 
 use crate::attacks::{Tally, statuses};
 use crate::proof::wire::Client;
@@ -129,8 +129,9 @@ async fn crowd(
             None => tally.count("no connection"),
         }
     }
+    let mut drops = interval(Duration::from_secs(1));
     while Instant::now() < end {
-        sleep(Duration::from_secs(1)).await;
+        drops.tick().await;
         for stream in &all {
             let _ = stream.try_write(more);
         }
