@@ -392,7 +392,7 @@ fn send_says_what_keeps_it_from_sending() {
     };
     let (silent, text) = case(&below, &nobody, &rest);
     assert_eq!(silent, 69, "{text}");
-    assert!(text.contains("does not answer"), "{text}");
+    assert!(text.contains("does not answer: nothing can be reached there"), "{text}");
     let (unknown, text) = case(&below, &nobody, &["--config", &path, "--source", "x"]);
     assert_eq!(unknown, 2);
     assert!(text.contains("the configuration knows daily"), "{text}");

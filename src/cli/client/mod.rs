@@ -201,15 +201,7 @@ impl Client {
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> Failure {
-        self.silent(if let Some(why) = tls::refused(error) {
-            why
-        } else if error.is_connect() {
-            "nothing can be reached there"
-        } else if error.is_timeout() {
-            "the answer did not come in time"
-        } else {
-            "the connection broke off"
-        })
+        self.silent(silence(error, &self.base))
     }
 
     fn silent(&self, why: &str) -> Failure {
@@ -266,6 +258,21 @@ fn token(path: &Path) -> Result<HeaderValue, Failure> {
     let mut value = HeaderValue::from_bytes(bearer.bytes()).map_err(|_| rule())?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+/// Why nobody at an address answered, and what to do.
+pub(super) fn silence(error: &reqwest::Error, url: &Url) -> &'static str {
+    if let Some(why) = tls::refused(error) {
+        why
+    } else if error.is_connect() {
+        "nothing can be reached there"
+    } else if error.is_timeout() {
+        "the answer did not come in time"
+    } else if url.scheme() == "http" {
+        "the connection broke off; where TLS is spoken write https://"
+    } else {
+        "the connection broke off"
+    }
 }
 
 #[cfg(test)]

@@ -143,10 +143,13 @@ pub(super) fn refused(error: &reqwest::Error) -> Option<&'static str> {
         );
     }
     if has(&["wrong version number", "packet length too long"]) {
-        return Some("it does not speak TLS; write http:// in --admin");
+        return Some("it does not speak TLS; write http:// there");
     }
     if has(&["alert unknown ca", "alert bad certificate", "alert certificate", "alert decrypt"]) {
-        return Some("it does not take the certificate in --client-cert; see admin.tls.client_ca");
+        return Some(
+            "it does not take the certificate in --client-cert, which must be of version 3 and \
+             signed by admin.tls.client_ca",
+        );
     }
     None
 }

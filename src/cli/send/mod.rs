@@ -166,7 +166,7 @@ impl Sender {
         for turn in self.plan.lane(place, lanes) {
             self.turn(turn, &mut tally).await?;
             if tally.silent() > 0 && !self.answered.load(Ordering::Relaxed) {
-                let text = anyhow!("{} does not answer", self.post.address());
+                let text = anyhow!("{} does not answer{}", self.post.address(), self.post.why());
                 return Err(Failure::Unreachable(text));
             }
         }

@@ -1,5 +1,6 @@
 //! One delivery over HTTP, and what its answer says.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -10,7 +11,7 @@ use serde::Deserialize;
 
 use super::tally::Got;
 use crate::bounds::{SEND_ANSWER, SEND_ANSWER_BYTES_MAX, SEND_CONNECT};
-use crate::cli::client::trusting;
+use crate::cli::client::{silence, trusting};
 use crate::cli::{Failure, Trust};
 use crate::clock::Clock;
 
@@ -20,6 +21,8 @@ pub(in crate::cli) struct Post {
     client: Client,
     url: Url,
     clock: Clock,
+    /// Why the first that got no answer got none.
+    why: Arc<OnceLock<&'static str>>,
 }
 
 /// A request as it goes out, ready to go twice.
@@ -64,7 +67,7 @@ impl Post {
 
     fn of(builder: ClientBuilder, url: Url, clock: Clock) -> anyhow::Result<Self> {
         let client = builder.build().context("the HTTP client cannot be made")?;
-        Ok(Self { client, url, clock })
+        Ok(Self { client, url, clock, why: Arc::default() })
     }
 
     /// Where it posts to.
@@ -72,10 +75,18 @@ impl Post {
         &self.url
     }
 
+    /// Why nothing came back, and what to do, as far as that is known.
+    pub(super) fn why(&self) -> String {
+        self.why.get().map(|why| format!(": {why}")).unwrap_or_default()
+    }
+
     /// Sends it and waits for the whole answer.
     pub(in crate::cli) async fn send(&self, letter: &Letter) -> (Got, Duration) {
         let begun = self.clock.steady();
-        let got = self.answer(letter).await.unwrap_or(Got::Silence);
+        let got = self.answer(letter).await.unwrap_or_else(|error| {
+            self.why.get_or_init(|| silence(&error, &self.url));
+            Got::Silence
+        });
         (got, self.clock.steady().saturating_sub(begun))
     }
 
