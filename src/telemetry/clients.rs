@@ -18,7 +18,7 @@ pub struct Reading {
     pub queue_bytes: u64,
     /// Requests that wait for a broker's answer.
     pub requests_in_flight: u64,
-    /// Counted by the client, in the order of [`COUNTED`].
+    /// Counted by the client, in the order of `COUNTED`.
     pub counted: [u64; COUNTED.len()],
     /// How long brokers make it wait.
     pub throttle: Duration,
