@@ -252,7 +252,7 @@ async fn a_day_is_watched_from_traffic_to_recovery() {
     prometheus.until("/api/v1/alerts", PATIENCE, |answer| ends(answer).is_none()).await;
 
     // Daily's secret is rotated: first both hold, then the new one alone.
-    let stage = played(stage, rotate).await;
+    let _stage = played(stage, rotate).await;
     seen("hookgate_secret_last_used_timestamp_seconds{secret=\"clinic-daily-new\"} > 0").await;
 
     // Every panel has an answer.

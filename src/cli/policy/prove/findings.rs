@@ -2,8 +2,8 @@
 //!
 //! A canary that a record shows by policy may stand in whatever keeps or tells of that event too:
 //! the journal's files, the lists of the admin API. In the log only a room's session may stand, and
-//! only one that a record shows: lines name it, so that they can be found by it. In metrics, problem
-//! details and temporary files nothing may stand.
+//! only one that a record shows: lines name it, so that they can be found by it. In metrics,
+//! problem details and temporary files nothing may stand.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::File;
