@@ -36,11 +36,12 @@ use super::line::{Leave, Line, Turn};
 use super::stalls::Stalls;
 use super::tls::Wire;
 
-/// Serves one connection until it is over. `refuse` answers a head that is not as it must be.
+/// Serves one connection until it is over, with so many requests at a time. `refuse` answers a head
+/// that is not as it must be.
 pub(super) async fn converse<S, B>(
     wire: Wire,
     line: Arc<Line>,
-    (limits, clock): (&Limits, &Clock),
+    (limits, clock, requests): (&Limits, &Clock, u32),
     service: S,
     refuse: impl Fn(&Outcome) -> Response<B>,
 ) where
@@ -65,7 +66,7 @@ pub(super) async fn converse<S, B>(
             Ok::<_, Infallible>(turn.carry(answer, clock))
         }
     });
-    let conversation = builder().serve_connection(TokioIo::new(session), service);
+    let conversation = builder(requests).serve_connection(TokioIo::new(session), service);
     let mut conversation = pin!(conversation);
     let mut used = clock.steady();
     loop {
@@ -116,10 +117,10 @@ async fn patient(time: Option<Duration>) {
     }
 }
 
-fn builder() -> http2::Builder<TokioExecutor> {
+fn builder(requests: u32) -> http2::Builder<TokioExecutor> {
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
-        .max_concurrent_streams(bounds::H2_STREAMS_MAX)
+        .max_concurrent_streams(requests)
         .initial_stream_window_size(bounds::H2_STREAM_WINDOW_BYTES)
         .initial_connection_window_size(bounds::H2_CONNECTION_WINDOW_BYTES)
         .max_frame_size(bounds::H2_FRAME_BYTES_MAX)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ::h2::SendStream;
 use ::h2::client::{self, SendRequest};
 use bytes::Bytes;
-use hookgate::bounds::ADMIN_CONNECTIONS_MAX;
+use hookgate::bounds::{ADMIN_CONNECTIONS_MAX, ADMIN_H2_STREAMS_MAX, H2_STREAMS_MAX};
 use http::{Request, Response};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinHandle;
@@ -241,6 +241,20 @@ async fn those_whose_windows_stay_shut_make_room_for_who_comes() {
     let asks = ask(&gate, &authority, "/livez");
     assert_eq!(timeout(PATIENCE, asks).await.unwrap().status, 200);
     let _ = timeout(PATIENCE, first.driver).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn each_listener_says_how_many_requests_it_takes_at_a_time() {
+    let authority = Authority::new();
+    let gate = plan(&authority).start().await;
+    for (to, path, most) in [
+        (gate.app.public(), "/nowhere", H2_STREAMS_MAX),
+        (gate.app.admin(), "/livez", ADMIN_H2_STREAMS_MAX),
+    ] {
+        // The settings come before the first answer.
+        let (h2, _unread) = H2::shut(to, &authority, path).await;
+        assert_eq!(h2.requests.current_max_send_streams(), most as usize);
+    }
 }
 
 /// A frame: its kind, flags, stream and content.
