@@ -68,13 +68,17 @@ impl Tls {
         Self(Arc::new(Inside { now, looks: Mutex::default() }))
     }
 
-    /// Brings another pair into force. Whether it is another one.
+    /// Brings what the same files hold now into force. Whether it is another pair. One of other
+    /// files is left alone: which files a listener has is decided at the start.
     pub fn replace(&self, certified: Certified) -> bool {
         let mut looks = self.0.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.0.now.load();
+        if now.files() != certified.files() {
+            return false;
+        }
         *looks = Looks::default();
-        let is_another = self.0.now.load().digest() != certified.digest();
-        // Of the same content too: the files may be others.
-        if is_another || self.0.now.load().files() != certified.files() {
+        let is_another = now.digest() != certified.digest();
+        if is_another {
             self.0.now.store(Arc::new(certified));
         }
         is_another
