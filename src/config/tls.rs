@@ -162,6 +162,12 @@ mod tests {
         assert!(nobody.iter().any(|warning| warning.key == "admin.tls.client_ca"), "{nobody:?}");
         mistake(&admin("", olga), "admin.client: ", "set admin.tls with client_ca");
         mistake(&admin(&ca, &olga.repeat(2)), "admin.client[1].name = ", "the name of one before");
+        let token = format!("olga:viewer:{}\n", "0a".repeat(32));
+        std::fs::write(folder.path().join("tokens"), token).unwrap();
+        let both =
+            admin(&ca, olga).replace("tls =", &format!("token_file = \"{here}/tokens\"\ntls ="));
+        mistake(&both, "admin.client[0].name = \"olga\"", "is the name of a token as well");
+        assert!(good(&both.replace("\"olga\"", "\"vera\"")).admin.tokens.is_some());
         let spaced = olga.replace("olga", "o l");
         mistake(&admin(&ca, &spaced), "admin.client[0].name = ", "1 to 64 letters");
         let role = olga.replace("operator", "root");
