@@ -14,8 +14,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
+use tokio::sync::Semaphore;
 use tokio_rustls::rustls::ServerConfig;
 
+use crate::bounds::TLS_HANDSHAKES_AT_ONCE;
 use crate::clock::Timestamp;
 
 mod files;
@@ -35,6 +37,8 @@ pub struct Tls(Arc<Inside>);
 struct Inside {
     now: ArcSwap<Certified>,
     looks: Mutex<Looks>,
+    /// For handshakes that are being reckoned.
+    turns: Semaphore,
 }
 
 /// What was seen of the files.
@@ -65,7 +69,8 @@ impl Tls {
     /// With this pair in force.
     pub fn new(certified: Certified) -> Self {
         let now = ArcSwap::from_pointee(certified);
-        Self(Arc::new(Inside { now, looks: Mutex::default() }))
+        let turns = Semaphore::new(TLS_HANDSHAKES_AT_ONCE);
+        Self(Arc::new(Inside { now, looks: Mutex::default(), turns }))
     }
 
     /// Brings what the same files hold now into force. Whether it is another pair. One of other
@@ -128,6 +133,10 @@ impl Tls {
     pub fn trouble(&self) -> Option<TlsMistake> {
         let looks = self.0.looks.lock().unwrap_or_else(PoisonError::into_inner);
         looks.broken.as_ref().filter(|(_, _, said)| *said).map(|(_, mistake, _)| mistake.clone())
+    }
+
+    fn turns(&self) -> &Semaphore {
+        &self.0.turns
     }
 
     /// What new connections are greeted with. `h2`: whether HTTP/2 is offered.
