@@ -192,27 +192,11 @@ async fn idle_connections_that_shake_no_hands_keep_nobody_out() {
     client.answer().await.is(200, "accepted");
 }
 
-/// The first bytes that a client says.
-async fn hello(authority: &Authority) -> Vec<u8> {
-    let (near, mut far) = tokio::io::duplex(16 * 1024);
-    let connector = TlsConnector::from(Arc::new(authority.trusted_by(BOTH, None, &[])));
-    let name = ServerName::try_from("localhost").unwrap();
-    let greeting = tokio::spawn(connector.connect(name, near));
-    let mut record = vec![0; 5];
-    far.read_exact(&mut record).await.unwrap();
-    let length = usize::from(u16::from_be_bytes([record[3], record[4]]));
-    let mut content = vec![0; length];
-    far.read_exact(&mut content).await.unwrap();
-    greeting.abort();
-    record.extend(content);
-    record
-}
-
 #[tokio::test]
 async fn handshakes_that_break_off_or_are_noise_keep_nobody_out() {
     let authority = Authority::new();
     let gate = plan(&authority).start().await;
-    let hello = hello(&authority).await;
+    let hello = authority.hello().await;
     let noise: Vec<u8> = (0..=255).map(|byte: u8| byte.wrapping_mul(167)).collect();
     let (half, cut) = (&hello[..hello.len() / 2], [&hello[..9], &noise].concat());
     // Whole and never gone on with; half; broken; no TLS at all. Many more than there are turns.
