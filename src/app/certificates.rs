@@ -44,7 +44,8 @@ impl Certificates {
         named.into_iter().filter_map(|(listener, tls)| Some((listener, tls.as_ref()?)))
     }
 
-    /// Brings what a reload has read into force; a line for each that is another one.
+    /// Brings what a reload has read of the same files into force; a line for each that is another
+    /// one.
     pub(super) fn replace(
         &self,
         public: Option<&Certified>,

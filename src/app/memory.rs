@@ -32,7 +32,8 @@ pub(super) struct Ceiling {
     pub(super) kafka: usize,
     /// Addresses that failed.
     pub(super) peers: usize,
-    /// TLS and HTTP/2 on both listeners, where they are spoken.
+    /// TLS and HTTP/2 on both listeners, where they are spoken; and the calls of the admin API that
+    /// HTTP/2 makes possible beyond one on each connection.
     pub(super) tls: usize,
     /// The program itself.
     pub(super) process: usize,
@@ -87,7 +88,9 @@ impl Ceiling {
         let (wire, h2) = (bounds::TLS_CONNECTION_BYTES, bounds::H2_CONNECTION_BYTES);
         let of = |used: bool, bytes: usize| if used { bytes } else { 0 };
         let public = of(public, open * wire + limits.h2_connections * h2);
-        let admin = of(admin, bounds::ADMIN_CONNECTIONS_MAX * (wire + h2));
+        let more = usize::try_from(bounds::ADMIN_H2_STREAMS_MAX).unwrap_or(usize::MAX) - 1;
+        let each = wire + h2 + more * bounds::ADMIN_CALL_BYTES;
+        let admin = of(admin, bounds::ADMIN_CONNECTIONS_MAX * each);
         Self { tls: public + admin, ..self }
     }
 
@@ -147,5 +150,19 @@ mod tests {
         assert!(of(|limits| limits.unproven_connections /= 2) < whole);
         assert!(of(|limits| limits.proven_connections /= 2) < whole);
         assert!(of(|limits| limits.bodies /= 2) < whole);
+    }
+
+    #[test]
+    fn under_tls_each_call_of_the_admin_api_on_one_connection_counts() {
+        let limits = Limits::default();
+        let of = |admin| {
+            let ceiling = Ceiling::new(&limits, 1 << 20, 1 << 20, 1);
+            ceiling.under_tls(&limits, false, admin)
+        };
+        let calls = bounds::ADMIN_CONNECTIONS_MAX * bounds::ADMIN_CALL_BYTES;
+        let streams = usize::try_from(bounds::ADMIN_H2_STREAMS_MAX).unwrap();
+        let bare = of(false).connections;
+        assert!(bare >= calls && of(true).connections == bare);
+        assert!(of(true).total() - of(false).total() >= (streams - 1) * calls);
     }
 }

@@ -80,6 +80,8 @@ pub const TAIL_PATIENCE: Duration = Duration::from_secs(10);
 pub const ADMIN_BODY_BYTES_MAX: usize = 64 * 1024;
 /// Bytes that one call needs at most: its body, and a page of a list on its way out.
 pub const ADMIN_CALL_BYTES: usize = ADMIN_BODY_BYTES_MAX + 256 * 1024;
+/// Calls at one time on one connection of HTTP/2: operators and scrapers ask one or two.
+pub const ADMIN_H2_STREAMS_MAX: u32 = 4;
 /// From the end of the head to the last byte of the body.
 pub const ADMIN_BODY_READ: Duration = Duration::from_secs(10);
 /// How long a question may take before 504.

@@ -37,6 +37,11 @@ pub const CONNECTION_BUFFER_BYTES_MAX: usize = HEAD_BYTES_MAX;
 pub const CONNECTION_STATE_BYTES: usize = 8 * 1024;
 /// From the first byte of a connection to the end of its TLS handshake, a PROXY header included.
 pub const TLS_HANDSHAKE: Duration = Duration::from_secs(10);
+/// Handshakes of one listener that are reckoned at the same moment; one that waits for its client
+/// is none of them. The others wait their turn, within [`TLS_HANDSHAKE`]. Few, because they share
+/// the threads with deliveries: a step takes a millisecond at most with a key of 2,048 bits, so
+/// that all of [`UNPROVEN_CONNECTIONS_MAX`] have had theirs in two seconds.
+pub const TLS_HANDSHAKES_AT_ONCE: usize = 2;
 /// How often it is looked whether the files of a certificate have changed.
 pub const TLS_LOOK: Duration = Duration::from_secs(10);
 /// Bytes of a file of certificates or of a key; every public authority together has some 200 KiB.

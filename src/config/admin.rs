@@ -51,13 +51,17 @@ pub(super) fn admin(
         section.report().wrong(&section.key("listen"), &shown, rule);
     }
     let tokens = tokens(&mut section, &desk.givers);
-    let clients = clients(&mut section, wants_tls, tls.as_ref());
+    let clients = clients(&mut section, (wants_tls, tls.as_ref()), tokens.as_ref());
     section.finish();
     Admin { listen, tls, tokens, clients }
 }
 
 /// `[[admin.client]]`: whose certificates may ask, and what.
-fn clients(section: &mut Section<'_>, wants_tls: bool, tls: Option<&Certified>) -> Clients {
+fn clients(
+    section: &mut Section<'_>,
+    (wants_tls, tls): (bool, Option<&Certified>),
+    tokens: Option<&Tokens>,
+) -> Clients {
     let mut clients = Clients::default();
     let (key, report) = (section.key("client"), section.report());
     let written = section.tables("client");
@@ -77,10 +81,15 @@ fn clients(section: &mut Section<'_>, wants_tls: bool, tls: Option<&Certified>) 
         client.required("name", "the common name (CN) of the certificate's subject");
         client.required("role", "\"viewer\" or \"operator\"");
         let (name, role) = (client.text("name"), client.choice("role", &["viewer", "operator"]));
-        if let (Some(name), Some(role)) = (name, role)
-            && let Err(rule) = clients.add(name, role)
-        {
-            report.wrong(&client.key("name"), name, rule);
+        if let (Some(name), Some(role)) = (name, role) {
+            let added = if tokens.is_some_and(|tokens| tokens.has(name)) {
+                Err("is the name of a token as well: the audit log could not tell them apart")
+            } else {
+                clients.add(name, role)
+            };
+            if let Err(rule) = added {
+                report.wrong(&client.key("name"), name, rule);
+            }
         }
         client.finish();
     }

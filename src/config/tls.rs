@@ -4,7 +4,7 @@
 //! ends soon or is not valid yet is a warning: the gateway starts all the same, because a
 //! certificate may be renewed under it.
 
-use super::given::Givers;
+use super::given::{Givers, too_open};
 use super::read::Section;
 use crate::bounds::CERTIFICATE_ENDS_SOON;
 use crate::clock::Timestamp;
@@ -35,8 +35,9 @@ pub(super) fn tls(
         }
         _ => None,
     };
-    if let Some(certified) = &read {
-        givers.warned(&certified.files().key, &of("key"), report);
+    // Its path lies below the folder already.
+    if let Some(text) = read.as_ref().and_then(|certified| too_open(&certified.files().key)) {
+        report.warning(&of("key"), text);
     }
     if let Some(text) = read.as_ref().and_then(|certified| aged(certified, now)) {
         report.warning(&at, text);
@@ -61,6 +62,7 @@ fn aged(certified: &Certified, now: Timestamp) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
     use std::path::Path;
 
     use rcgen::{CertificateParams, KeyPair, date_time_ymd};
@@ -123,6 +125,24 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_is_too_open_is_warned_about_also_below_a_relative_path() {
+        // Below where the tests run, so that there is a relative path to it.
+        let here = std::env::current_dir().unwrap();
+        let folder = tempfile::tempdir_in(&here).unwrap();
+        pair(folder.path(), (2040, 1, 1));
+        let open = std::fs::Permissions::from_mode(0o644);
+        std::fs::set_permissions(folder.path().join("key"), open).unwrap();
+        let relative = folder.path().strip_prefix(&here).unwrap();
+        let text = public("{ cert = \"crt\", key = \"key\" }");
+        for folder in [folder.path(), relative] {
+            let now = Timestamp::parse("2026-06-01T00:00:00Z").unwrap();
+            let warnings = parse(&text, folder, &env(), &providers(), now).unwrap().warnings;
+            let told = warnings.iter().find(|warning| warning.key == "server.tls.key").unwrap();
+            assert!(told.text.contains("is too open (mode 0644)"), "{told:?}");
+        }
+    }
+
+    #[test]
     fn with_tls_the_admin_listener_may_leave_loopback_and_certificates_are_listed() {
         let folder = tempfile::tempdir().unwrap();
         pair(folder.path(), (2040, 1, 1));
@@ -142,6 +162,12 @@ mod tests {
         assert!(nobody.iter().any(|warning| warning.key == "admin.tls.client_ca"), "{nobody:?}");
         mistake(&admin("", olga), "admin.client: ", "set admin.tls with client_ca");
         mistake(&admin(&ca, &olga.repeat(2)), "admin.client[1].name = ", "the name of one before");
+        let token = format!("olga:viewer:{}\n", "0a".repeat(32));
+        std::fs::write(folder.path().join("tokens"), token).unwrap();
+        let both =
+            admin(&ca, olga).replace("tls =", &format!("token_file = \"{here}/tokens\"\ntls ="));
+        mistake(&both, "admin.client[0].name = \"olga\"", "is the name of a token as well");
+        assert!(good(&both.replace("\"olga\"", "\"vera\"")).admin.tokens.is_some());
         let spaced = olga.replace("olga", "o l");
         mistake(&admin(&ca, &spaced), "admin.client[0].name = ", "1 to 64 letters");
         let role = olga.replace("operator", "root");

@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::timeout;
 
-use crate::bounds::{CONNECTION_BUFFER_BYTES_MAX, LISTEN_BACKLOG};
+use crate::bounds::{CONNECTION_BUFFER_BYTES_MAX, H2_STREAMS_MAX, LISTEN_BACKLOG};
 use crate::delivery::{Peer, RequestId};
 use crate::intake::Caller;
 use crate::outcome::Outcome;
@@ -84,7 +84,8 @@ fn welcome(stream: TcpStream, from: SocketAddr, door: &Arc<Door>) {
                 let request_id = unserved(&door, line.origin(from), outcome, None);
                 answer(outcome, STRANGER, &request_id, false)
             };
-            streams::converse(wire, line.clone(), (limits, clock), service, refuse).await;
+            let bounds = (limits, clock, H2_STREAMS_MAX);
+            streams::converse(wire, line.clone(), bounds, service, refuse).await;
             return;
         }
         drop(h2);

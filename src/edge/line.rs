@@ -1,8 +1,10 @@
 //! What a connection's socket, its service and its owner tell each other.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -30,6 +32,11 @@ pub(super) struct Line {
     shared: AtomicBool,
     /// Those under way, where it does.
     turns: AtomicUsize,
+    /// How many have begun.
+    begun: AtomicU64,
+    /// Those with a piece of an answer that nobody has come for, and since when by the
+    /// steady clock.
+    unsent: Mutex<HashMap<u64, Duration>>,
     spoken_for: OnceLock<IpAddr>,
     told: Notify,
 }
@@ -83,7 +90,21 @@ impl Line {
 
     /// Whether nothing is lost with it: no request is being answered, or the answer is not read.
     pub(super) fn may_be_sent_away(&self) -> bool {
-        !self.busy.load(Ordering::SeqCst) || self.stalled.load(Ordering::SeqCst)
+        let is_read = || {
+            let turns = self.turns.load(Ordering::SeqCst);
+            turns == 0 || self.unsent().len() < turns
+        };
+        !self.busy.load(Ordering::SeqCst) || self.stalled.load(Ordering::SeqCst) || !is_read()
+    }
+
+    /// Since when the client has left the oldest answer unread that waits for it, among many.
+    pub(super) fn unsent_since(&self) -> Option<Duration> {
+        self.unsent().values().min().copied()
+    }
+
+    fn unsent(&self) -> MutexGuard<'_, HashMap<u64, Duration>> {
+        // Nothing panics while it is held.
+        self.unsent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until it is asked to end at once.
@@ -126,31 +147,50 @@ impl Line {
 
 /// One request of many on a connection, from its head to the end of its answer.
 #[derive(Debug)]
-pub(super) struct Turn(Arc<Line>);
+pub(super) struct Turn {
+    line: Arc<Line>,
+    id: u64,
+}
 
 impl Turn {
     /// One more.
     pub(super) fn of(line: Arc<Line>) -> Self {
         line.turns.fetch_add(1, Ordering::SeqCst);
         line.busy.store(true, Ordering::SeqCst);
-        Self(line)
+        let id = line.begun.fetch_add(1, Ordering::SeqCst);
+        Self { line, id }
+    }
+
+    /// The next piece of its answer waits until the client makes room for it: from now on the
+    /// client has its time, as the steady clock says.
+    pub(super) fn offer(&self, now: Duration) {
+        let is_new = self.line.unsent().insert(self.id, now).is_none();
+        if is_new {
+            self.line.told.notify_one();
+        }
+    }
+
+    /// The client waits for us.
+    pub(super) fn owe(&self) {
+        self.line.unsent().remove(&self.id);
     }
 
     /// On which connection.
     pub(super) fn line(&self) -> &Line {
-        &self.0
+        &self.line
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        if self.0.turns.fetch_sub(1, Ordering::SeqCst) == 1 {
-            self.0.busy.store(false, Ordering::SeqCst);
+        self.owe();
+        if self.line.turns.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.line.busy.store(false, Ordering::SeqCst);
             // A turn that began meanwhile is seen here, or sets it itself.
-            if self.0.turns.load(Ordering::SeqCst) > 0 {
-                self.0.busy.store(true, Ordering::SeqCst);
+            if self.line.turns.load(Ordering::SeqCst) > 0 {
+                self.line.busy.store(true, Ordering::SeqCst);
             }
         }
-        self.0.told.notify_one();
+        self.line.told.notify_one();
     }
 }

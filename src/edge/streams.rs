@@ -6,9 +6,10 @@
 //! another request; a length that disagrees with its frames ends the stream.
 //!
 //! Promises: a refused request costs its stream and no other; a connection without a request under
-//! way ends when it was idle for too long, whatever else it says; who does not read is given up;
-//! leaving is said (GOAWAY) before it is done. A head that is too large for the library (431) is
-//! answered by it and not counted; one with too many lines is ours.
+//! way ends when it was idle for too long, whatever else it says; who does not read is given up,
+//! also where a window stays shut (then with the whole connection); leaving is said (GOAWAY) before
+//! it is done. A head that is too large for the library (431) is answered by it and not counted;
+//! one with too many lines is ours.
 
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
@@ -35,11 +36,12 @@ use super::line::{Leave, Line, Turn};
 use super::stalls::Stalls;
 use super::tls::Wire;
 
-/// Serves one connection until it is over. `refuse` answers a head that is not as it must be.
+/// Serves one connection until it is over, with so many requests at a time. `refuse` answers a head
+/// that is not as it must be.
 pub(super) async fn converse<S, B>(
     wire: Wire,
     line: Arc<Line>,
-    (limits, clock): (&Limits, &Clock),
+    (limits, clock, requests): (&Limits, &Clock, u32),
     service: S,
     refuse: impl Fn(&Outcome) -> Response<B>,
 ) where
@@ -51,7 +53,7 @@ pub(super) async fn converse<S, B>(
     let session =
         Session { wire, line: line.clone(), limit: limits.answer_write, stalls: Stalls::default() };
     let service = service_fn(|asked: Request<Incoming>| {
-        let turn = Turn::of(line.clone());
+        let (turn, clock) = (Turn::of(line.clone()), clock.clone());
         let answered = match refused(&asked) {
             Some(outcome) => Err(refuse(&outcome)),
             None => Ok(service.call(asked)),
@@ -61,10 +63,10 @@ pub(super) async fn converse<S, B>(
                 Ok(answered) => answered.await?,
                 Err(refusal) => refusal,
             };
-            Ok::<_, Infallible>(turn.carry(answer))
+            Ok::<_, Infallible>(turn.carry(answer, clock))
         }
     });
-    let conversation = builder().serve_connection(TokioIo::new(session), service);
+    let conversation = builder(requests).serve_connection(TokioIo::new(session), service);
     let mut conversation = pin!(conversation);
     let mut used = clock.steady();
     loop {
@@ -75,6 +77,13 @@ pub(super) async fn converse<S, B>(
             Leave::Now => Duration::ZERO,
         };
         let idle = clock.steady().saturating_sub(used);
+        let patience = match line.asked() {
+            // Where nothing is lost with it.
+            Leave::Now if line.may_be_sent_away() => Duration::ZERO,
+            Leave::Stay | Leave::Finish | Leave::Now => limits.answer_write,
+        };
+        let left = |since| patience.saturating_sub(clock.steady().saturating_sub(since));
+        let unsent = line.unsent_since().map(left);
         tokio::select! {
             biased;
             // Whatever the error, the connection is over and its requests have had their endings.
@@ -84,6 +93,13 @@ pub(super) async fn converse<S, B>(
                 Leave::Stay => line.leave(Leave::Finish),
                 Leave::Finish | Leave::Now => break,
             },
+            () = patient(unsent) => {
+                // A piece may have gone meanwhile.
+                if line.unsent_since().is_some_and(|since| left(since).is_zero()) {
+                    line.stall(true);
+                    break;
+                }
+            }
         }
         if line.asked() != Leave::Stay {
             conversation.as_mut().graceful_shutdown();
@@ -93,10 +109,18 @@ pub(super) async fn converse<S, B>(
     let _ = timeout(Duration::ZERO, conversation).await;
 }
 
-fn builder() -> http2::Builder<TokioExecutor> {
+/// Waits so long; `None`: for ever.
+async fn patient(time: Option<Duration>) {
+    match time {
+        Some(time) => sleep(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn builder(requests: u32) -> http2::Builder<TokioExecutor> {
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
-        .max_concurrent_streams(bounds::H2_STREAMS_MAX)
+        .max_concurrent_streams(requests)
         .initial_stream_window_size(bounds::H2_STREAM_WINDOW_BYTES)
         .initial_connection_window_size(bounds::H2_CONNECTION_WINDOW_BYTES)
         .max_frame_size(bounds::H2_FRAME_BYTES_MAX)
@@ -119,20 +143,23 @@ fn refused(asked: &Request<Incoming>) -> Option<Outcome> {
 
 impl Turn {
     /// The answer, with the turn in its body: it ends when the body has gone.
-    fn carry<B>(self, answer: Response<B>) -> Response<Carried<B>> {
+    fn carry<B>(self, answer: Response<B>, clock: Clock) -> Response<Carried<B>> {
         let (mut parts, body) = answer.into_parts();
         // Over HTTP/1.1 the connection would end with this answer; here it is told to.
         if parts.headers.remove(CONNECTION).is_some() {
             self.line().leave(Leave::Finish);
         }
-        Response::from_parts(parts, Carried { body, _turn: self })
+        // The head goes in any case; what the body waits for is the client's window.
+        self.offer(clock.steady());
+        Response::from_parts(parts, Carried { body, turn: self, clock })
     }
 }
 
 /// The body of an answer that is still on its way.
 struct Carried<B> {
     body: B,
-    _turn: Turn,
+    turn: Turn,
+    clock: Clock,
 }
 
 impl<B: Body + Unpin> Body for Carried<B> {
@@ -143,7 +170,13 @@ impl<B: Body + Unpin> Body for Carried<B> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        // Asked for only when there is room for it.
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        match &polled {
+            Poll::Ready(Some(_)) => self.turn.offer(self.clock.steady()),
+            Poll::Ready(None) | Poll::Pending => self.turn.owe(),
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

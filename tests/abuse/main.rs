@@ -5,7 +5,8 @@
 //! kept and on fresh connections: from the attackers' own address, from another, and over IPv6.
 //! None of them may be refused once, and memory must stay below the ceiling said at the start.
 //!
-//! And 100,000 rooms, persons and addresses, which leave the series of `/metrics` as they are.
+//! The same of a gate that speaks TLS, flooded with handshakes that come to nothing. And 100,000
+//! rooms, persons and addresses, which leave the series of `/metrics` as they are.
 //!
 //! `HOOKGATE_ABUSE_SECONDS` is the time of each attack (default 3); `HOOKGATE_ABUSE_ONLY` a part of
 //! the names of those to try.
@@ -24,6 +25,9 @@ use std::time::Duration;
 use hookgate::publish::Embedded;
 
 mod attacks;
+#[allow(dead_code, reason = "the tests through the public door use more of it")]
+#[path = "../it/tls/authority.rs"]
+mod authority;
 mod crowds;
 #[allow(dead_code, reason = "the tests through the public door use more of it")]
 #[path = "../it/echo.rs"]
@@ -33,6 +37,7 @@ mod floods;
 #[allow(dead_code, reason = "the tests through the public door use more of it")]
 #[path = "../it/gateway.rs"]
 mod gateway;
+mod handshakes;
 mod honest;
 mod memory;
 #[path = "../proof/mod.rs"]
@@ -52,11 +57,16 @@ use target::Target;
 /// Different rooms, persons and addresses that `series` sends.
 const ROOMS: u32 = 100_000;
 
+/// The time of each attack.
+fn seconds() -> Duration {
+    let text = std::env::var("HOOKGATE_ABUSE_SECONDS");
+    Duration::from_secs(text.map_or(3, |text| text.parse().unwrap()))
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_gate_stands_and_no_authentic_sender_is_refused() {
     memory::raise_descriptors();
-    let seconds = std::env::var("HOOKGATE_ABUSE_SECONDS").map_or(3, |text| text.parse().unwrap());
-    let seconds = Duration::from_secs(seconds);
+    let seconds = seconds();
     let broker = Embedded::start("video", 1).unwrap();
     let place = Place::new(broker.brokers(), "video", "1ms", "");
     target::listens_everywhere(&place);

@@ -193,6 +193,31 @@ async fn idle_connections_that_shake_no_hands_keep_nobody_out() {
 }
 
 #[tokio::test]
+async fn handshakes_that_break_off_or_are_noise_keep_nobody_out() {
+    let authority = Authority::new();
+    let gate = plan(&authority).start().await;
+    let hello = authority.hello().await;
+    let noise: Vec<u8> = (0..=255).map(|byte: u8| byte.wrapping_mul(167)).collect();
+    let (half, cut) = (&hello[..hello.len() / 2], [&hello[..9], &noise].concat());
+    // Whole and never gone on with; half; broken; no TLS at all. Many more than there are turns.
+    let kinds = [&hello[..], half, &cut, &noise];
+    let mut open = Vec::new();
+    for number in 0..20 {
+        for kind in kinds {
+            for to in [gate.app.public(), gate.app.admin()] {
+                let mut stream = TcpStream::connect(to).await.unwrap();
+                stream.write_all(kind).await.unwrap();
+                open.push(stream);
+            }
+        }
+        let mut client = connect(gate.app.public(), &authority).await;
+        client.send(&gate.signed(DAILY, &event(DAILY, &format!("among-{number}")))).await;
+        client.answer().await.is(200, "accepted");
+        assert_eq!(ask(&gate, &authority, "/livez").await.status, 200);
+    }
+}
+
+#[tokio::test]
 async fn what_has_shaken_hands_is_answered_when_the_gateway_stops() {
     let authority = Authority::new();
     let gate = plan(&authority).start().await;

@@ -20,7 +20,9 @@ use hyper::service::service_fn;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-use crate::bounds::{ADMIN_CONNECTIONS_MAX, REFUSAL_LINES_BURST, REFUSAL_LINES_PER_SECOND};
+use crate::bounds::{
+    ADMIN_CONNECTIONS_MAX, ADMIN_H2_STREAMS_MAX, REFUSAL_LINES_BURST, REFUSAL_LINES_PER_SECOND,
+};
 use crate::clock::Clock;
 use crate::delivery::{Peer, RequestId};
 use crate::desk::Desk;
@@ -176,7 +178,8 @@ async fn accept(listener: Listener, limits: Limits, clock: Clock, door: Arc<Door
                     let detail = "the head has too many lines, or more than one length";
                     Problem::new(Kind::Malformed, detail).answer()
                 };
-                streams::converse(wire, line, (&limits, &clock), service, refuse).await;
+                let bounds = (&limits, &clock, ADMIN_H2_STREAMS_MAX);
+                streams::converse(wire, line, bounds, service, refuse).await;
                 return;
             }
             let socket = Socket::new(wire, line.clone(), limits, clock);

@@ -102,6 +102,11 @@ impl Tokens {
         all.finalize().into()
     }
 
+    /// Whether one of them has this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|token| token.name == name)
+    }
+
     /// The place of the token that was presented, looked for in all of them.
     fn find(&self, presented: &[u8]) -> Option<usize> {
         let digest = Sha256::digest(presented);

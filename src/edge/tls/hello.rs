@@ -2,9 +2,17 @@
 //!
 //! The words are a closed list, because they are counted and logged; what the client sent is not
 //! repeated.
+//!
+//! Promises: of many handshakes a few are reckoned at a time, and the others wait their turn, so
+//! that a flood of them takes a part of the processor and no queue before deliveries. Whoever is
+//! waited for holds no turn.
 
+use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
+use std::task::Poll;
 
+use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::{AlertDescription, Error};
 
@@ -59,7 +67,30 @@ pub(in crate::edge) async fn shake_hands(
     let shaken = acceptor.accept_with(opened, |connection| {
         connection.set_buffer_limit(Some(TLS_WRITE_BYTES_MAX));
     });
-    shaken.await.map(|stream| Wire::Tls(Box::new(stream))).map_err(|error| failed(&error))
+    let shaken = in_turn(tls.turns(), shaken).await;
+    shaken.map(|stream| Wire::Tls(Box::new(stream))).map_err(|error| failed(&error))
+}
+
+/// Goes on with `work` only while it holds a turn, and gives that back whenever it has to wait for
+/// something else.
+async fn in_turn<F: Future>(turns: &Semaphore, work: F) -> F::Output {
+    let mut work = pin!(work);
+    loop {
+        // Never closed; were it, all would go on without turns.
+        let turn = turns.acquire().await;
+        let polled = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await;
+        drop(turn);
+        if let Poll::Ready(done) = polled {
+            return done;
+        }
+        // Until the work, which knows our waker now, wakes us.
+        let mut has_waited = false;
+        poll_fn(|_| match std::mem::replace(&mut has_waited, true) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        })
+        .await;
+    }
 }
 
 fn failed(error: &io::Error) -> Failed {
@@ -86,5 +117,39 @@ fn failed(error: &io::Error) -> Failed {
             _ => Failed::Broken,
         },
         _ => Failed::Broken,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn work_goes_on_in_its_turn_and_holds_none_while_it_waits() {
+        let turns = Semaphore::new(1);
+        let (go, gone) = oneshot::channel::<()>();
+        let held = || turns.available_permits() == 0;
+        let mut waits = Box::pin(in_turn(&turns, async {
+            assert!(held());
+            gone.await.unwrap();
+            assert!(held());
+        }));
+        assert!(look_at(&mut waits).is_pending());
+        assert!(!held());
+        // Another goes by meanwhile.
+        in_turn(&turns, async { assert!(held()) }).await;
+        // Without a turn nothing goes on.
+        let taken = turns.acquire().await.unwrap();
+        go.send(()).unwrap();
+        assert!(look_at(&mut waits).is_pending());
+        drop(taken);
+        waits.await;
+        assert!(!held());
+    }
+
+    fn look_at<F: Future + Unpin>(work: &mut F) -> Poll<F::Output> {
+        std::pin::Pin::new(work).poll(&mut std::task::Context::from_waker(std::task::Waker::noop()))
     }
 }

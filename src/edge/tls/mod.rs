@@ -14,8 +14,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
+use tokio::sync::Semaphore;
 use tokio_rustls::rustls::ServerConfig;
 
+use crate::bounds::TLS_HANDSHAKES_AT_ONCE;
 use crate::clock::Timestamp;
 
 mod files;
@@ -35,6 +37,8 @@ pub struct Tls(Arc<Inside>);
 struct Inside {
     now: ArcSwap<Certified>,
     looks: Mutex<Looks>,
+    /// For handshakes that are being reckoned.
+    turns: Semaphore,
 }
 
 /// What was seen of the files.
@@ -65,16 +69,21 @@ impl Tls {
     /// With this pair in force.
     pub fn new(certified: Certified) -> Self {
         let now = ArcSwap::from_pointee(certified);
-        Self(Arc::new(Inside { now, looks: Mutex::default() }))
+        let turns = Semaphore::new(TLS_HANDSHAKES_AT_ONCE);
+        Self(Arc::new(Inside { now, looks: Mutex::default(), turns }))
     }
 
-    /// Brings another pair into force. Whether it is another one.
+    /// Brings what the same files hold now into force. Whether it is another pair. One of other
+    /// files is left alone: which files a listener has is decided at the start.
     pub fn replace(&self, certified: Certified) -> bool {
         let mut looks = self.0.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.0.now.load();
+        if now.files() != certified.files() {
+            return false;
+        }
         *looks = Looks::default();
-        let is_another = self.0.now.load().digest() != certified.digest();
-        // Of the same content too: the files may be others.
-        if is_another || self.0.now.load().files() != certified.files() {
+        let is_another = now.digest() != certified.digest();
+        if is_another {
             self.0.now.store(Arc::new(certified));
         }
         is_another
@@ -124,6 +133,10 @@ impl Tls {
     pub fn trouble(&self) -> Option<TlsMistake> {
         let looks = self.0.looks.lock().unwrap_or_else(PoisonError::into_inner);
         looks.broken.as_ref().filter(|(_, _, said)| *said).map(|(_, mistake, _)| mistake.clone())
+    }
+
+    fn turns(&self) -> &Semaphore {
+        &self.0.turns
     }
 
     /// What new connections are greeted with. `h2`: whether HTTP/2 is offered.

@@ -8,9 +8,12 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, date_time_ymd,
 };
+use tokio::io::AsyncReadExt;
+use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 
 /// Who signs.
@@ -33,6 +36,22 @@ impl Authority {
 
     pub(crate) fn pem(&self) -> String {
         self.0.pem()
+    }
+
+    /// The first bytes that a client says who trusts it.
+    pub(crate) async fn hello(&self) -> Vec<u8> {
+        let (near, mut far) = tokio::io::duplex(16 * 1024);
+        let config = self.trusted_by(&[&TLS13, &TLS12], None, &[]);
+        let name = ServerName::try_from("localhost").unwrap();
+        let greeting = tokio::spawn(TlsConnector::from(Arc::new(config)).connect(name, near));
+        let mut record = vec![0; 5];
+        far.read_exact(&mut record).await.unwrap();
+        let length = usize::from(u16::from_be_bytes([record[3], record[4]]));
+        let mut content = vec![0; length];
+        far.read_exact(&mut content).await.unwrap();
+        greeting.abort();
+        record.extend(content);
+        record
     }
 
     /// For a listener on loopback, until the first day of a year.

@@ -9,7 +9,7 @@ use hookgate::clock::Clock;
 use super::authority::{Authority, Issued, certified, files};
 use super::{BOTH, operator};
 use super::{PATIENCE, ask, certificate, connect, greet, plan, text, until, year};
-use crate::gateway::{DAILY, event};
+use crate::gateway::{Answer, DAILY, Gate, event};
 
 const EXPIRY: &str = "hookgate_certificate_expiry_timestamp_seconds";
 const BROKEN: &str = "hookgate_certificate_files_broken";
@@ -96,37 +96,43 @@ async fn a_mounted_secret_of_kubernetes_is_seen_when_its_link_is_swapped() {
     until(&gate, "public", |one| one["expires"] == "2042-01-01T00:00:00.000Z").await;
 }
 
-#[tokio::test]
-async fn a_reload_reads_the_files_at_once_and_refuses_what_cannot_be_used() {
-    let authority = Authority::new();
-    let mut plan = plan(&authority).limits(|limits| limits.tls_look = PATIENCE * 100);
+/// A reload that reads the files of a folder for the public listener, whatever the plan began with.
+fn rereads(plan: &crate::gateway::Plan, folder: &Path) -> Reread {
     let (configuration, env) = crate::gateway::Plan::text(plan.folder());
-    let folder = plan.folder().join("public");
     let tls = format!(
         "[server]\ntls = {{ cert = \"{0}/tls.crt\", key = \"{0}/tls.key\" }}",
         folder.display()
     );
     let configuration = configuration.replace("[server]", &tls);
-    plan.parts.reread = Some(Reread::new(move || {
+    Reread::new(move || {
         let (here, now) = (Path::new("."), Clock::system().now());
         let providers = crate::gateway::providers();
         hookgate::config::parse(&configuration, here, &env, &providers, now)
-    }));
+    })
+}
+
+async fn reload(gate: &Gate, authority: &Authority) -> Answer {
+    let mut client = connect(gate.app.admin(), authority).await;
+    let body = r#"{"reason":"TEST-1"}"#;
+    let head = format!(
+        "POST /admin/v1/reload HTTP/1.1\r\nHost: h\r\n{}Content-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        operator(),
+        body.len()
+    );
+    client.send(head.as_bytes()).await;
+    client.answer().await
+}
+
+#[tokio::test]
+async fn a_reload_reads_the_files_at_once_and_refuses_what_cannot_be_used() {
+    let authority = Authority::new();
+    let mut plan = plan(&authority).limits(|limits| limits.tls_look = PATIENCE * 100);
+    let folder = plan.folder().join("public");
+    plan.parts.reread = Some(rereads(&plan, &folder));
     let gate = plan.start().await;
-    let reload = async || {
-        let mut client = connect(gate.app.admin(), &authority).await;
-        let body = r#"{"reason":"TEST-1"}"#;
-        let head = format!(
-            "POST /admin/v1/reload HTTP/1.1\r\nHost: h\r\n{}Content-Type: application/json\r\n\
-             Content-Length: {}\r\n\r\n{body}",
-            operator(),
-            body.len()
-        );
-        client.send(head.as_bytes()).await;
-        client.answer().await
-    };
     authority.server(2043).write(&folder);
-    let answer = reload().await;
+    let answer = reload(&gate, &authority).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     let says = "another certificate on the public listener, to 2043-01-01T00:00:00.000Z";
     assert!(answer.body.contains(says), "{answer:?}");
@@ -134,11 +140,32 @@ async fn a_reload_reads_the_files_at_once_and_refuses_what_cannot_be_used() {
     drop(greet(gate.app.public(), authority.trusted_by(BOTH, None, &[])).await);
 
     std::fs::write(folder.join("tls.key"), "no key").unwrap();
-    let answer = reload().await;
+    let answer = reload(&gate, &authority).await;
     assert_ne!(answer.status, 200);
     let says = "must have a part -----BEGIN PRIVATE KEY-----";
     assert!(answer.body.contains(says), "{answer:?}");
     assert_eq!(certificate(&gate, "public").await["expires"], "2043-01-01T00:00:00.000Z");
+}
+
+#[tokio::test]
+async fn other_paths_need_a_restart_and_a_reload_leaves_the_pair_that_is_in_force() {
+    let authority = Authority::new();
+    let mut plan = plan(&authority);
+    let other = plan.folder().join("other");
+    std::fs::create_dir(&other).unwrap();
+    authority.server(2044).write(&other);
+    plan.parts.reread = Some(rereads(&plan, &other));
+    let gate = plan.start().await;
+    let answer = reload(&gate, &authority).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let told = answer.json();
+    let keys = told["needs_restart"].to_string();
+    assert!(keys.contains("server.tls.cert"), "{told}");
+    assert!(!told["changed"].to_string().contains("certificate"), "{told}");
+    assert_eq!(certificate(&gate, "public").await["expires"], "2040-01-01T00:00:00.000Z");
+    // Those it began with are still the ones that are looked at.
+    authority.server(2041).write(&gate.folder.path().join("public"));
+    until(&gate, "public", |one| one["expires"] == "2041-01-01T00:00:00.000Z").await;
 }
 
 #[test]

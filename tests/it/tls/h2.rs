@@ -5,13 +5,14 @@ use std::time::Duration;
 use ::h2::SendStream;
 use ::h2::client::{self, SendRequest};
 use bytes::Bytes;
+use hookgate::bounds::{ADMIN_CONNECTIONS_MAX, ADMIN_H2_STREAMS_MAX, H2_STREAMS_MAX};
 use http::{Request, Response};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::authority::Authority;
-use super::{BOTH, PATIENCE, greet, plan};
+use super::{BOTH, PATIENCE, ask, greet, plan};
 use crate::gateway::{DAILY, Gate, LIVEKIT, event};
 
 /// A connection, and the task that drives it; its result is how the connection ended.
@@ -26,10 +27,33 @@ struct Told(u16, String);
 
 impl H2 {
     async fn connect(to: std::net::SocketAddr, authority: &Authority) -> Self {
+        Self::connect_with(to, authority, &client::Builder::new()).await
+    }
+
+    async fn connect_with(
+        to: std::net::SocketAddr,
+        authority: &Authority,
+        settings: &client::Builder,
+    ) -> Self {
         let stream = greet(to, authority.trusted_by(BOTH, None, &["h2", "http/1.1"])).await;
         assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
-        let (requests, connection) = client::handshake(stream).await.unwrap();
+        let (requests, connection) = settings.handshake(stream).await.unwrap();
         Self { requests, driver: tokio::spawn(connection) }
+    }
+
+    /// A connection whose window is shut, and the head of an answer on it.
+    async fn shut(
+        to: std::net::SocketAddr,
+        authority: &Authority,
+        path: &str,
+    ) -> (Self, Response<::h2::RecvStream>) {
+        let mut settings = client::Builder::new();
+        settings.initial_window_size(0);
+        let h2 = Self::connect_with(to, authority, &settings).await;
+        let head = Request::get(format!("https://localhost{path}")).body(()).unwrap();
+        let (answer, _) = h2.begin(head, true).await;
+        let answer = timeout(PATIENCE, answer).await.unwrap().unwrap();
+        (h2, answer)
     }
 
     /// Sends a head, and its body from the stream that is given back unless it is whole.
@@ -181,6 +205,56 @@ async fn a_slow_body_and_an_idle_connection_have_their_time() {
     assert_eq!(told(answer).await, is(408, "timeout"));
     // Nothing is under way, and its end comes by itself.
     let _ = timeout(PATIENCE, h2.driver).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_whose_window_stays_shut_ends_its_connection() {
+    let authority = Authority::new();
+    let gate = plan(&authority).limits(|limits| {
+        limits.answer_write = Duration::from_millis(200);
+        limits.h2_connections = 1;
+    });
+    let gate = gate.start().await;
+    for (to, path, status) in
+        [(gate.app.public(), "/nowhere", 404), (gate.app.admin(), "/livez", 200)]
+    {
+        let (h2, answer) = H2::shut(to, &authority, path).await;
+        assert_eq!(answer.status(), status);
+        let _ = timeout(PATIENCE, h2.driver).await.unwrap().unwrap();
+    }
+    // Its place is free for another.
+    let h2 = H2::connect(gate.app.public(), &authority).await;
+    let body = event(DAILY, "behind");
+    assert_eq!(h2.post(signed(&gate, DAILY, &body), &body).await, is(200, "accepted"));
+}
+
+#[tokio::test]
+async fn those_whose_windows_stay_shut_make_room_for_who_comes() {
+    let authority = Authority::new();
+    let gate = plan(&authority).limits(|limits| limits.answer_write = PATIENCE * 100);
+    let gate = gate.start().await;
+    let mut shut = Vec::new();
+    for _ in 0..ADMIN_CONNECTIONS_MAX {
+        shut.push(H2::shut(gate.app.admin(), &authority, "/livez").await);
+    }
+    let (first, _unread) = shut.remove(0);
+    let asks = ask(&gate, &authority, "/livez");
+    assert_eq!(timeout(PATIENCE, asks).await.unwrap().status, 200);
+    let _ = timeout(PATIENCE, first.driver).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn each_listener_says_how_many_requests_it_takes_at_a_time() {
+    let authority = Authority::new();
+    let gate = plan(&authority).start().await;
+    for (to, path, most) in [
+        (gate.app.public(), "/nowhere", H2_STREAMS_MAX),
+        (gate.app.admin(), "/livez", ADMIN_H2_STREAMS_MAX),
+    ] {
+        // The settings come before the first answer.
+        let (h2, _unread) = H2::shut(to, &authority, path).await;
+        assert_eq!(h2.requests.current_max_send_streams(), most as usize);
+    }
 }
 
 /// A frame: its kind, flags, stream and content.
