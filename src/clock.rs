@@ -49,7 +49,7 @@ impl Timestamp {
     }
 
     /// Shows it as text, from the stack: each event holds several. The calendar is jiff's; its
-    /// printing, which can do much more, would cost more than all digests of an event together.
+    /// printing, which can do much more, was a fifteenth of what the boundary did beside digests.
     fn written<T>(self, to: impl FnOnce(&str) -> T) -> T {
         let moment = jiff::Timestamp::from_millisecond(self.0).unwrap_or_default();
         let at = jiff::tz::Offset::UTC.to_datetime(moment);

@@ -221,11 +221,11 @@ fn titled(name: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     /// Every `$ref` below.
-    fn references<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
+    pub(crate) fn references<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
         match value {
             Value::Object(fields) => {
                 found.extend(fields.get("$ref").and_then(Value::as_str));

@@ -194,18 +194,7 @@ mod tests {
 
     use super::super::routes::routes;
     use super::*;
-
-    /// Every `$ref` below.
-    fn references<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
-        match value {
-            Value::Object(fields) => {
-                found.extend(fields.get("$ref").and_then(Value::as_str));
-                fields.values().for_each(|below| references(below, found));
-            }
-            Value::Array(items) => items.iter().for_each(|below| references(below, found)),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-        }
-    }
+    use crate::contract::tests::references;
 
     #[test]
     fn every_route_is_in_the_document_and_every_name_is_used_once() {
