@@ -129,11 +129,7 @@ impl Run<'_> {
     pub(super) fn ails(&mut self, failure: Failure) {
         let reason = failure.trouble.as_str();
         match failure.trouble {
-            Trouble::Unreachable | Trouble::Authentication => {
-                if self.outlook.away(failure) {
-                    self.parts.telemetry.gateway.publish_failed(reason);
-                }
-            }
+            Trouble::Unreachable | Trouble::Authentication => self.away(failure),
             // Of a transaction the step in hand tells it, too.
             Trouble::Fatal | Trouble::Fenced if self.exact.is_some() => {}
             Trouble::Fatal | Trouble::Fenced => {
@@ -149,10 +145,18 @@ impl Run<'_> {
         }
     }
 
+    /// No broker answers: counted once, whether the client or the look at the brokers told first.
+    fn away(&mut self, failure: Failure) {
+        let reason = failure.trouble.as_str();
+        if self.outlook.away(failure) {
+            self.parts.telemetry.gateway.publish_failed(reason);
+        }
+    }
+
     pub(super) fn inspected(&mut self, found: &Inspection) {
         self.inspected_exact(found);
         match &found.unreachable {
-            Some(failure) if self.outlook.is_stale() => drop(self.outlook.away(failure.clone())),
+            Some(failure) if self.outlook.is_stale() => self.away(failure.clone()),
             Some(_) => {}
             None => {
                 self.outlook.answered();

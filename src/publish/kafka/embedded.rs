@@ -37,7 +37,7 @@ pub enum Injected {
 /// The broker. Lives until dropped.
 pub struct Embedded {
     brokers: String,
-    orders: Option<mpsc::SyncSender<Order>>,
+    orders: Option<mpsc::SyncSender<(Order, Obeyed)>>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
@@ -47,11 +47,14 @@ enum Order {
     Inject(Vec<Injected>),
 }
 
+/// Hears when an order has been obeyed.
+type Obeyed = mpsc::SyncSender<()>;
+
 impl Embedded {
     /// Starts one broker with the four topics of this prefix.
     pub fn start(topic_prefix: &str, partitions: i32) -> Result<Self, EmbeddedError> {
         let topics = Family::ALL.map(|family| format!("{topic_prefix}.{}", family.as_str()));
-        let (orders, taken) = mpsc::sync_channel(0);
+        let (orders, taken) = mpsc::sync_channel::<(Order, Obeyed)>(0);
         let (started_in, started) = mpsc::sync_channel(1);
         let thread = thread::Builder::new().name("embedded-kafka".to_owned());
         // The cluster stays on the thread that made it.
@@ -65,7 +68,11 @@ impl Embedded {
             match cluster {
                 Ok(cluster) => {
                     let _ = started_in.send(Ok(cluster.bootstrap_servers()));
-                    taken.iter().for_each(|order| obey(&cluster, order));
+                    for (order, obeyed) in taken {
+                        obey(&cluster, order);
+                        // Whoever gave it may have gone.
+                        let _ = obeyed.send(());
+                    }
                 }
                 Err(error) => {
                     let _ = started_in.send(Err(EmbeddedError(error.to_string())));
@@ -98,10 +105,13 @@ impl Embedded {
         self.order(Order::Inject(answers.to_vec()));
     }
 
+    /// Returns when it is obeyed: what is done next finds the broker so.
     fn order(&self, order: Order) {
         if let Some(orders) = &self.orders {
+            let (obeyed, done) = mpsc::sync_channel(1);
             // Without its thread there is no broker to obey.
-            let _ = orders.send(order);
+            let _ = orders.send((order, obeyed));
+            let _ = done.recv();
         }
     }
 }
