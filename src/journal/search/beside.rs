@@ -10,16 +10,21 @@ impl Journal {
     /// Begins to fill the search file, beside the traffic. Once; waits for nothing.
     pub fn start_search(&self) {
         let inner = &self.inner;
+        let Some(followed) = self.followed() else { return };
+        inner.search.get_or_init(|| Search::start(followed, inner.clock.clone()));
+    }
+
+    /// What the search file follows; once.
+    pub(super) fn followed(&self) -> Option<Followed> {
+        let inner = &self.inner;
         let noted = inner.noted.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(noted) = noted else { return };
-        let followed = Followed {
+        noted.map(|noted| Followed {
             dir: inner.files.dir.clone(),
             database: inner.files.database.clone(),
             epoch: inner.epoch,
             shared: Arc::clone(&inner.shared),
             noted,
-        };
-        inner.search.get_or_init(|| Search::start(followed, inner.clock.clone()));
+        })
     }
 
     /// Where events are searched; `None` where it was not begun.

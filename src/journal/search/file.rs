@@ -65,8 +65,6 @@ pub(super) struct Origin {
     pub(super) through: u64,
     /// The id of that event.
     pub(super) last: Option<Digest128>,
-    /// Repeated deliveries are known of events behind this sequence.
-    pub(super) counted_after: u64,
     /// Whether it was closed: nothing that was noted was lost.
     pub(super) closed: bool,
 }
@@ -94,14 +92,18 @@ pub(super) fn open(path: &Path) -> rusqlite::Result<Option<(Connection, Origin)>
         epoch: Digest128(schema::meta(&connection, "epoch")?),
         through: number("through")?,
         last: schema::meta::<Option<[u8; 16]>>(&connection, "last").ok().flatten().map(Digest128),
-        counted_after: number("counted_after")?,
         closed: number("closed")? == 1,
     };
     Ok(Some((connection, origin)))
 }
 
-/// Makes an empty one, in the place of whatever is there.
-pub(super) fn make(path: &Path, epoch: Digest128, head: u64) -> Result<Connection, Trouble> {
+/// Makes an empty one, in the place of whatever is there. Repeated deliveries are known of events
+/// behind `counted_after`.
+pub(super) fn make(
+    path: &Path,
+    epoch: Digest128,
+    counted_after: u64,
+) -> Result<Connection, Trouble> {
     remove(path).map_err(Trouble::File)?;
     drop(disk::make_file(path).map_err(Trouble::File)?);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -115,7 +117,7 @@ pub(super) fn make(path: &Path, epoch: Digest128, head: u64) -> Result<Connectio
     meta("epoch", &epoch.0)?;
     meta("salt", &rand::random::<[u8; 16]>())?;
     meta("through", &0_i64)?;
-    meta("counted_after", &head.cast_signed())?;
+    meta("counted_after", &counted_after.cast_signed())?;
     meta("closed", &0_i64)?;
     transaction.commit()?;
     Ok(connection)

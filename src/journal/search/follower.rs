@@ -43,6 +43,8 @@ pub(super) struct Follower {
     place: Arc<Mutex<Arc<Readers>>>,
     clock: Clock,
     path: PathBuf,
+    /// The head when notes began to be kept for us, until the first of them are taken.
+    began_at: Option<u64>,
     /// The file is to be thrown away.
     anew: bool,
     complained: Option<Duration>,
@@ -88,7 +90,8 @@ impl Follower {
         clock: Clock,
     ) -> Self {
         let path = file::path(&of.dir);
-        Self { of, tell, place, clock, path, anew: false, complained: None }
+        let began_at = Some(*of.shared.head.borrow());
+        Self { of, tell, place, clock, path, began_at, anew: false, complained: None }
     }
 
     /// Follows until it is told to stop, or nobody could tell it any more.
@@ -141,15 +144,17 @@ impl Follower {
     fn begin(&mut self) -> Result<Hand, Trouble> {
         let journal = schema::open_reading(&self.of.database).map_err(ReadError::from)?;
         let head = *self.of.shared.head.borrow();
+        // Notes that were taken before may not be in the file.
+        let counted_after = self.began_at.take().unwrap_or(head);
         let found = match self.anew {
             true => None,
-            false => self.found(&journal, head)?,
+            false => self.found(&journal, head, counted_after)?,
         };
         let is_new = found.is_none();
         let (file, through) = match found {
             Some(found) => found,
             None => {
-                let file = file::make(&self.path, self.of.epoch, head)?;
+                let file = file::make(&self.path, self.of.epoch, counted_after)?;
                 file::set(&file, "anew_to", &head.cast_signed())?;
                 self.anew = false;
                 (file, 0)
@@ -169,7 +174,12 @@ impl Follower {
         Ok(hand)
     }
 
-    fn found(&self, journal: &Connection, head: u64) -> Result<Option<(Connection, u64)>, Trouble> {
+    fn found(
+        &self,
+        journal: &Connection,
+        head: u64,
+        counted_after: u64,
+    ) -> Result<Option<(Connection, u64)>, Trouble> {
         let opened = match file::open(&self.path) {
             Ok(opened) => opened,
             // Held by somebody, or the disk is full: it may still be the right one.
@@ -187,7 +197,7 @@ impl Follower {
         }
         if !origin.closed {
             // What was on its way to the file when the process ended is not known.
-            file::set(&file, "counted_after", &head.cast_signed())?;
+            file::set(&file, "counted_after", &counted_after.cast_signed())?;
         }
         Ok(Some((file, origin.through)))
     }

@@ -18,6 +18,24 @@ fn a_file_goes_on_where_it_stopped() {
 }
 
 #[test]
+fn a_follower_that_begins_late_counts_from_when_it_was_told_to() {
+    let dir = temporary();
+    let journal = open(dir.path(), Tuning::default());
+    append(&journal, event(1)).unwrap();
+    let (tell, _standing) = watch::channel(Standing::default());
+    let place = Arc::new(Mutex::new(Arc::new(readers(file::path(dir.path())))));
+    let follower = Follower::new(journal.followed().unwrap(), tell, place, Clock::system());
+    append(&journal, event(2)).unwrap();
+    journal.notes().delivered_again(id(2));
+    let (orders, taken) = sync_channel(1);
+    orders.send(Order::Stop).unwrap();
+    follower.run(&taken);
+    let file = inspect(dir.path());
+    let times = |sequence| facts(&file, sequence).unwrap().redeliveries;
+    assert_eq!((times(1), times(2)), (None, Some(1)));
+}
+
+#[test]
 fn a_file_that_is_missing_damaged_older_or_foreign_is_filled_anew() {
     let other = temporary();
     searched(other.path(), 1..=40).close();
