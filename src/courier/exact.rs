@@ -6,8 +6,6 @@
 //!
 //! What happens before the first batch of a producer is in `takeover.rs`.
 
-use tokio::sync::watch;
-
 use super::identity::Identity;
 use super::judge::{self, Mismatch};
 use super::pause::{Backoff, Deadline};
@@ -82,11 +80,11 @@ impl<'a> Exact<'a> {
         let Some(wire) = &mut self.wire else {
             return std::future::pending().await;
         };
-        let Answers { answers, ailment } = &mut wire.answers;
+        let Answers { answers, ailments } = &mut wire.answers;
         tokio::select! {
             biased;
             answer = answers.recv() => Word::Answer(answer),
-            failure = next_ailment(ailment) => Word::Ailment(failure),
+            failure = ailments.next() => Word::Ailment(failure),
         }
     }
 
@@ -103,17 +101,6 @@ impl<'a> Exact<'a> {
     /// Lets the producer go. What it had not committed never appears.
     pub(super) fn close(&mut self) {
         self.wire = None;
-    }
-}
-
-async fn next_ailment(ailment: &mut watch::Receiver<Option<Failure>>) -> Failure {
-    loop {
-        if ailment.changed().await.is_err() {
-            return std::future::pending().await;
-        }
-        if let Some(failure) = ailment.borrow_and_update().clone() {
-            return failure;
-        }
     }
 }
 
@@ -315,17 +302,23 @@ impl Run<'_> {
 
     /// This producer is no more.
     pub(super) fn ended(&mut self, failure: Failure) {
+        self.parts.telemetry.gateway.publish_failed(failure.trouble.as_str());
+        self.begin_anew(failure);
+    }
+
+    /// Another producer takes its place.
+    pub(super) fn begin_anew(&mut self, cause: Failure) {
         self.put_back();
         self.let_go();
-        self.parts.telemetry.gateway.publish_failed(failure.trouble.as_str());
-        self.falter(failure);
+        self.falter(cause);
     }
 
     /// Pauses, and says why as far as nobody else does.
     fn falter(&mut self, failure: Failure) {
+        let unanswered = matches!(failure.trouble, Trouble::Unreachable | Trouble::Authentication);
+        self.outlook.stumbled(unanswered.then(|| failure.clone()));
         match failure.trouble {
             Trouble::Unreachable | Trouble::Authentication => {
-                self.outlook.stumbled(failure);
                 self.pause = Some(Deadline::after(self.backoff.next()));
             }
             // Who looks at the brokers tells of the missing cursor topic, or makes it.

@@ -157,7 +157,8 @@ impl Run<'_> {
         if self.line.is_some() {
             self.end(cause, self.window.front());
         } else if self.exact.as_ref().is_some_and(Exact::is_open) {
-            self.ended(cause);
+            // No failure of publishing.
+            self.begin_anew(cause);
         }
     }
 

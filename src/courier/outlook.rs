@@ -61,9 +61,10 @@ impl Outlook {
         self.fresh = Some(Deadline::after(bounds::BROKER_FRESH));
     }
 
-    /// A step of a transaction was not answered, or not for us.
-    pub(super) fn stumbled(&mut self, failure: Failure) {
-        self.stumbled = Some(failure);
+    /// A step of a transaction was not answered, or not for us; or, with no failure, it came to
+    /// something else, which is told of where it belongs.
+    pub(super) fn stumbled(&mut self, failure: Option<Failure>) {
+        self.stumbled = failure;
     }
 
     /// The steps of transactions are answered.
@@ -250,12 +251,23 @@ mod tests {
     #[tokio::test]
     async fn a_step_that_was_not_answered_is_shown_until_one_is() {
         let mut outlook = Outlook::new();
-        outlook.stumbled(failure(Trouble::Unreachable, "no coordinator"));
+        outlook.stumbled(Some(failure(Trouble::Unreachable, "no coordinator")));
         outlook.answered();
         let reason = "no coordinator".to_owned();
         assert!(!outlook.takes_any() && outlook.kafka() == Kafka::Down { reason });
         outlook.stepped();
         assert!(outlook.takes_any() && outlook.kafka() == Kafka::Up);
+    }
+
+    #[tokio::test]
+    async fn a_step_that_comes_to_something_else_hides_no_human_s_work() {
+        let mut outlook = Outlook::new();
+        outlook.stumbled(Some(failure(Trouble::Unreachable, "no coordinator")));
+        outlook.answered();
+        outlook.stumbled(None);
+        outlook.stopped(failure(Trouble::Unauthorized, "the transactional id may not be used"));
+        let reason = "the transactional id may not be used".to_owned();
+        assert_eq!(outlook.kafka(), Kafka::Waiting { reason });
     }
 
     #[tokio::test]

@@ -314,21 +314,13 @@ async fn next_word(reports: Option<&mut Reports>, heard: &mut Vec<Report>) -> Wo
     let Some(reports) = reports else {
         return std::future::pending().await;
     };
-    loop {
-        let room = heard.capacity();
-        tokio::select! {
-            count = reports.fates.recv_many(heard, room) => {
-                if count > 0 {
-                    return Word::Fates;
-                }
-                return std::future::pending().await;
-            }
-            Ok(()) = reports.ailment.changed() => {
-                if let Some(failure) = reports.ailment.borrow_and_update().clone() {
-                    return Word::Ailment(failure);
-                }
-            }
-        }
+    let room = heard.capacity();
+    tokio::select! {
+        count = reports.fates.recv_many(heard, room) => match count {
+            0 => std::future::pending().await,
+            _ => Word::Fates,
+        },
+        failure = reports.ailments.next() => Word::Ailment(failure),
     }
 }
 

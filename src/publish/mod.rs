@@ -31,8 +31,8 @@ mod mark;
 pub mod registry;
 
 pub use kafka::{
-    Answer, Answers, Arrived, Batch, Embedded, EmbeddedError, Injected, Inspector, Publisher,
-    Received, Reports, Tail, TailError, Transactor, check, read_mark, write_mark,
+    Ailments, Answer, Answers, Arrived, Batch, Embedded, EmbeddedError, Injected, Inspector,
+    Publisher, Received, Reports, Tail, TailError, Transactor, check, read_mark, write_mark,
 };
 pub use mark::{Found, Mark};
 pub use registry::{Framing, Registrar, Registration, Registry};

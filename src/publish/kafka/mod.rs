@@ -3,6 +3,7 @@
 //! Everything outside speaks the words of [`super`]: no type, code or text of the client library
 //! leaves this folder, save its fixed descriptions of errors.
 
+mod ailments;
 mod client;
 mod embedded;
 mod headers;
@@ -10,10 +11,12 @@ mod inspect;
 mod marks;
 mod polled;
 mod producer;
+mod receipts;
 mod tail;
 mod transactor;
 mod vitals;
 
+pub use ailments::Ailments;
 pub use client::check;
 pub use embedded::{Embedded, EmbeddedError, Injected};
 pub use inspect::Inspector;

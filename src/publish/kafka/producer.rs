@@ -8,8 +8,9 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::statistics::Statistics;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
+use super::ailments::{Ailments, Complaints, ailments};
 use super::client;
 use super::headers::Headers;
 use super::polled::Polled;
@@ -27,8 +28,8 @@ use crate::trace::Tracing;
 pub struct Reports {
     /// The fate of each record. Ends when the client is closed and every fate has been told.
     pub fates: mpsc::Receiver<Report>,
-    /// What ails the client as a whole, the latest word; `None` until there is one.
-    pub ailment: watch::Receiver<Option<Failure>>,
+    /// What ails the client as a whole.
+    pub ailments: Ailments,
 }
 
 /// A client that takes records. Dropping it withdraws what is still queued, which takes up to half
@@ -53,10 +54,9 @@ impl Publisher {
         let frames = Frames::of(settings)?;
         // Every record in flight has one report; the client's queue bounds both.
         let (fates_in, fates) = mpsc::channel(bounds::CLIENT_QUEUE_RECORDS);
-        let (ailment_in, ailment) = watch::channel(None);
+        let (complaints, ailments) = ailments();
         let topics = Family::ALL.map(|family| (family, settings.topic(family)));
-        let reporter =
-            Reporter { topics: topics.clone(), fates: fates_in, ailment: ailment_in, heard };
+        let reporter = Reporter { topics: topics.clone(), fates: fates_in, complaints, heard };
         let producer = Polled::open(&config, reporter)?;
         tracing::info!(
             brokers = settings.brokers,
@@ -64,7 +64,7 @@ impl Publisher {
             "publishing with acks=all, idempotence and murmur2, as read back from the client"
         );
         let publisher = Self { producer, topics, headers: Headers::new(settings, tracing), frames };
-        Ok((publisher, Reports { fates, ailment }))
+        Ok((publisher, Reports { fates, ailments }))
     }
 
     /// Hands a record over. Never waits; its fate comes through [`Reports::fates`].
@@ -98,7 +98,7 @@ impl Publisher {
 struct Reporter {
     topics: [(Family, String); 4],
     fates: mpsc::Sender<Report>,
-    ailment: watch::Sender<Option<Failure>>,
+    complaints: Complaints,
     heard: Heard,
 }
 
@@ -126,7 +126,7 @@ impl ClientContext for Reporter {
 
     fn error(&self, error: KafkaError, reason: &str) {
         if let Some(failure) = client::ailment(&error, reason) {
-            self.ailment.send_replace(Some(failure));
+            self.complaints.tell(failure);
         }
     }
 

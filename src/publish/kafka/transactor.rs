@@ -16,18 +16,16 @@ use std::sync::{Arc, mpsc as line};
 use std::thread;
 
 use bytes::Bytes;
-use rdkafka::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaError, RDKafkaErrorCode as Code};
-use rdkafka::message::{DeliveryResult, Message as _};
-use rdkafka::producer::{BaseRecord, Producer, ProducerContext};
-use rdkafka::statistics::Statistics;
-use tokio::sync::{mpsc, watch};
+use rdkafka::producer::{BaseRecord, Producer};
+use tokio::sync::mpsc;
 
+use super::ailments::{Ailments, ailments};
+use super::client;
 use super::headers::Headers;
 use super::marks::{self, Through};
 use super::polled::Polled;
-use super::{client, vitals};
+use super::receipts::{Fate, Receipts};
 use crate::bounds;
 use crate::event::Family;
 use crate::publish::mark::{Found, Mark};
@@ -79,8 +77,8 @@ pub struct Arrived {
 pub struct Answers {
     /// One for each request.
     pub answers: mpsc::Receiver<Answer>,
-    /// What ails the client as a whole, the latest word; `None` until there is one.
-    pub ailment: watch::Receiver<Option<Failure>>,
+    /// What ails the client as a whole.
+    pub ailments: Ailments,
 }
 
 /// A producer of transactions. Dropped, it ends by itself after the step in hand; what it had not
@@ -106,8 +104,8 @@ impl Transactor {
     ) -> Result<(Self, Answers), SettingsError> {
         let config = client::transactional(settings, lane, batch_bytes)?;
         let (receipts_in, receipts) = line::sync_channel(bounds::CLIENT_QUEUE_RECORDS);
-        let (ailment_in, ailment) = watch::channel(None);
-        let context = Receipts { receipts: receipts_in, ailment: ailment_in, heard };
+        let (complaints, ailments) = ailments();
+        let context = Receipts { receipts: receipts_in, complaints, heard };
         let producer = Polled::open(&config, context)?;
         let (orders_in, orders) = line::sync_channel(1);
         let (answers_in, answers) = mpsc::channel(1);
@@ -126,7 +124,7 @@ impl Transactor {
         thread
             .spawn(move || work.run(&orders))
             .map_err(|error| SettingsError::Contradiction(error.to_string()))?;
-        Ok((Self { orders: orders_in }, Answers { answers, ailment }))
+        Ok((Self { orders: orders_in }, Answers { answers, ailments }))
     }
 
     /// Fences older producers and looks again.
@@ -350,51 +348,4 @@ const CURSOR: usize = usize::MAX;
 
 fn unreachable(detail: &str) -> Failure {
     Failure { trouble: Trouble::Unreachable, detail: detail.to_owned() }
-}
-
-/// What became of one record of a transaction, before its commit.
-enum Fate {
-    Arrived { partition: i32, offset: i64 },
-    Failed(Failure),
-    Withdrawn,
-}
-
-/// Takes the client's callbacks, on its own thread.
-struct Receipts {
-    receipts: line::SyncSender<(usize, Fate)>,
-    ailment: watch::Sender<Option<Failure>>,
-    heard: Heard,
-}
-
-impl ClientContext for Receipts {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        client::log(level, facility, line);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        if let Some(failure) = client::ailment(&error, reason) {
-            self.ailment.send_replace(Some(failure));
-        }
-    }
-
-    fn stats(&self, statistics: Statistics) {
-        (self.heard)(vitals::of(&statistics));
-    }
-}
-
-impl ProducerContext for Receipts {
-    type DeliveryOpaque = usize;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, slot: usize) {
-        let fate = match result {
-            Ok(message) => {
-                Fate::Arrived { partition: message.partition(), offset: message.offset() }
-            }
-            Err((error, _)) => client::failure(error).map_or(Fate::Withdrawn, Fate::Failed),
-        };
-        if self.receipts.try_send((slot, fate)).is_err() {
-            // Closed: its owner is gone. Full: impossible, as the queue of the client is the bound.
-            tracing::debug!("a record's fate had no reader");
-        }
-    }
 }
