@@ -37,6 +37,8 @@ pub const SEARCH_TIME: Duration = Duration::from_secs(2);
 pub const SEARCH_LOOK_EVERY: i32 = 10_000;
 /// Sequences that one reading of an index fetches at the first time, and at the most.
 pub const SEARCH_RUN: std::ops::RangeInclusive<usize> = 8..=512;
+/// How long a release by filter waits until searching knows all that has come before it.
+pub const SEARCH_KNOWS: Duration = Duration::from_secs(5);
 /// How often it is looked whether the journal has grown.
 pub const SEARCH_EVERY: Duration = Duration::from_millis(100);
 /// How soon it is tried again after the search file could not be written.

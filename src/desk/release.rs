@@ -13,10 +13,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::events::not_found_out;
+use tokio::time::timeout;
+
+use super::events::{not_begun, not_found_out};
 use super::filter::cursor;
 use super::{Actor, Desk, EventState, Filter, Refusal, ReleaseAsk, Released};
-use crate::bounds::{EVENTS_PAGE_MAX, RELEASE_EVENTS_MAX, RELEASE_STEP};
+use crate::bounds::{EVENTS_PAGE_MAX, RELEASE_EVENTS_MAX, RELEASE_STEP, SEARCH_KNOWS};
 use crate::event::{Kind, QuarantineReason, SourceName};
 use crate::intake::Sources;
 use crate::journal::{AppendError, Journal, LetGo, ReadError, Release, Stored};
@@ -96,6 +98,7 @@ impl Desk {
                 return Err(Refusal::Invalid { field, rule: rule.to_owned() });
             }
         }
+        self.known().await?;
         let state = Some(EventState::Quarantined);
         let mut filter = Filter { state, limit: Some(EVENTS_PAGE_MAX), ..filter };
         let mut found = Vec::new();
@@ -115,6 +118,22 @@ impl Desk {
         }
         found.sort_unstable();
         Ok(found)
+    }
+
+    /// Waits until searching knows all that is there now: what goes is then all that is meant.
+    async fn known(&self) -> Result<(), Refusal> {
+        let journal = &self.inner.journal;
+        let head = *journal.head().borrow();
+        let mut standing = journal.search().ok_or_else(not_begun)?.standing();
+        let known = timeout(SEARCH_KNOWS, standing.wait_for(|now| now.through >= head)).await;
+        if known.is_ok_and(|known| known.is_ok()) {
+            return Ok(());
+        }
+        let through = standing.borrow().through;
+        Err(Refusal::Unavailable(format!(
+            "searching knows the events up to {through} yet, of {head}: nothing was let go; ask \
+             again when status shows that it has caught up"
+        )))
     }
 }
 

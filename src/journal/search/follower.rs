@@ -133,7 +133,9 @@ impl Follower {
                 Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => {
                     self.catch_up(&mut hand)?;
                     self.write_notes(&mut hand)?;
-                    file::set(&hand.file, "closed", &1_i64)?;
+                    // Else notes still wait, which nobody will write down.
+                    let is_whole = self.knows_all(&hand);
+                    file::set(&hand.file, "closed", &i64::from(is_whole))?;
                     return Ok(checkpoint::when_free(checkpoint::truncate(&hand.file))?);
                 }
             }
@@ -257,15 +259,25 @@ impl Follower {
         Ok((entries, through))
     }
 
-    /// Writes down what was noted; whether there was anything.
+    fn knows_all(&self, hand: &Hand) -> bool {
+        hand.through >= *self.of.shared.head.borrow()
+    }
+
+    /// Writes down what was noted; whether there was anything. While the file is far behind, notes
+    /// wait: what is noted of an event that it does not know would come to nothing.
     fn write_notes(&mut self, hand: &mut Hand) -> Result<bool, Trouble> {
+        if !self.knows_all(hand) {
+            return Ok(false);
+        }
         let (notes, lost) = self.of.noted.take();
         if notes.is_empty() && !lost {
             return Ok(false);
         }
+        // Who notes something of an event has seen it committed: it is below this head.
+        let head = *self.of.shared.head.borrow();
+        while hand.through < head && self.catch_up(hand)? {}
         let transaction = hand.file.transaction()?;
         if lost {
-            let head = *self.of.shared.head.borrow();
             file::set(&transaction, "counted_after", &head.cast_signed())?;
         }
         for note in &notes {

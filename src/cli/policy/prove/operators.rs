@@ -6,8 +6,9 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use serde_json::{Map, Value, json};
+use tokio::time::{interval, timeout};
 
 use super::canary::{Made, Mint, Origin};
 use super::wire::{Answer, Wire};
@@ -32,6 +33,32 @@ impl Operator<'_> {
         let released = answer.json().get("released").and_then(Value::as_u64);
         self.others.push(answer.bytes);
         released.context("the private gateway does not release what is in quarantine")
+    }
+
+    /// Waits until what was let go is on Kafka, and searching knows all that was taken.
+    pub(super) async fn settled(&mut self) -> anyhow::Result<()> {
+        let settling = async {
+            let mut looks = interval(bounds::PROOF_LOOK);
+            loop {
+                looks.tick().await;
+                let answer = self.call("GET", "/admin/v1/status", None).await?;
+                let status = answer.json();
+                let lag = status.pointer("/search/lag_events").and_then(Value::as_u64);
+                let lag = lag.context("the private gateway does not say how far searching is")?;
+                let released = status.get("released").and_then(Value::as_array);
+                let waits = |row: &Value| row.get("pending").and_then(Value::as_u64) != Some(0);
+                if lag == 0 && !released.into_iter().flatten().any(waits) {
+                    return Ok(());
+                }
+            }
+        };
+        let settled = timeout(bounds::PROOF_CAUGHT_UP, settling).await;
+        settled.unwrap_or_else(|_| {
+            bail!(
+                "what was let go is not all on Kafka, or not all can be found: the proof is not \
+                   whole"
+            )
+        })
     }
 
     /// Reads everything that is told of events: all pages, some one by one, and as they come.

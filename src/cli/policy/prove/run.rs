@@ -134,9 +134,10 @@ async fn deliver(
     };
     bar.set_message("sent; asking");
     let released = operator.release().await?;
+    operator.settled().await?;
     reader.caught_up(&mut wire).await?;
     let strangers = strangers::ask(&stage.config.sources, mint, public, admin).await;
-    operator.read().await?;
+    let listed = operator.read().await?;
     let boundaries: Vec<_> = stage.config.sources.iter().map(|source| &source.boundary).collect();
     let shows = |room: &str| boundaries.iter().any(|boundary| judge::shows(boundary, room));
     let known = Known { names: names(&stage.config.sources), shows: &shows };
@@ -157,6 +158,7 @@ async fn deliver(
         })
         .sum();
     ensure!(records.len() as u64 >= taken + released, "not every event that was taken was read");
+    ensure!(listed >= taken, "not every event that was taken is listed");
     Ok(Out { said, strangers, about_events, other_answers, open, records, released })
 }
 
