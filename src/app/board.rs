@@ -40,6 +40,7 @@ pub(super) struct Panel {
     telemetry: Arc<Telemetry>,
     sources: Arc<Sources>,
     trends: Arc<Trends>,
+    certificates: Arc<Certificates>,
     stopping: watch::Sender<Option<Stopping>>,
     /// One reading of the journal at a time, however many ask.
     reading: Mutex<()>,
@@ -51,6 +52,7 @@ impl Panel {
         courier: Option<watch::Receiver<Status>>,
         telemetry: Arc<Telemetry>,
         sources: Arc<Sources>,
+        certificates: Arc<Certificates>,
         clock: &Clock,
     ) -> Self {
         Self {
@@ -60,6 +62,7 @@ impl Panel {
             telemetry,
             sources,
             trends: Arc::new(Trends::new(clock.clone())),
+            certificates,
             stopping: watch::Sender::new(None),
             reading: Mutex::new(()),
         }
@@ -112,6 +115,7 @@ impl Panel {
 
     fn show(&self, seen: &Seen) {
         let gateway = &self.telemetry.gateway;
+        self.certificates.show(&self.telemetry);
         gateway.journal_bytes.set(seen.bytes as f64);
         gateway.damaged_events.set(self.journal.damaged_events() as f64);
         if let Some(free) = seen.free {
@@ -141,10 +145,9 @@ impl Panel {
         self: &Arc<Self>,
         (delivery, retention): (Delivery, Retention),
         started: Timestamp,
-        certificates: &Arc<Certificates>,
     ) -> Instruments {
         let (checked, telemetry) = (self.clone(), self.telemetry.clone());
-        let certificates = certificates.clone();
+        let certificates = self.certificates.clone();
         Instruments {
             courier: self.courier.clone(),
             lag_seconds: Box::new(move || telemetry.gateway.publish_lag.value()),

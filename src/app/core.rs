@@ -79,7 +79,14 @@ impl Core {
             false => Out::default(),
         };
         let status = out.courier.as_ref().map(Courier::status);
-        let panel = Panel::new(journal.clone(), status, telemetry.clone(), sources.clone(), clock);
+        let panel = Panel::new(
+            journal.clone(),
+            status,
+            telemetry.clone(),
+            sources.clone(),
+            certificates.clone(),
+            clock,
+        );
         let panel = Arc::new(panel);
         panel.restore(&sources.now()).await?;
         let desk = Desk::new(desk::Parts {
@@ -87,7 +94,7 @@ impl Core {
             sources: sources.clone(),
             contract: Contract { topics, framing },
             audit: audit.clone(),
-            instruments: panel.instruments((delivery, retention), clock.now(), certificates),
+            instruments: panel.instruments((delivery, retention), clock.now()),
             replays: out.replays.clone(),
             clock: clock.clone(),
             running: helm.clone(),

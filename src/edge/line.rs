@@ -24,6 +24,7 @@ pub(super) enum Leave {
 #[derive(Debug, Default)]
 pub(super) struct Line {
     leave: AtomicU8,
+    /// Whether a request is under way that has the connection for itself.
     busy: AtomicBool,
     stalled: AtomicBool,
     whole: AtomicBool,
@@ -94,7 +95,7 @@ impl Line {
             let turns = self.turns.load(Ordering::SeqCst);
             turns == 0 || self.unsent().len() < turns
         };
-        !self.busy.load(Ordering::SeqCst) || self.stalled.load(Ordering::SeqCst) || !is_read()
+        !self.is_busy() || self.stalled.load(Ordering::SeqCst) || !is_read()
     }
 
     /// Since when the client has left the oldest answer unread that waits for it, among many.
@@ -136,7 +137,7 @@ impl Line {
 
     /// Whether a request is under way.
     pub(super) fn is_busy(&self) -> bool {
-        self.busy.load(Ordering::SeqCst)
+        self.busy.load(Ordering::SeqCst) || self.turns.load(Ordering::SeqCst) > 0
     }
 
     /// Whether that happened.
@@ -156,7 +157,6 @@ impl Turn {
     /// One more.
     pub(super) fn of(line: Arc<Line>) -> Self {
         line.turns.fetch_add(1, Ordering::SeqCst);
-        line.busy.store(true, Ordering::SeqCst);
         let id = line.begun.fetch_add(1, Ordering::SeqCst);
         Self { line, id }
     }
@@ -184,13 +184,7 @@ impl Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         self.owe();
-        if self.line.turns.fetch_sub(1, Ordering::SeqCst) == 1 {
-            self.line.busy.store(false, Ordering::SeqCst);
-            // A turn that began meanwhile is seen here, or sets it itself.
-            if self.line.turns.load(Ordering::SeqCst) > 0 {
-                self.line.busy.store(true, Ordering::SeqCst);
-            }
-        }
+        self.line.turns.fetch_sub(1, Ordering::SeqCst);
         self.line.told.notify_one();
     }
 }

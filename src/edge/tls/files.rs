@@ -147,9 +147,14 @@ impl TlsFiles {
             }
             _ => None,
         };
+        let sessions = ServerSessionMemoryCache::new(TLS_SESSIONS);
         let greeting = |protocols: &[&[u8]]| {
-            greeting(&provider, &pair, authorities.as_ref(), protocols).map_err(wrong("client_ca"))
+            let mut greeting = greeting(&provider, &pair, authorities.as_ref())?;
+            greeting.session_storage = sessions.clone();
+            greeting.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+            Ok(Arc::new(greeting))
         };
+        let greeting = |protocols: &[&[u8]]| greeting(protocols).map_err(wrong("client_ca"));
         let greetings = [greeting(&[b"h2", b"http/1.1"])?, greeting(&[b"http/1.1"])?];
         Ok(Certified { files: self.clone(), digest, begins, expires, greetings })
     }
@@ -263,8 +268,7 @@ fn greeting(
     provider: &Arc<CryptoProvider>,
     pair: &Arc<CertifiedKey>,
     authorities: Option<&Arc<RootCertStore>>,
-    protocols: &[&[u8]],
-) -> Result<Arc<ServerConfig>, String> {
+) -> Result<ServerConfig, String> {
     let builder = ServerConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(&[&TLS13, &TLS12])
         .map_err(|error| error.to_string())?;
@@ -279,10 +283,8 @@ fn greeting(
     };
     let pair = SingleCertAndKey::from(pair.clone());
     let mut greeting = builder.with_cert_resolver(Arc::new(pair));
-    greeting.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
-    greeting.session_storage = ServerSessionMemoryCache::new(TLS_SESSIONS);
     greeting.send_tls13_tickets = TLS_TICKETS;
-    Ok(Arc::new(greeting))
+    Ok(greeting)
 }
 
 fn absent(path: &Path, what: &str) -> String {

@@ -94,9 +94,14 @@ impl Tls {
     /// Files are written one after the other, so a pair that does not fit may be one that is half
     /// written: it is told of when it is there at the next look as well.
     pub fn look(&self) -> Found {
-        let mut looks = self.0.looks.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.0.now.load_full();
+        // A disk that does not answer holds up whoever looks, and nobody who asks.
         let (digest, read) = now.files().read_if_not(now.digest());
+        let mut looks = self.0.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        if !Arc::ptr_eq(&now, &self.0.now.load()) {
+            // Replaced meanwhile, by what was read later.
+            return Found::Same;
+        }
         match read {
             None => {
                 looks.broken = None;
