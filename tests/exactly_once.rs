@@ -45,7 +45,7 @@ use depot::{
 use proof::gate::{Gate, Place};
 use proof::road::Road;
 use proof::wire::Client;
-use registrar::{Fake, Mood};
+use registrar::{Fake, Mood, Nowhere};
 
 const FOUR: Creation = Creation { partitions: 4, replication_factor: 1 };
 
@@ -82,8 +82,8 @@ async fn every_event_is_committed_once_with_its_cursor() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_committed_before_its_schema_is_known_and_then_all_of_it_says_so() {
     for framing in [Framing::Header, Framing::Wire] {
-        let address = Fake::nowhere();
-        let registry = Some(registrar::settings(address, framing));
+        let nowhere = Nowhere::new();
+        let registry = Some(registrar::settings(nowhere.address(), framing));
         let depot = Depot::new(Settings { registry, ..exactly() });
         depot.keep(30).await;
         depot.keep_unknown().await;
@@ -95,7 +95,7 @@ async fn nothing_is_committed_before_its_schema_is_known_and_then_all_of_it_says
         )
         .await;
         assert_eq!((status.cursor, status.in_flight), (0, 0));
-        let fake = Fake::at(address, Mood { guids: true, ..Mood::default() });
+        let fake = Fake::at(nowhere, Mood { guids: true, ..Mood::default() });
         until(&courier, |status| status.cursor == 31 && status.kafka == Kafka::Up).await;
         depot.drain(courier).await;
         let records = read(&depot.settings, 31).await;

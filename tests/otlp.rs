@@ -298,16 +298,16 @@ async fn a_stop_lets_out_what_was_told_last() {
     let gate = gate(collector.otlp(1.0), &broker).await;
     post(&gate, DAILY, &event(DAILY, "e-1"), "accepted").await;
     gate.app.drain().await;
-    assert_eq!(collector.spans().len(), 8);
+    assert_eq!(collector.until(8).await.len(), 8);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_collector_that_is_away_costs_spans_and_nothing_else() {
     let broker = Embedded::start("video", 1).unwrap();
-    // A port that nobody listens on, until somebody does.
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
+    // A port that nobody listens on, and nobody else is given.
+    let held = tokio::net::TcpSocket::new_v4().unwrap();
+    held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let endpoint = format!("http://{}", held.local_addr().unwrap());
     let gate = gate(Some(Otlp { endpoint, share: Share::ALL }), &broker).await;
     for number in 0..20 {
         post(&gate, DAILY, &event(DAILY, &format!("e-{number}")), "accepted").await;

@@ -410,7 +410,7 @@ async fn a_forger_on_its_address_does_not_cost_daily_one_delivery() {
     took.sort_unstable_by_key(|exchange| exchange.took);
     let within = |part: usize| took[(took.len() - 1) * part / 100].took.as_millis();
     let reached = flood.sent as f64 / flood.took.as_secs_f64();
-    assert!(reached > rate as f64 * 0.9, "only {reached:.0} forgeries a second");
+    assert!(flood.sent >= rate * seconds, "only {} forgeries", flood.sent);
     println!(
         "forger: {} forgeries in {:.1} s ({reached:.0} a second, answered {:?}); all {deliveries} \
          authentic Daily deliveries got 200, within {} ms (p50), {} ms (p99), {} ms (all)",

@@ -264,7 +264,10 @@ async fn an_operator_gets_through_the_night() {
     let forget = ["forget", "--tenant", "tenant-fixtures", "--participant", &person, "--yes"];
     let forget = [&forget[..], &["--reason", WHY, "--json"]].concat();
     let forgotten = shell.ask(&gate, &forget).await.json().remove(0);
-    assert_eq!(forgotten["status"], "erased", "{forgotten}");
+    // Pending is what a reader of the log still holds; it is tried again.
+    assert!(forgotten["status"] == "erased" || forgotten["status"] == "pending", "{forgotten}");
+    let scoured = |status: &Value| status["journal"]["erasure_pending"] == false;
+    shell.until_status(&gate, "nothing of it left", scoured).await;
     assert!(forgotten["events"].as_u64().unwrap() > 0, "{forgotten}");
     let shown = shell.ask(&gate, &["events", "show", &sequence, "--json"]).await.json().remove(0);
     assert!(shown["state"] == "erased" && shown.get("event").is_none(), "{shown}");

@@ -26,7 +26,7 @@ use crate::table::Row;
 use crate::target::{self, Target, event};
 
 /// Who floods at one time, and how many connections each leaves open behind it.
-const FLOODERS: usize = 64;
+const FLOODERS: usize = 32;
 const OPEN: usize = 40;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,7 +6,7 @@ use crate::honest::Fared;
 use crate::memory::Memory;
 
 /// An authentic sender that waits so long might as well be refused.
-const TOO_LONG: Duration = Duration::from_secs(10);
+const TOO_LONG: Duration = Duration::from_secs(60);
 
 /// What one attack came to; memory in MiB.
 pub(crate) struct Row {

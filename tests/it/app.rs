@@ -42,7 +42,7 @@ async fn every_series_is_there_before_the_first_delivery_and_counts_it() {
     assert_eq!(gate.metric(r#"hookgate_journal_unpublished{state="pending"}"#).await, 1.0);
     assert_eq!(gate.metric(r#"hookgate_ledger_imbalance{source="daily"}"#).await, 0.0);
     assert_eq!(gate.metric(r#"hookgate_delivery_seconds_count{source="daily"}"#).await, 1.0);
-    assert_eq!(gate.metric("hookgate_journal_append_seconds_count").await, 1.0);
+    gate.until("hookgate_journal_append_seconds_count", 1.0).await;
     assert!(gate.metric("hookgate_journal_bytes").await > 0.0);
     assert!(gate.metric("hookgate_disk_free_bytes").await > 0.0);
     let used = r#"hookgate_secret_last_used_timestamp_seconds{source="daily",secret="DAILY"}"#;

@@ -10,6 +10,8 @@ use std::thread;
 
 use serde_json::{Value, json};
 
+use crate::registrar::Nowhere;
+
 const TOKEN: &str = "canary-token";
 
 /// One request as it came.
@@ -276,8 +278,8 @@ fn a_refusal_has_its_exit_code_and_says_what_to_do() {
     assert!(code == 1 && text.contains("of one version"), "{text}");
     let output = gate.command(&["status"]).env_remove("HOOKGATE_TOKEN_FILE").output().unwrap();
     assert!(err(&output).contains("--token-file FILE"), "{}", err(&output));
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let nobody = format!("http://{free}");
+    let nowhere = Nowhere::new();
+    let nobody = format!("http://{}", nowhere.address());
     for args in [&["status"][..], &["status", "--quiet"], &["events", "list"]] {
         let output = gate.command(args).args(["--admin", &nobody]).output().unwrap();
         assert_eq!(output.status.code(), Some(69), "{args:?}: {}", err(&output));

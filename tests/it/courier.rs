@@ -166,7 +166,7 @@ async fn a_broker_that_goes_away_is_waited_for_and_nothing_is_lost() {
     broker.down();
     depot.keep(50).await;
     until(&courier, |status| matches!(status.kafka, Kafka::Down { .. })).await;
-    assert!(depot.metric("hookgate_publish_lag_seconds") > 0.0);
+    depot.until_shown("hookgate_publish_lag_seconds", |lag| lag > 0.0).await;
     broker.up();
     until(&courier, |status| status.cursor == 100 && status.kafka == Kafka::Up).await;
     depot.drain(courier).await;

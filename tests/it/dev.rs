@@ -94,7 +94,7 @@ fn paste(line: &str) -> String {
 #[test]
 fn the_whole_road_is_seen_within_seconds() {
     let folder = tempfile::tempdir().unwrap();
-    let args = ["--seconds", "2", "--port", "0", "--rate", "20"];
+    let args = ["--seconds", "8", "--port", "0", "--rate", "50"];
     let output = dev(&folder, &args).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{text}");

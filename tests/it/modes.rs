@@ -8,8 +8,7 @@ use hookgate::journal::LedgerRow;
 use hookgate::publish::{Delivery, Embedded, Received, Settings};
 use tokio::time::timeout;
 
-use crate::depot::{read, sequences};
-const PATIENCE: Duration = Duration::from_secs(12);
+use crate::depot::{PATIENCE, read, sequences};
 use crate::gateway::{Client, DAILY, Gate, LIVEKIT, event, signed};
 use crate::reload::{Notebook, reload, reloaded};
 

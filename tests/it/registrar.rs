@@ -18,6 +18,7 @@ use hookgate::publish::{Framing, Registry};
 use hookgate::scrub::schema_to_register;
 use hookgate::secret::Secret;
 use serde_json::{Value, json};
+use socket2::{Domain, Socket, Type};
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -57,6 +58,21 @@ pub(crate) struct Fake {
     state: Arc<Mutex<State>>,
 }
 
+/// An address that nobody listens on, and that nobody else is given meanwhile.
+pub(crate) struct Nowhere(Socket);
+
+impl Nowhere {
+    pub(crate) fn new() -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        Self(socket)
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.0.local_addr().unwrap().as_socket().unwrap()
+    }
+}
+
 impl Fake {
     pub(crate) fn start(mood: Mood) -> Self {
         Self::on(TcpListener::bind("127.0.0.1:0").unwrap(), None, mood)
@@ -73,9 +89,10 @@ impl Fake {
         Self::on(listener, Some(Arc::new(config)), Mood::default())
     }
 
-    /// At an address where nothing was before.
-    pub(crate) fn at(address: SocketAddr, mood: Mood) -> Self {
-        Self::on(TcpListener::bind(address).unwrap(), None, mood)
+    /// At an address where nobody listened before.
+    pub(crate) fn at(nowhere: Nowhere, mood: Mood) -> Self {
+        nowhere.0.listen(128).unwrap();
+        Self::on(nowhere.0.into(), None, mood)
     }
 
     fn on(listener: TcpListener, tls: Option<Arc<ServerConfig>>, mood: Mood) -> Self {
@@ -95,11 +112,6 @@ impl Fake {
             }
         });
         fake
-    }
-
-    /// An address that nobody listens on.
-    pub(crate) fn nowhere() -> SocketAddr {
-        TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
     }
 
     pub(crate) fn mood(&self, change: impl FnOnce(&mut Mood)) {

@@ -3,7 +3,6 @@
 
 #![cfg(test)]
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use hookgate::courier::Kafka;
@@ -13,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::depot::{Broker, Depot, read, settings, until, waits_for};
 use crate::gateway::{DAILY, OPERATOR, Plan, event};
-use crate::registrar::{self, Fake, Mood, account, guid};
+use crate::registrar::{self, Fake, Mood, Nowhere, account, guid};
 #[cfg(feature = "tls")]
 use crate::tls::authority::Authority;
 
@@ -85,8 +84,8 @@ async fn in_the_wire_format_it_stands_in_front_of_the_value() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn publishing_waits_for_a_registry_that_is_away_and_deliveries_do_not() {
-    let (broker, address) = (Embedded::start("video", 4).unwrap(), Fake::nowhere());
-    let registry = registrar::settings(address, Framing::Header);
+    let (broker, nowhere) = (Embedded::start("video", 4).unwrap(), Nowhere::new());
+    let registry = registrar::settings(nowhere.address(), Framing::Header);
     let depot = Depot::new(Settings { registry: Some(registry), ..settings(broker.brokers()) });
     let courier = depot.courier();
     depot.keep(30).await;
@@ -96,7 +95,7 @@ async fn publishing_waits_for_a_registry_that_is_away_and_deliveries_do_not() {
     until_counted(&depot).await;
     assert_eq!(depot.metric("hookgate_kafka_up"), 0.0);
     assert_eq!(depot.head(), 30);
-    let _fake = Fake::at(address, Mood::default());
+    let _fake = Fake::at(nowhere, Mood::default());
     until(&courier, |status| status.kafka == Kafka::Up && status.cursor == 30).await;
     depot.drain(courier).await;
     assert_eq!(read(&depot.settings, 30).await.len(), 30);
@@ -279,8 +278,8 @@ async fn the_gate_says_why_nothing_goes_out_and_the_document_where_ids_stand() {
     let brokers = format!("brokers = \"{}\"", broker.brokers());
     let mut plan = Plan::with("brokers = \"127.0.0.1:1\"", &brokers);
     plan.parts.publish = true;
-    let nowhere: SocketAddr = Fake::nowhere();
-    plan.config.kafka.registry = Some(registrar::settings(nowhere, Framing::Header));
+    let nowhere = Nowhere::new();
+    plan.config.kafka.registry = Some(registrar::settings(nowhere.address(), Framing::Header));
     let gate = plan.start().await;
     let said = async {
         loop {

@@ -185,6 +185,9 @@ async fn a_thousand_slow_bodies_from_one_address_do_not_push_out_one_from_anothe
         .limits(|limits| {
             limits.bodies = 100;
             limits.bodies_reserved = 0;
+            // The honest one waits for the whole crowd.
+            limits.body_read = Duration::from_secs(3_600);
+            limits.body_rate_grace = limits.body_read;
         })
         .start()
         .await;
