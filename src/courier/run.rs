@@ -226,6 +226,10 @@ impl<'a> Run<'a> {
             exact.close();
         }
         self.tell();
+        if let Lane::Source { .. } = self.parts.route.lane {
+            // Whoever carries on says anew where it begins; until then nothing need wait for it.
+            self.parts.journal.hold_back(&self.parts.route.lane, u64::MAX);
+        }
         let end = self.ended_as();
         self.parts.status.send_modify(|status| status.end = end);
         if let Some((_, done)) = self.drain.take() {

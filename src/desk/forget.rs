@@ -174,8 +174,9 @@ impl Desk {
     }
 
     async fn erase(&self, sought: Sought) -> Result<Forgotten, Refusal> {
-        let Ok(_alone) = self.forgetting.try_lock() else {
-            let text = "another erasure is under way; ask again when it is done";
+        let Ok(_alone) = self.forgetting.try_write() else {
+            let text = "another erasure or a release from quarantine is under way; ask again when it \
+                 is done";
             return Err(Refusal::Conflict(text.to_owned()));
         };
         let journal = &self.inner.journal;
@@ -210,9 +211,15 @@ impl Desk {
     }
 
     /// Makes tombstones of what a search has found; the events that tell of it go with the first.
+    ///
+    /// What is searched forgets it before: a step that fails then leaves whole rows, which are found
+    /// when it is asked again, and never a tombstone that the search file still tells of.
     async fn entomb(&self, hunt: &mut Hunt) -> Result<(), Refusal> {
         let found = hunt.trace.take();
         let (sequences, ids): (Vec<u64>, Vec<EventId>) = found.into_iter().unzip();
+        for some in sequences.chunks(bounds::SEARCH_FORGET_EVENTS) {
+            self.unlearn(some.to_vec()).await?;
+        }
         let mut telling = self.telling(hunt, &ids);
         let first = telling.first().map(|event| event.id().to_string());
         for step in sequences.chunks(bounds::ERASURE_STEP_ROWS) {
@@ -220,9 +227,6 @@ impl Desk {
             let done = self.inner.journal.erase(step.to_vec(), telling).await.map_err(unwritten)?;
             hunt.forgotten.events += done.events;
             hunt.forgotten.unpublished += done.unpublished;
-        }
-        for some in sequences.chunks(bounds::SEARCH_FORGET_EVENTS) {
-            self.unlearn(some.to_vec()).await?;
         }
         hunt.forgotten.erasure_event_id = hunt.forgotten.erasure_event_id.take().or(first);
         Ok(())
@@ -238,8 +242,8 @@ impl Desk {
         let unlearned = unlearned.await.map_err(|_panicked| Refusal::Defect)?;
         unlearned.map_err(|error| {
             Refusal::Unavailable(format!(
-                "erased from the journal, but not from what is searched: {error}; ask again, or \
-                 stop the gateway and delete search.db, which is made anew"
+                "what is searched cannot forget it now, so not all is erased: {error}; ask again, \
+                 or stop the gateway and delete search.db, which is made anew"
             ))
         })
     }

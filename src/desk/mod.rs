@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{RwLock, Semaphore};
 
 use crate::audit::Audit;
 use crate::bounds::{CAPTURES_AT_ONCE, SEARCH_QUESTIONS};
@@ -67,8 +67,9 @@ pub use trends::Trends;
 #[derive(Clone)]
 pub struct Desk {
     inner: Arc<Parts>,
-    /// Held by the one erasure that is under way.
-    forgetting: Arc<Mutex<()>>,
+    /// Written by the one erasure that is under way, read by releases: what is let go is a new row,
+    /// which an erasure that has begun would not find.
+    forgetting: Arc<RwLock<()>>,
     /// Questions that are answered at one time.
     turns: Arc<Semaphore>,
     /// Captures at one time.

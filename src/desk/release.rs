@@ -30,7 +30,7 @@ impl Desk {
     /// # Errors
     /// `Invalid` where not exactly one of both is given or the filter is not as it must be,
     /// `NotFound` for a sequence that was never given, `Conflict` where it means more than
-    /// [`RELEASE_EVENTS_MAX`], `Unavailable` where the journal or searching cannot serve now.
+    /// [`RELEASE_EVENTS_MAX`] or an erasure is under way, `Unavailable` where the journal or searching cannot serve now.
     pub async fn release(
         &self,
         by: &Actor,
@@ -50,6 +50,10 @@ impl Desk {
         sequence: Option<u64>,
         filter: Option<Filter>,
     ) -> Result<Released, Refusal> {
+        let Ok(_nothing_is_erased) = self.forgetting.try_read() else {
+            let text = "an erasure is under way; ask again when it is done";
+            return Err(Refusal::Conflict(text.to_owned()));
+        };
         let sequences = match (sequence, filter) {
             (Some(sequence), None)
                 if !(1..=*self.inner.journal.head().borrow()).contains(&sequence) =>

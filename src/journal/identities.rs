@@ -77,6 +77,9 @@ impl Identities {
     /// A transaction begins: what an earlier one wrote and did not commit never was.
     pub(super) fn begin_transaction(&mut self) {
         self.open.begin_transaction();
+        if let Some(settling) = &mut self.settling {
+            settling.begin_transaction();
+        }
     }
 
     /// Writes an identity, unless it or the one that its event had under the key before is there:

@@ -66,6 +66,11 @@ impl Settling {
         self.arrivals.know(id)
     }
 
+    /// A transaction begins: a step of one that was not committed never was.
+    pub(super) fn begin_transaction(&mut self) {
+        self.under_way = None;
+    }
+
     /// Settles so many more, within the caller's transaction.
     pub(super) fn step(
         &mut self,
