@@ -216,7 +216,7 @@ fn publish(journal: &Journal) {
 }
 
 fn oldest(journal: &Journal) -> u64 {
-    journal.read_after(0).expect("rows").first().map_or(0, |row| row.sequence)
+    journal.look_after(0).expect("rows").first().map_or(0, |row| row.sequence)
 }
 
 /// Bytes that the journal takes now, with the log that it may have.

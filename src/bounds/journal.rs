@@ -122,6 +122,8 @@ pub const RETENTION_SUMMARY: Duration = Duration::from_secs(10 * 60);
 
 /// Rows that become tombstones in one transaction; deliveries wait for it.
 pub const ERASURE_STEP_ROWS: usize = 256;
+/// Such steps that are kept for couriers to hear of; who misses one looks into the journal.
+pub const ERASURES_TOLD: usize = 64;
 /// How often the log is tried to be emptied of what was erased, after it could not be at once.
 pub const SCOUR_EVERY: Duration = Duration::from_secs(5);
 /// How long it is waited for others to let go of the log; deliveries wait as long.

@@ -2,7 +2,7 @@
 
 use super::pause::{Backoff, Deadline};
 use super::run::{Parts, Run};
-use crate::journal::{Lane, Stored};
+use crate::journal::{Heard, Lane, Stored};
 
 impl Run<'_> {
     /// Reads once if there is something to read and room for it. Whether there was.
@@ -13,7 +13,7 @@ impl Run<'_> {
         if self.read >= end || !self.window.has_room() || early {
             return false;
         }
-        match self.parts.journal.read_after(self.read) {
+        match self.parts.journal.read_after(&self.parts.route.lane, self.read) {
             Ok(events) => {
                 self.unreadable = None;
                 self.take_in(events, end)
@@ -26,6 +26,28 @@ impl Run<'_> {
                 false
             }
         }
+    }
+
+    /// Lets go of what was erased while it waited here: it is not published any more. Whether that
+    /// is known; else nothing may be sent.
+    pub(super) fn let_go_of_erased(&mut self) -> bool {
+        let journal = &self.parts.journal;
+        let erased = match self.erasures.heard() {
+            Heard::These(these) => these,
+            Heard::TooMany => match journal.tombstones(&self.window.open()) {
+                Ok(these) => {
+                    self.erasures.known();
+                    these
+                }
+                Err(_) => return false,
+            },
+        };
+        self.window.erase(&erased);
+        let given_up = self.window.give_up_erased();
+        if !given_up.is_empty() {
+            journal.given_up(&self.parts.route.lane, &given_up);
+        }
+        true
     }
 
     /// Takes in what was read, up to an end. Whether it came further by that.

@@ -20,7 +20,7 @@ use super::window::Window;
 use super::{Drain, Drained, Settled, Status};
 use crate::bounds;
 use crate::clock::Clock;
-use crate::journal::{Holds as OnHold, Journal, Lane};
+use crate::journal::{Erasures, Holds as OnHold, Journal, Lane};
 use crate::publish::{
     Delivery, Failure, Inspection, Inspector, NotTaken, Registrar, Registration, Report, Reports,
     Settings,
@@ -73,6 +73,8 @@ pub(super) struct Run<'a> {
     pub(super) read: u64,
     pub(super) cursor: u64,
     pub(super) head: watch::Receiver<u64>,
+    /// What is erased while it may be in the window.
+    pub(super) erasures: Erasures,
     /// The sources on hold.
     pub(super) on_hold: watch::Receiver<Arc<OnHold>>,
     /// The courier that comes first.
@@ -113,6 +115,8 @@ pub(super) struct Run<'a> {
 impl<'a> Run<'a> {
     async fn new(parts: &'a Parts, me: &'a mut Identity) -> Self {
         let mut backoff = Backoff::default();
+        // Before the first reading.
+        let erasures = parts.journal.erasures();
         let cursor = loop {
             match parts.journal.cursor(&parts.route.lane) {
                 Ok(cursor) => break cursor.max(parts.route.after),
@@ -147,6 +151,7 @@ impl<'a> Run<'a> {
             read: cursor,
             cursor,
             head: parts.journal.head(),
+            erasures,
             on_hold: parts.journal.holds(),
             first: parts.route.behind.clone(),
             pace: Pace::new(parts.route.rate),
@@ -247,6 +252,9 @@ impl<'a> Run<'a> {
             return false;
         }
         let read = self.read();
+        if !self.let_go_of_erased() {
+            return read;
+        }
         if self.exact.is_some() {
             // A batch is given once; what comes next is an answer.
             return read || self.dispatch();

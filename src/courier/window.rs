@@ -26,15 +26,29 @@ pub(super) struct Window {
     room: (usize, usize),
     /// Events up to this sequence are known to be published, also those not read yet.
     published: u64,
+    /// Some may have been erased that are not done with.
+    erased: bool,
 }
 
 struct Slot {
     event: Stored,
     /// What is sent in the event's place, once it proved too large.
     oversized: Option<Bytes>,
-    /// It is done with because it was given up, not because the brokers have it.
-    passed: bool,
+    /// What it counts as when it is done with.
+    counts: Counts,
+    /// It was erased: whenever it waits, it is given up.
+    erased: bool,
     state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Counts {
+    /// The brokers have it.
+    Published,
+    /// It was given up.
+    PassedOver,
+    /// It is counted elsewhere.
+    Nothing,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -97,8 +111,16 @@ impl Window {
                 (bounds::SIDE_IN_FLIGHT_RECORDS, bounds::SIDE_IN_FLIGHT_BYTES)
             }
         };
-        let slots = VecDeque::new();
-        Self { base: 0, slots, next: 0, outstanding: 0, bytes: 0, room, published: 0 }
+        Self {
+            base: 0,
+            slots: VecDeque::new(),
+            next: 0,
+            outstanding: 0,
+            bytes: 0,
+            room,
+            published: 0,
+            erased: false,
+        }
     }
 
     /// Whether another event may be taken in.
@@ -108,7 +130,8 @@ impl Window {
 
     /// Takes the next event of the journal in.
     pub(super) fn push(&mut self, event: Stored) {
-        let mut slot = Slot { event, oversized: None, passed: false, state: State::Waiting };
+        let (counts, state) = (Counts::Published, State::Waiting);
+        let mut slot = Slot { event, oversized: None, counts, erased: false, state };
         if slot.event.sequence <= self.published {
             slot.acknowledge();
         }
@@ -207,10 +230,48 @@ impl Window {
     pub(super) fn pass_over(&mut self, slot: usize) {
         let Some(found) = self.slot(slot) else { return };
         if found.state == State::Waiting {
-            found.passed = true;
+            found.counts = Counts::PassedOver;
             let bytes = found.acknowledge();
             self.bytes -= bytes;
         }
+    }
+
+    /// The sequences of those that are not done with.
+    pub(super) fn open(&self) -> Vec<u64> {
+        let open = self.slots.iter().filter(|slot| slot.state != State::Acknowledged);
+        open.map(|slot| slot.event.sequence).collect()
+    }
+
+    /// Notes that these were erased.
+    pub(super) fn erase(&mut self, sequences: &[u64]) {
+        for sequence in sequences {
+            let place = self.slots.binary_search_by_key(sequence, |slot| slot.event.sequence);
+            let slot = place.ok().and_then(|place| self.slots.get_mut(place));
+            if let Some(slot) = slot.filter(|slot| slot.state != State::Acknowledged) {
+                slot.erased = true;
+                self.erased = true;
+            }
+        }
+    }
+
+    /// Gives up what waits and was erased: done with, not published. What is on its way may go out.
+    pub(super) fn give_up_erased(&mut self) -> Vec<(u64, SourceName)> {
+        let mut given_up = Vec::new();
+        if !std::mem::take(&mut self.erased) {
+            return given_up;
+        }
+        for slot in self.slots.iter_mut().filter(|slot| slot.erased) {
+            match slot.state {
+                State::Acknowledged => {}
+                State::Sent => self.erased = true,
+                State::Waiting => {
+                    slot.counts = Counts::Nothing;
+                    self.bytes -= slot.acknowledge();
+                    given_up.push((slot.event.sequence, slot.event.source.clone()));
+                }
+            }
+        }
+        given_up
     }
 
     /// Starts sending from the front again: what waits is found again.
@@ -234,9 +295,10 @@ impl Window {
         while let Some(front) = self.slots.pop_front_if(done) {
             last = Some(front.event.sequence);
             if front.event.sequence > counted {
-                match front.passed {
-                    true => passed += 1,
-                    false => *published.entry(front.event.source).or_default() += 1,
+                match front.counts {
+                    Counts::Published => *published.entry(front.event.source).or_default() += 1,
+                    Counts::PassedOver => passed += 1,
+                    Counts::Nothing => {}
                 }
             }
             self.base += 1;
@@ -423,6 +485,31 @@ pub(super) mod tests {
         assert_eq!(send_all(&mut window), [5]);
         window.published_through(5);
         assert_eq!((window.advance(5, u64::MAX).unwrap().published, window.bytes), (Vec::new(), 0));
+    }
+
+    #[test]
+    fn what_was_erased_is_given_up_when_it_waits_and_counted_elsewhere() {
+        let mut window = window(1..=5);
+        for _ in 0..2 {
+            let (slot, _) = window.next_to_send(None, |_| false).unwrap();
+            window.sent(slot);
+        }
+        assert_eq!(window.open(), [1, 2, 3, 4, 5]);
+        window.erase(&[1, 2, 4, 9]);
+        assert_eq!(window.give_up_erased(), [(4, SourceName::new("even"))]);
+        assert_eq!(send_all(&mut window), [3, 5]);
+        // One went out, of two nothing was heard: it is not sent again.
+        window.acknowledged(0);
+        window.waits_again(1);
+        window.rewind();
+        assert_eq!(window.give_up_erased(), [(2, SourceName::new("even"))]);
+        assert_eq!(send_all(&mut window), Vec::<u64>::new());
+        assert_eq!(window.give_up_erased(), []);
+        window.acknowledged(2);
+        window.acknowledged(4);
+        let published = vec![(SourceName::new("odd"), 3)];
+        assert_eq!(window.advance(0, u64::MAX), Some(Prefix { through: 5, published, passed: 0 }));
+        assert_eq!((window.outstanding(), window.bytes), (0, 0));
     }
 
     #[test]

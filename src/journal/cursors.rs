@@ -229,7 +229,10 @@ impl Cursors {
     /// accounted for as lost. Each may be told once. Bounded by [`bounds::JOURNAL_DAMAGED_KEPT`].
     pub(super) fn lose(&mut self, mut damaged: Damaged, is_held: bool) {
         if is_held {
-            if self.damaged_held.len() < bounds::JOURNAL_DAMAGED_KEPT {
+            damaged.first = damaged.first.max(self.released(damaged.source.as_ref()) + 1);
+            if damaged.first <= damaged.last
+                && self.damaged_held.len() < bounds::JOURNAL_DAMAGED_KEPT
+            {
                 self.damaged_held.push(damaged);
             }
             return;
@@ -238,6 +241,13 @@ impl Cursors {
         if damaged.first <= damaged.last && self.damaged.len() < bounds::JOURNAL_DAMAGED_KEPT {
             self.damaged.insert(damaged.first, damaged);
         }
+    }
+
+    /// How far a source's own lanes have come.
+    fn released(&self, of: Option<&SourceName>) -> u64 {
+        let its = |lane: &Lane| matches!(lane, Lane::Source { source, .. } if Some(source) == of);
+        let lanes = self.through.iter().filter(|(lane, _)| its(lane));
+        lanes.map(|(_, through)| *through).max().unwrap_or_default()
     }
 
     /// How far a lane has come, on disk or not.

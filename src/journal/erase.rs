@@ -3,8 +3,9 @@
 //! A tombstone keeps its sequence, its identity (so that a late retry is answered `duplicate`), its
 //! digest (so that a cursor outside still recognizes it), source, kind and time; key and value are
 //! gone. Every reader passes over it. In the ledger it counts as what became of it: an event that
-//! was published stays published; one that the courier had in its hands goes out, before the event
-//! that tells of the erasure; all others count as erased when the cursor passes them.
+//! was published stays published; one that a client has already goes out, before the event that
+//! tells of the erasure; what waits for one is given up (`erasures.rs`), and it and all others
+//! count as erased when the cursor passes them.
 //!
 //! Gone means gone from the bytes of the file: SQLite writes zeros over what it frees
 //! (`secure_delete`), and the write-ahead log, where the content stood when it came, is truncated.

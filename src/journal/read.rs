@@ -149,7 +149,7 @@ impl Damaged {
         self.last - self.first + 1
     }
 
-    fn row(sequence: u64, source: Option<SourceName>) -> Self {
+    pub(super) fn row(sequence: u64, source: Option<SourceName>) -> Self {
         Self { first: sequence, last: sequence, source }
     }
 

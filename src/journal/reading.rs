@@ -2,20 +2,21 @@
 //! those who only look on.
 
 use super::read::{self, Met};
-use super::{Journal, ReadError, Slice, Stored};
+use super::{Journal, Lane, ReadError, Slice, Stored};
 
 impl Journal {
     /// Events after a sequence, in order, at most [`crate::bounds::JOURNAL_READ_EVENTS`] and
     /// [`crate::bounds::JOURNAL_READ_BYTES`] (but always one if there is one). Blocks.
     ///
-    /// For the courier alone: what is erased is passed over, and counts as erased before it was
-    /// published when the cursor passes it. Others look with [`Self::slice`].
+    /// For the courier of this lane alone: what is erased of what is its own is passed over, and
+    /// counts as erased before it was published when the cursor passes it. Others look with
+    /// [`Self::slice`].
     ///
     /// Damaged ones are not among them: each is said to be lost, once, and counts as erased before
     /// it was published when the cursor passes it. An error is what has to be waited out: a disk
     /// that cannot be read, or more than [`crate::bounds::JOURNAL_DAMAGED_RUN`] damaged rows in a
     /// row with no whole one behind them.
-    pub fn read_after(&self, sequence: u64) -> Result<Vec<Stored>, ReadError> {
+    pub fn read_after(&self, lane: &Lane, sequence: u64) -> Result<Vec<Stored>, ReadError> {
         let shared = &self.inner.shared;
         if let Some(rows) = shared.tail().after(sequence) {
             return Ok(rows);
@@ -27,7 +28,7 @@ impl Journal {
         shared.set_readable(sequence, found.as_ref().err().copied().filter(|e| !passes(e)));
         let found = found?;
         shared.damaged(found.damaged);
-        shared.erased(&found.erased);
+        shared.erased(lane, &found.erased);
         Ok(found.rows)
     }
 

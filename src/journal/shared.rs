@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 use super::cursors::Cursors;
 use super::fault::Code;
@@ -15,7 +15,7 @@ use super::holds::Holds;
 use super::read::Damaged;
 use super::retention::Ages;
 use super::tail::Tail;
-use super::{AppendError, Health, ReadError};
+use super::{AppendError, Health, Lane, ReadError};
 use crate::bounds;
 use crate::event::SourceName;
 
@@ -32,6 +32,8 @@ pub(super) struct Shared {
     damage: Mutex<Damage>,
     /// Erased rows that the courier has come across.
     erased: Mutex<Damage>,
+    /// What is being erased, for couriers that have it in their hands.
+    pub(super) erasures: broadcast::Sender<Arc<[u64]>>,
     /// Erased content may still stand in the log.
     unscoured: AtomicBool,
     /// Whether every row that an unclean end left behind has been looked at.
@@ -98,6 +100,7 @@ impl Shared {
             tail: Mutex::new(tail),
             damage: Mutex::default(),
             erased: Mutex::default(),
+            erasures: broadcast::Sender::new(bounds::ERASURES_TOLD),
             unscoured: AtomicBool::new(false),
             looked_through: watch::Sender::new(false),
             sweeping: AtomicBool::new(true),
@@ -202,13 +205,22 @@ impl Shared {
         lock(&self.damage).count
     }
 
-    /// Notes erased rows that the courier will not publish: once its cursor has passed them they
-    /// count as erased. Those it had in hand before are not met here, and count as published.
-    pub(super) fn erased(&self, met: &[Damaged]) {
+    /// Notes erased rows that the courier of a lane will not publish: once its cursor has passed
+    /// them they count as erased. Those that are not the lane's are another courier's, who may have
+    /// them in hand; a replay's count nowhere.
+    pub(super) fn erased(&self, lane: &Lane, met: &[Damaged]) {
         let mut new: Vec<Damaged> = Vec::new();
         {
+            let holds = self.holds.borrow();
+            let is_held =
+                |met: &Damaged| met.source.as_ref().is_some_and(|of| holds.keep(of, met.first));
+            let is_its = |met: &&Damaged| match lane {
+                Lane::Live => !is_held(met),
+                Lane::Source { source, .. } => met.source.as_ref() == Some(source) && is_held(met),
+                Lane::Replay(_) => false,
+            };
             let mut known = lock(&self.erased);
-            met.iter().for_each(|met| new.extend(known.learn(met)));
+            met.iter().filter(is_its).for_each(|met| new.extend(known.learn(met)));
         }
         let mut cursors = self.cursors();
         new.into_iter().for_each(|erased| self.lose(&mut cursors, erased));

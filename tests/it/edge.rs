@@ -17,5 +17,5 @@ mod said;
 const SHORT: Duration = Duration::from_millis(200);
 
 fn stored(gate: &Gate) -> Vec<Stored> {
-    gate.app.journal().read_after(0).unwrap()
+    gate.app.journal().look_after(0).unwrap()
 }

@@ -92,7 +92,7 @@ async fn what_a_newer_version_understands_is_let_go_once_under_its_own_name() {
     room.found(3).await;
     let rest = Released { released: 1, already: 1, ..kept("malformed") };
     assert_eq!(room.release(None, Some(Filter::default())).await, rest);
-    let rows = room.journal.read_after(3).unwrap();
+    let rows = room.journal.look_after(3).unwrap();
     assert_eq!(rows.iter().map(|row| row.sequence).collect::<Vec<_>>(), [4, 5]);
     assert_eq!((rows[0].id, rows[0].kind), (id, Kind::RoomStarted));
     let detail = room.desk.event(4).await.unwrap();

@@ -76,6 +76,29 @@ async fn a_replay_is_planned_run_looked_at_and_listed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_erased_while_a_replay_has_it_in_hand_is_not_published_again() {
+    let (_broker, gate) = publishing(40).await;
+    // It would go on for most of a minute.
+    let run = r#"{"filter":{},"rate":1,"reason":"x"}"#;
+    let run = gate.call(OPERATOR, "POST /admin/v1/replays", run).await.json();
+    let show = format!("GET /admin/v1/replays/{}", run["id"].as_str().unwrap());
+    gate.until(r#"hookgate_replayed_total{topic="video.lifecycle"}"#, 1.0).await;
+    let forget = r#"{"tenant":"tenant-fixtures","room":"consult-0a1b2c3d","reason":"request 17"}"#;
+    let told = gate.call(OPERATOR, "POST /admin/v1/forget", forget).await.json();
+    assert_eq!(told["events"], 40, "{told}");
+    let mut tick = tokio::time::interval(Duration::from_millis(10));
+    let shown = loop {
+        tick.tick().await;
+        let shown = gate.call(VIEWER, &show, "").await.json();
+        if shown["state"] == "done" {
+            break shown;
+        }
+    };
+    let (published, gone) = (shown["published"].as_u64().unwrap(), shown["gone"].as_u64().unwrap());
+    assert!(published + gone == 40 && gone > 0, "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_replay_asked_for_by_a_rooms_own_name_keeps_none() {
     let (_broker, gate) = publishing(40).await;
     let ask = |room: &str, dry: bool| {

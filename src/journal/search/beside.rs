@@ -3,8 +3,8 @@
 
 use std::sync::{Arc, PoisonError};
 
-use super::super::{Journal, Lane};
-use super::{Followed, Notes, Positions, Search};
+use super::super::{Hold, Journal, Lane};
+use super::{Followed, Held, Notes, Positions, Search};
 
 impl Journal {
     /// Begins to fill the search file, beside the traffic. Once; waits for nothing.
@@ -39,16 +39,14 @@ impl Journal {
 
     /// Where the lanes are: what an event's state is told from.
     pub fn positions(&self) -> Positions {
-        let mut at = Positions::default();
-        for (lane, through) in self.inner.shared.cursors().lanes() {
-            match lane {
-                Lane::Live => at.live = through,
-                Lane::Source { source, .. } => {
-                    at.held.insert(source.as_str().to_owned(), through);
-                }
-                Lane::Replay(_) => {}
-            }
-        }
-        at
+        let shared = &self.inner.shared;
+        let holds = shared.holds.borrow();
+        let cursors = shared.cursors();
+        let held = holds.each().map(|(source, hold)| {
+            let through = cursors.through(&hold.lane(source));
+            let Hold { since, until } = hold;
+            (source.as_str().to_owned(), Held { since, until, through })
+        });
+        Positions { live: cursors.through(&Lane::Live), held: held.collect() }
     }
 }

@@ -45,7 +45,7 @@ mod wanted;
 mod words;
 
 pub use notes::Notes;
-pub use state::{Positions, State, state_of};
+pub use state::{Held, Positions, State, state_of};
 pub use wanted::{Page, Row, Span, Wanted};
 pub use words::{Term, Words};
 

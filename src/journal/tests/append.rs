@@ -12,7 +12,7 @@ fn an_answer_comes_only_after_the_commit() {
     assert!(!is_ready(&mut appending));
     assert_eq!(count(dir.path(), "event"), 0);
     assert_eq!(*journal.head().borrow(), 0);
-    assert_eq!(journal.read_after(0).unwrap(), vec![]);
+    assert_eq!(journal.read_after(&Lane::Live, 0).unwrap(), vec![]);
     disk.open_gate();
     assert_eq!(wait(appending), fresh(1));
     assert_eq!(count(dir.path(), "event"), 1);
@@ -169,7 +169,7 @@ fn a_closed_journal_has_written_its_queue_and_takes_no_more() {
     closing.join().unwrap();
     assert_eq!((wait(first), wait(queued)), (fresh(1), fresh(2)));
     assert_eq!(append(&journal, event(3)), Err(AppendError::Closed));
-    assert_eq!(journal.read_after(0).unwrap().len(), 2);
+    assert_eq!(journal.read_after(&Lane::Live, 0).unwrap().len(), 2);
     assert_eq!(journal.ledger().unwrap()[0].accepted, 2);
     journal.close();
 }

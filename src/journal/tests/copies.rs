@@ -45,7 +45,7 @@ fn a_copy_comes_back_as_a_journal_of_a_new_epoch() {
     assert_eq!(other.ledger().unwrap(), one.ledger().unwrap());
     assert_eq!(append(&other, event(7)), known(7));
     assert_eq!(append(&other, event(301)), fresh(301));
-    assert_eq!(other.read_after(299).unwrap().len(), 2);
+    assert_eq!(other.read_after(&Lane::Live, 299).unwrap().len(), 2);
 }
 
 #[test]

@@ -190,7 +190,7 @@ impl Model {
         let mut sequence = 0;
         let mut read = Vec::new();
         loop {
-            let page = journal.read_after(sequence).unwrap();
+            let page = journal.read_after(&Lane::Live, sequence).unwrap();
             let Some(last) = page.last() else { break };
             sequence = last.sequence;
             read.extend(page.iter().map(|row| (row.sequence, row.id)));

@@ -43,7 +43,7 @@ fn tear_row(dir: &TempDir, sequence: u64) {
 pub(super) fn all(journal: &Journal) -> Vec<u64> {
     let mut read: Vec<u64> = Vec::new();
     loop {
-        let page = journal.read_after(read.last().copied().unwrap_or(0)).unwrap();
+        let page = journal.read_after(&Lane::Live, read.last().copied().unwrap_or(0)).unwrap();
         if page.is_empty() {
             return read;
         }
@@ -136,7 +136,7 @@ fn a_long_run_of_damage_up_to_the_head_is_an_error_and_passes_over_nothing() {
     drop(journal);
     let journal = open(dir.path(), Tuning::default());
     assert_eq!(sequences_after(&journal, 0), [1, 2, 3]);
-    let error = journal.read_after(3).unwrap_err();
+    let error = journal.read_after(&Lane::Live, 3).unwrap_err();
     assert!(matches!(error, ReadError::Sqlite(_)), "{error}");
     assert_eq!(journal.damaged_events(), 0);
     assert_eq!(journal.unreadable(), Some(error));
@@ -226,7 +226,7 @@ fn damage_that_is_met_twice_in_other_pieces_is_counted_once() {
 }
 
 fn sequences_after(journal: &Journal, sequence: u64) -> Vec<u64> {
-    journal.read_after(sequence).unwrap().iter().map(|row| row.sequence).collect()
+    journal.read_after(&Lane::Live, sequence).unwrap().iter().map(|row| row.sequence).collect()
 }
 
 #[test]

@@ -60,7 +60,7 @@ fn an_event_in_hand_has_the_digest_of_its_row() {
     let dir = folder();
     let journal = open(dir.path(), Tuning::default());
     append(&journal, event(1)).unwrap();
-    let rows = journal.read_after(0).unwrap();
+    let rows = journal.read_after(&Lane::Live, 0).unwrap();
     assert_eq!(journal.digest(1).unwrap(), Some(rows[0].digest()));
     assert_eq!(journal.digest(2).unwrap(), None);
 }

@@ -76,7 +76,7 @@ fn erased_content_is_in_no_byte_of_the_files_and_its_place_identity_and_digest_s
     for number in [1, 2, 4] {
         assert_eq!(append(&journal, marked(number, 100)), known(number));
     }
-    assert_eq!(sequences(&journal.read_after(0).unwrap()), [2, 4, 6, 7]);
+    assert_eq!(sequences(&journal.read_after(&Lane::Live, 0).unwrap()), [2, 4, 6, 7]);
     assert_eq!(sequences(&journal.slice(0, 6).unwrap().rows), [2, 4, 6]);
     assert_eq!(erase(&journal, &[1, 3, 5, 99]), Entombed::default());
 }
@@ -97,7 +97,7 @@ fn a_restart_and_every_check_take_a_tombstone_for_what_it_is() {
     let mut looked = journal.inner.shared.looked_through.subscribe();
     wait(looked.wait_for(|looked| *looked)).unwrap();
     assert_eq!(journal.damaged_events(), 0);
-    assert_eq!(sequences(&journal.read_after(0).unwrap())[..2], [41, 42]);
+    assert_eq!(sequences(&journal.read_after(&Lane::Live, 0).unwrap())[..2], [41, 42]);
     assert_eq!(journal.digest(7).unwrap(), digest);
     assert_eq!(append(&journal, marked(7, 500)), known(7));
     let findings = check(dir.path(), &mut |_| {}).unwrap();
@@ -160,17 +160,17 @@ fn the_ledger_balances_whatever_the_courier_had_in_its_hands() {
     let journal = open(dir.path(), Tuning::default());
     keep(&journal, 1..=10, 100);
     // 1 to 4 are published; the courier has read all ten.
-    assert_eq!(journal.read_after(0).unwrap().len(), 10);
+    assert_eq!(journal.read_after(&Lane::Live, 0).unwrap().len(), 10);
     publish(&journal, 4, &[("a", 4)]);
     assert_eq!(erase(&journal, &[2, 6, 8]), Entombed { events: 3, unpublished: 2 });
     // What it had in its hands goes out, before the event that tells of it.
-    assert_eq!(sequences(&journal.read_after(10).unwrap()), [11]);
+    assert_eq!(sequences(&journal.read_after(&Lane::Live, 10).unwrap()), [11]);
     publish(&journal, 11, &[("a", 6), (SourceName::OURS, 1)]);
     // What it had not counts as erased, once.
     keep(&journal, 11..=14, 100);
     assert_eq!(erase(&journal, &[12, 13]), Entombed { events: 2, unpublished: 2 });
     for _ in 0..2 {
-        assert_eq!(sequences(&journal.read_after(11).unwrap()), [14, 15, 16]);
+        assert_eq!(sequences(&journal.read_after(&Lane::Live, 11).unwrap()), [14, 15, 16]);
     }
     publish(&journal, 16, &[("a", 2), (SourceName::OURS, 1)]);
     journal.close();
@@ -180,15 +180,58 @@ fn the_ledger_balances_whatever_the_courier_had_in_its_hands() {
 }
 
 #[test]
+fn what_the_courier_gives_up_counts_as_erased_and_what_others_meet_not_at_all() {
+    let dir = folder();
+    let journal = open(dir.path(), Tuning::default());
+    let mut erasures = journal.erasures();
+    keep(&journal, 1..=6, 100);
+    assert_eq!(journal.read_after(&Lane::Live, 0).unwrap().len(), 6);
+    wait(journal.hold(vec![SourceName::new("b")])).unwrap();
+    erase(&journal, &[2, 4]);
+    assert_eq!(erasures.heard(), Heard::These(vec![2, 4]));
+    // Another lane and a replay read past what the courier of live traffic has in its hands.
+    let held = Lane::Source { source: SourceName::new("b"), since: 6 };
+    let replay = Lane::Replay(crate::event::ReplayId::parse("rp_abcdefgh2345").unwrap());
+    for lane in [&held, &replay] {
+        assert_eq!(sequences(&journal.read_after(lane, 0).unwrap()), [1, 3, 5, 6, 7]);
+    }
+    // Two goes out all the same; four is given up, once.
+    for _ in 0..2 {
+        journal.given_up(&Lane::Live, &[(4, SourceName::new("a"))]);
+    }
+    publish(&journal, 7, &[("a", 5), (SourceName::OURS, 1)]);
+    journal.close();
+    assert_eq!(totals(&journal.ledger().unwrap()[0]), [6, 0, 5, 0, 1]);
+}
+
+#[test]
+fn who_hears_too_little_of_erasures_is_told_so_and_asks() {
+    let dir = folder();
+    let journal = open(dir.path(), Tuning::default());
+    let mut erasures = journal.erasures();
+    let steps = crate::bounds::ERASURES_TOLD as u64 + 1;
+    keep(&journal, 1..=steps, 100);
+    for sequence in 1..=steps {
+        wait(journal.erase(vec![sequence], Vec::new())).unwrap();
+    }
+    assert_eq!(erasures.heard(), Heard::TooMany);
+    assert_eq!(erasures.heard(), Heard::TooMany, "until it is known");
+    append(&journal, event(500)).unwrap();
+    assert_eq!(journal.tombstones(&[1, steps, steps + 1, 999]).unwrap(), [1, steps]);
+    erasures.known();
+    assert_eq!(erasures.heard(), Heard::These(Vec::new()));
+}
+
+#[test]
 fn what_was_erased_before_a_restart_counts_when_the_cursor_passes_it() {
     let dir = folder();
     let journal = open(dir.path(), Tuning::default());
     keep(&journal, 1..=5, 100);
-    assert_eq!(journal.read_after(0).unwrap().len(), 5);
+    assert_eq!(journal.read_after(&Lane::Live, 0).unwrap().len(), 5);
     erase(&journal, &[1, 3, 5]);
     journal.close();
     let journal = open(dir.path(), Tuning::default());
-    assert_eq!(sequences(&journal.read_after(0).unwrap()), [2, 4, 6]);
+    assert_eq!(sequences(&journal.read_after(&Lane::Live, 0).unwrap()), [2, 4, 6]);
     publish(&journal, 6, &[("a", 2), (SourceName::OURS, 1)]);
     journal.close();
     assert_eq!(totals(&journal.ledger().unwrap()[0]), [5, 0, 2, 0, 3]);
@@ -201,7 +244,7 @@ fn a_full_disk_erases_nothing_and_says_so() {
     append(&journal, marked(1, 100)).unwrap();
     disk.fail_next(ffi::SQLITE_FULL);
     assert_eq!(wait(journal.erase(vec![1], Vec::new())), Err(AppendError::DiskFull));
-    assert_eq!(sequences(&journal.read_after(0).unwrap()), [1]);
+    assert_eq!(sequences(&journal.read_after(&Lane::Live, 0).unwrap()), [1]);
 }
 
 #[test]

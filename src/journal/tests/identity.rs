@@ -114,7 +114,7 @@ fn an_identity_outlives_its_row_and_a_sequence_is_never_given_again() {
     assert_eq!(*journal.head().borrow(), 3);
     assert_eq!(append(&journal, event(2)), known(2));
     assert_eq!(append(&journal, event(3)), fresh(4));
-    let sequences: Vec<_> = journal.read_after(0).unwrap();
+    let sequences: Vec<_> = journal.read_after(&Lane::Live, 0).unwrap();
     let sequences: Vec<_> = sequences.iter().map(|row| row.sequence).collect();
     assert_eq!(sequences, [1, 4]);
 }

@@ -41,7 +41,7 @@ fn sequences_and_identities_go_on_after_a_restart() {
     let journal = open(dir.path(), Tuning::default());
     assert_eq!(append(&journal, event(1)), known(1));
     assert_eq!(append(&journal, event(3)), fresh(4));
-    assert_eq!(journal.read_after(0).unwrap().len(), 4);
+    assert_eq!(journal.read_after(&Lane::Live, 0).unwrap().len(), 4);
 }
 
 #[test]

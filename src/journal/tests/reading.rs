@@ -19,7 +19,7 @@ fn an_event_reads_back_as_it_came_from_memory_and_from_disk() {
         let journal = open(dir.path(), tuning);
         let sent = event_from(7, "b", Kind::DialoutError, 300);
         append(&journal, sent.clone()).unwrap();
-        let rows = journal.read_after(0).unwrap();
+        let rows = journal.read_after(&Lane::Live, 0).unwrap();
         let expected = Stored {
             sequence: 1,
             id: sent.id(),
@@ -30,8 +30,8 @@ fn an_event_reads_back_as_it_came_from_memory_and_from_disk() {
             value: sent.value().clone(),
         };
         assert_eq!(rows, [expected]);
-        assert_eq!(journal.read_after(1).unwrap(), []);
-        assert_eq!(journal.read_after(99).unwrap(), []);
+        assert_eq!(journal.read_after(&Lane::Live, 1).unwrap(), []);
+        assert_eq!(journal.read_after(&Lane::Live, 99).unwrap(), []);
     }
 }
 
@@ -63,9 +63,9 @@ fn a_page_is_bounded_in_rows() {
                 answer.unwrap().unwrap();
             }
         });
-        let page = journal.read_after(0).unwrap();
+        let page = journal.read_after(&Lane::Live, 0).unwrap();
         assert_eq!(page.len(), bounds::JOURNAL_READ_EVENTS);
-        let rest = journal.read_after(page.last().unwrap().sequence).unwrap();
+        let rest = journal.read_after(&Lane::Live, page.last().unwrap().sequence).unwrap();
         assert_eq!(rest.len(), 10);
         assert_eq!(rest.last().unwrap().sequence, total);
     }
@@ -81,9 +81,9 @@ fn a_page_is_bounded_in_bytes_but_never_empty() {
             let event = event_from(number, "a", Kind::RoomStarted, bytes);
             append(&journal, event).unwrap();
         }
-        assert_eq!(sequences(&journal.read_after(0).unwrap()), [1, 2]);
-        assert_eq!(sequences(&journal.read_after(2).unwrap()), [3]);
-        assert_eq!(sequences(&journal.read_after(3).unwrap()), [4]);
+        assert_eq!(sequences(&journal.read_after(&Lane::Live, 0).unwrap()), [1, 2]);
+        assert_eq!(sequences(&journal.read_after(&Lane::Live, 2).unwrap()), [3]);
+        assert_eq!(sequences(&journal.read_after(&Lane::Live, 3).unwrap()), [4]);
     }
 }
 
@@ -109,8 +109,8 @@ fn a_damaged_row_is_passed_over_and_counted() {
         if by_hand.execute(&sql, []).unwrap() == 0 {
             continue; // The table's own rules forbid it.
         }
-        assert_eq!(sequences(&journal.read_after(0).unwrap()), [1, 2, 4], "{damage}");
-        assert_eq!(sequences(&journal.read_after(2).unwrap()), [4]);
+        assert_eq!(sequences(&journal.read_after(&Lane::Live, 0).unwrap()), [1, 2, 4], "{damage}");
+        assert_eq!(sequences(&journal.read_after(&Lane::Live, 2).unwrap()), [4]);
         assert_eq!(journal.damaged_events(), 1, "{damage}");
     }
 }
@@ -133,7 +133,7 @@ fn a_kind_of_a_newer_version_is_named() {
     let by_hand = inspect(dir.path());
     by_hand.execute("DELETE FROM event", []).unwrap();
     row.insert(&by_hand).unwrap();
-    let error = journal.read_after(0).unwrap_err();
+    let error = journal.read_after(&Lane::Live, 0).unwrap_err();
     assert_eq!(error, ReadError::UnknownKind { sequence: 1 });
 }
 
@@ -146,7 +146,7 @@ fn a_reader_that_falls_behind_the_tail_misses_nothing() {
         append(&journal, event(number)).unwrap();
     }
     for sequence in 0..20 {
-        let read = sequences(&journal.read_after(sequence).unwrap());
+        let read = sequences(&journal.read_after(&Lane::Live, sequence).unwrap());
         assert_eq!(read, (sequence + 1..=20).collect::<Vec<_>>());
     }
 }
@@ -160,7 +160,7 @@ fn many_readers_share_a_few_connections() {
         for _ in 0..bounds::JOURNAL_READERS * 4 {
             scope.spawn(|| {
                 for _ in 0..20 {
-                    assert_eq!(journal.read_after(0).unwrap().len(), 1);
+                    assert_eq!(journal.read_after(&Lane::Live, 0).unwrap().len(), 1);
                 }
             });
         }

@@ -51,7 +51,7 @@ fn a_released_event_is_a_row_of_its_own_under_the_same_id_once_and_for_all() {
         journal.close();
         open(dir.path(), Tuning::default())
     }] {
-        let rows = journal.read_after(0).unwrap();
+        let rows = journal.read_after(&Lane::Live, 0).unwrap();
         let seen: Vec<_> = rows.iter().map(|row| (row.sequence, row.id, row.kind)).collect();
         assert_eq!(seen[3], (4, id(1), Kind::ParticipantJoined));
         assert_eq!((seen[0].1, seen.len()), (id(1), 6));
@@ -95,7 +95,7 @@ fn what_was_masked_is_kept_behind_its_record_and_goes_with_it() {
     let journal = open(dir.path(), Tuning::default());
     append(&journal, record(1)).unwrap();
     append(&journal, event(2)).unwrap();
-    let rows = journal.read_after(0).unwrap();
+    let rows = journal.read_after(&Lane::Live, 0).unwrap();
     let masked = journal.masked(&rows[0]).unwrap().unwrap();
     assert_eq!(masked.kind, Kind::ParticipantJoined);
     assert_eq!(&masked.value[..], b"masked-canary-value");

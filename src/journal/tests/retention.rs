@@ -85,7 +85,7 @@ pub(super) fn rows(connection: &Connection) -> i64 {
 }
 
 pub(super) fn sequences(journal: &Journal) -> Vec<u64> {
-    journal.read_after(0).unwrap().iter().map(|row| row.sequence).collect()
+    journal.read_after(&Lane::Live, 0).unwrap().iter().map(|row| row.sequence).collect()
 }
 
 fn file_bytes(dir: &Path) -> u64 {
@@ -277,17 +277,17 @@ fn a_reader_passes_over_what_went_while_it_read() {
     for number in 1..=10 {
         append(&journal, old(number, 100)).unwrap();
     }
-    let page = journal.read_after(2).unwrap();
+    let page = journal.read_after(&Lane::Live, 2).unwrap();
     assert_eq!(page[0].sequence, 3);
     publish(&journal, 8);
     wait_until(&journal, &disk, |db| rows(db) == 2);
     append(&journal, old(11, 100)).unwrap();
     for after in [0, 2, 7, 8] {
-        let left: Vec<_> = journal.read_after(after).unwrap();
+        let left: Vec<_> = journal.read_after(&Lane::Live, after).unwrap();
         let left: Vec<_> = left.iter().map(|row| row.sequence).collect();
         assert_eq!(left, [9, 10, 11], "after {after}");
     }
-    assert_eq!(journal.read_after(9).unwrap()[0].sequence, 10);
+    assert_eq!(journal.read_after(&Lane::Live, 9).unwrap()[0].sequence, 10);
 }
 
 #[test]

@@ -69,9 +69,11 @@ impl Writer {
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut entombed = Entombed::default();
+        let mut erased = Vec::new();
         for &sequence in sequences {
             if let Some(source) = erase::entomb(&transaction, sequence)? {
                 entombed.events += 1;
+                erased.push(sequence);
                 entombed.unpublished += u64::from(!is_out(&source, sequence));
             }
         }
@@ -83,6 +85,8 @@ impl Writer {
         self.shared.set_unscoured(true);
         let head = *self.shared.head.borrow();
         self.shared.tail().forget(head);
+        // Nobody listens where nothing is published.
+        let _ = self.shared.erasures.send(erased.into());
         self.show(telling, &answers);
         Ok(entombed)
     }

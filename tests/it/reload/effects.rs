@@ -28,7 +28,7 @@ pub(super) async fn changes(gate: &Gate, notebook: &Notebook, from: &str, to: &s
 /// The event as it was kept last.
 pub(super) async fn kept(gate: &Gate, route: &str, body: &str) -> Value {
     gate.post(&gate.signed(route, body)).await.is(200, "accepted");
-    let stored = gate.app.journal().read_after(0).unwrap();
+    let stored = gate.app.journal().look_after(0).unwrap();
     serde_json::from_slice(&stored.last().unwrap().value).unwrap()
 }
 
@@ -177,7 +177,7 @@ async fn shadow_takes_effect_and_keeps_nothing() {
     client.answer().await.is(401, "bad_signature");
     client.send(&gate.signed(DAILY, "{\"test\":\"test\"}")).await;
     client.answer().await.is(200, "ping");
-    assert!(gate.app.journal().read_after(0).unwrap().is_empty());
+    assert!(gate.app.journal().look_after(0).unwrap().is_empty());
     let series = r#"hookgate_deliveries_total{source="daily",outcome="shadowed"}"#;
     assert_eq!(gate.metric(series).await, 2.0);
     let removed = r#"hookgate_pii_removed_total{source="daily",rule="room"}"#;

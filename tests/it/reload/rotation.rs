@@ -84,7 +84,7 @@ async fn what_is_under_way_ends_with_the_source_it_began_with() {
     client.answer().await.is(200, "accepted");
     client.send(&gate.signed("/v1/daily_webhook", "{}")).await;
     client.answer().await.is(404, "unknown_source");
-    let stored = gate.app.journal().read_after(0).unwrap();
+    let stored = gate.app.journal().look_after(0).unwrap();
     assert_eq!((stored.len(), stored[0].source.as_str()), (1, "daily"));
 }
 
