@@ -175,8 +175,8 @@ impl Desk {
 
     async fn erase(&self, sought: Sought) -> Result<Forgotten, Refusal> {
         let Ok(_alone) = self.forgetting.try_write() else {
-            let text = "another erasure or a release from quarantine is under way; ask again when it \
-                 is done";
+            let text = "another erasure, or a release from quarantine, is under way; ask again \
+                 when it is done";
             return Err(Refusal::Conflict(text.to_owned()));
         };
         let journal = &self.inner.journal;
@@ -212,8 +212,8 @@ impl Desk {
 
     /// Makes tombstones of what a search has found; the events that tell of it go with the first.
     ///
-    /// What is searched forgets it before: a step that fails then leaves whole rows, which are found
-    /// when it is asked again, and never a tombstone that the search file still tells of.
+    /// What is searched forgets it before: a step that fails then leaves whole rows, which are
+    /// found when it is asked again, and never a tombstone that the search file still tells of.
     async fn entomb(&self, hunt: &mut Hunt) -> Result<(), Refusal> {
         let found = hunt.trace.take();
         let (sequences, ids): (Vec<u64>, Vec<EventId>) = found.into_iter().unzip();
