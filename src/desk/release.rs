@@ -30,7 +30,8 @@ impl Desk {
     /// # Errors
     /// `Invalid` where not exactly one of both is given or the filter is not as it must be,
     /// `NotFound` for a sequence that was never given, `Conflict` where it means more than
-    /// [`RELEASE_EVENTS_MAX`] or an erasure is under way, `Unavailable` where the journal or searching cannot serve now.
+    /// [`RELEASE_EVENTS_MAX`] or an erasure is under way, `Unavailable` where the journal or
+    /// searching cannot serve now.
     pub async fn release(
         &self,
         by: &Actor,
