@@ -124,3 +124,32 @@ async fn what_the_readme_says_of_backup_and_restore_brings_a_journal_back() {
     bad(&mut run(script));
     assert!(journal.join("journal.db").exists(), "a second time it touches nothing");
 }
+
+#[test]
+fn a_network_load_balancer_finds_tls_and_may_look_whether_a_gateway_is_ready() {
+    let rendered = Rendered::of("load-balancer", &[]);
+    let mut services = rendered.all("Service").into_iter();
+    let service = services.find(|one| one["spec"]["type"].is_string()).unwrap();
+    assert_eq!(service["spec"]["type"], "LoadBalancer");
+    let port = &service["spec"]["ports"][0];
+    assert_eq!((&port["name"], &port["port"]), (&json!("https"), &json!(443)));
+    assert!(rendered.table()["server"].get("tls").is_some(), "nobody else ends it");
+    let annotation = |name: &str| {
+        let name = format!("service.beta.kubernetes.io/aws-load-balancer-{name}");
+        service["metadata"]["annotations"][&name].as_str().unwrap_or_else(|| panic!("{name}"))
+    };
+    let admin = rendered.table()["admin"]["listen"].as_str().unwrap().to_owned();
+    assert_eq!(annotation("healthcheck-port"), admin.rsplit(':').next().unwrap());
+    assert_eq!(annotation("healthcheck-path"), "/readyz");
+    assert_eq!(annotation("healthcheck-protocol"), "http", "as the admin port speaks");
+    let number = |name: &str| annotation(name).parse::<u64>().unwrap();
+    let looks = number("healthcheck-interval") * number("healthcheck-unhealthy-threshold");
+    let grace = rendered.table()["server"]["drain_grace"].as_str().unwrap().to_owned();
+    assert!(looks < grace.trim_end_matches('s').parse().unwrap(), "it looks away in time");
+    let ranges = rendered.table()["server"]["trusted_proxies"].as_array().unwrap().clone();
+    let admin = &rendered.the("NetworkPolicy")["spec"]["ingress"][1]["from"];
+    for range in ranges {
+        let from = json!({"ipBlock": {"cidr": range.as_str().unwrap()}});
+        assert!(admin.as_array().unwrap().contains(&from), "{admin}");
+    }
+}
