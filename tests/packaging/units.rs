@@ -54,3 +54,28 @@ fn the_service_is_hardly_exposed() {
     good(&mut security(EXPOSURE_MAX));
     assert!(bad(&mut security(1)).contains("Overall exposure level"), "it does measure");
 }
+
+#[test]
+fn a_gateway_that_fails_at_once_neither_closes_its_port_nor_spins() {
+    let value = |unit: &str, key: &str| {
+        let unit = text(&format!("deploy/{unit}"));
+        let key = format!("\n{key}=");
+        unit.split_once(&key).map(|(_, rest)| rest.lines().next().unwrap().to_owned())
+    };
+    let never = Some("0".to_owned());
+    assert_eq!(value("hookgate.socket", "TriggerLimitIntervalSec"), never);
+    assert_eq!(value("hookgate.service", "StartLimitIntervalSec"), never);
+    let after = value("hookgate.service", "ExecStopPost").unwrap();
+    // As systemd hands it on: without its own quotes, and with one $ for two.
+    let script = after.strip_prefix("/bin/sh -c '").unwrap().strip_suffix('\'').unwrap();
+    let script = script.replace("$$", "$");
+    let ran = |result: &str| {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", &script.replace("sleep 2", "echo paused")]);
+        good(shell.env("SERVICE_RESULT", result))
+    };
+    assert_eq!(ran("success"), "", "a restart is not held up");
+    for failure in ["exit-code", "signal", "timeout", "core-dump", "protocol"] {
+        assert_eq!(ran(failure), "paused\n", "{failure}");
+    }
+}
