@@ -92,7 +92,8 @@ fn verbs_in_a_shell_see_the_secrets_as_the_unit_will() {
     std::fs::write(path("hookgate.toml"), &config).unwrap();
     let put = |name: &str, of: &str| {
         std::fs::write(path("secrets").join(name), of).unwrap();
-        std::fs::set_permissions(path("secrets").join(name), Permissions::from_mode(0o400)).unwrap();
+        std::fs::set_permissions(path("secrets").join(name), Permissions::from_mode(0o400))
+            .unwrap();
     };
     std::fs::create_dir(path("secrets")).unwrap();
     put("daily", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");

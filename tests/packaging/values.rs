@@ -74,7 +74,8 @@ fn a_volume_of_one_s_own_is_mounted_and_the_pod_that_restores_fits_the_chart() {
     let rendered = Rendered::of("full", &["-f", path.to_str().unwrap()]);
     let mounts = rendered.container()["volumeMounts"].as_array().unwrap();
     assert_eq!(mounts.last().unwrap(), &json!({"name": "backup", "mountPath": "/backup"}));
-    let claim = json!({"name": "backup", "persistentVolumeClaim": {"claimName": "hookgate-backup"}});
+    let claim =
+        json!({"name": "backup", "persistentVolumeClaim": {"claimName": "hookgate-backup"}});
     assert_eq!(rendered.pod()["volumes"].as_array().unwrap().last().unwrap(), &claim);
     std::fs::write(&path, &rendered.text).unwrap();
     good(fetched("strict").arg("kubernetes").arg(&path));
