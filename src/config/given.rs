@@ -163,8 +163,8 @@ pub(super) fn too_open(path: &Path) -> Option<String> {
     };
     let shown = path.display();
     Some(format!(
-        "the file {shown} is too open (mode {mode:04o}): {who}; chmod 0400 {shown}, or 0440 where \
-         the service reads it by its group"
+        "the file {shown} is too open (mode {mode:04o}): {who}; chmod 0400 {shown} once it belongs \
+         to the user that the service runs as, or 0440 once it belongs to its group"
     ))
 }
 

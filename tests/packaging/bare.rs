@@ -29,6 +29,25 @@ fn the_debian_package_is_installed_upgraded_removed_and_purged() {
 }
 
 #[test]
+fn the_debian_package_says_its_licence_and_holds_what_an_operator_is_sent_to() {
+    let _turn = TURN.lock();
+    let built = good(Command::new(file("deploy/debian/build")).arg(PROGRAM));
+    let package = file(built.trim());
+    let folder = tempfile::tempdir().unwrap();
+    good(Command::new("dpkg-deb").arg("-x").arg(&package).arg(folder.path()));
+    let held = |path: &str| std::fs::read_to_string(folder.path().join(path)).unwrap();
+    let copyright = held("usr/share/doc/hookgate/copyright");
+    let manifest: toml::Table = text("Cargo.toml").parse().unwrap();
+    let licence = manifest["package"]["license"].as_str().unwrap();
+    for line in ["Files: *".to_owned(), format!("License: {licence}")] {
+        assert!(copyright.lines().any(|said| said == line), "{line}: {copyright}");
+    }
+    assert!(copyright.contains(&format!("/usr/share/common-licenses/{licence}")));
+    assert_eq!(held("usr/share/doc/hookgate/runbook.md"), text("deploy/runbook.md"));
+    assert_eq!(held("usr/lib/hookgate/with-credentials"), text("deploy/with-credentials"));
+}
+
+#[test]
 fn what_the_image_copies_is_in_its_context_and_nothing_else_is() {
     let ignored = text("deploy/Dockerfile.dockerignore");
     let mut lines = ignored.lines().filter(|line| !line.starts_with('#'));

@@ -249,8 +249,11 @@ fn the_network_is_open_for_deliveries_names_brokers_and_who_is_listed() {
     assert_eq!(closed["ingress"][0]["from"].as_array().unwrap().len(), 1);
     assert_eq!(closed["egress"][1]["to"].as_array().unwrap().len(), 1);
     let nobody = Rendered::of("small", &["--set-json", "networkPolicy.admin=[]"]);
-    let ingress = nobody.the("NetworkPolicy")["spec"]["ingress"].as_array().unwrap().len();
-    assert_eq!(ingress, 1, "nobody is listed, so the admin port is closed");
+    let ingress = &nobody.the("NetworkPolicy")["spec"]["ingress"];
+    assert_eq!(ingress.as_array().unwrap().len(), 2);
+    let test = &nobody.all("Pod")[0]["metadata"]["labels"];
+    let from = json!([{"podSelector": {"matchLabels": test}}]);
+    assert_eq!(ingress[1], json!({"ports": [{"port": "admin"}], "from": from}), "its test alone");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! compose.yaml and what it mounts: taken by Compose's own types, and each part finds the others.
 
 use std::collections::BTreeSet;
+use std::fs::Permissions;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -216,5 +218,45 @@ fn secrets_are_made_once_and_each_that_is_named_is_made() {
     let config = folder.path().join("hookgate.toml");
     std::fs::write(&config, text.replace(SECRETS, &made)).unwrap();
     let mut check = Command::new(crate::tools::PROGRAM);
-    good(check.env_clear().arg("check-config").arg("--config").arg(config));
+    let said = good(check.env_clear().arg("check-config").arg("--config").arg(config));
+    assert!(said.contains("is good") && !said.contains("too open"), "{said}");
+}
+
+#[test]
+fn the_gateway_s_user_can_read_its_secrets_whoever_made_them() {
+    let image = text("deploy/Dockerfile");
+    let gateway: u32 =
+        image.lines().find_map(|line| line.strip_prefix("USER ")).unwrap().parse().unwrap();
+    let project = project();
+    let ours = secrets(&project["services"]["hookgate"]);
+    let ours: BTreeSet<&str> = ours.iter().filter_map(|path| path.strip_prefix(SECRETS)).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("secrets");
+    std::fs::copy(file("deploy/compose/secrets"), &script).unwrap();
+    std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    let somebody = 60_123;
+    let run = |user: u32| {
+        let mut command = Command::new("setpriv");
+        command.args([&format!("--reuid={user}"), "--clear-groups", "--"]).arg(&script);
+        good(&mut command);
+        let files = std::fs::read_dir(folder.path().join("secrets.d")).unwrap();
+        files.map(|entry| entry.unwrap()).map(|entry| {
+            let (name, held) = (entry.file_name(), entry.metadata().unwrap());
+            (name.into_string().unwrap(), held.uid(), held.permissions().mode() & 0o777)
+        })
+    };
+    std::os::unix::fs::chown(folder.path(), Some(somebody), None).unwrap();
+    let open = |name: &str| if name == "operator" { 0o400 } else { 0o444 };
+    for (name, owner, mode) in run(somebody) {
+        assert_eq!((owner, mode), (somebody, open(&name)), "{name}");
+    }
+    // Root gives away what is the gateway's, and who runs it again changes none of it.
+    for user in [0, somebody] {
+        for (name, owner, mode) in run(user) {
+            match ours.contains(name.as_str()) {
+                true => assert_eq!((owner, mode), (gateway, 0o400), "{name}"),
+                false => assert_eq!((owner, mode), (somebody, open(&name)), "{name}"),
+            }
+        }
+    }
 }

@@ -22,6 +22,7 @@ mod replicas;
 mod supply;
 mod tools;
 mod units;
+mod values;
 
 #[path = "../proof/mod.rs"]
 mod proof;

@@ -176,6 +176,14 @@ fn envoy_s_snippet_has_what_envoy_knows_and_nothing_else() {
         strict
     };
     good(&mut envoy(&snippet));
+    // Who gives up first must be the gateway: its answer is one that LiveKit tries again after.
+    let seconds = |key: &str| -> u64 {
+        let line = snippet.lines().find_map(|line| line.trim().strip_prefix(key)).unwrap();
+        line.trim_end_matches('s').parse().unwrap()
+    };
+    let slowest = hookgate::bounds::BODY_READ.as_secs();
+    assert!(seconds("request_timeout: ") >= slowest + 10);
+    assert!(seconds("timeout: ") >= seconds("request_timeout: "));
     let misspelt = snippet.replace("normalize_path", "normalise_path");
     assert!(bad(&mut envoy(&misspelt)).contains("unknown field \"normalise_path\""));
     let ruleless = snippet.replace("stat_prefix: hooks", "stat_prefix: ''");

@@ -107,6 +107,20 @@ Whole numbers as such, in place: Helm reads every number of a values file as a f
 {{- end -}}
 {{- end -}}
 
+{{/* The ports of what else the configuration names by a URL: the registry of schemas, the collector. */}}
+{{- define "hookgate.urlPorts" -}}
+{{- $ports := list -}}
+{{- $registry := dig "kafka" "schema_registry" "url" "" .Values.config -}}
+{{- $collector := dig "telemetry" "otlp" "endpoint" "" .Values.config -}}
+{{- range list $registry $collector -}}
+{{- with . -}}
+{{- $usual := ternary "443" "80" (hasPrefix "https:" .) -}}
+{{- $ports = append $ports (regexFind "[0-9]+$" (regexFind ":[0-9]+$" (urlParse .).host) | default $usual) -}}
+{{- end -}}
+{{- end -}}
+{{- $ports | uniq | join "," -}}
+{{- end -}}
+
 {{/* The ports of the brokers, once each. */}}
 {{- define "hookgate.kafkaPorts" -}}
 {{- $ports := list -}}
