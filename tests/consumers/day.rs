@@ -20,6 +20,8 @@ const STILL_FOR_GOOD: u32 = 500;
 const ROOM: &str = "consult-0a1b2c3d";
 const WHY: &str = "ticket 4711";
 const LATE: &str = "ev1_latelatelatelatelatelatela";
+/// A replay that nobody had heard of when that was erased.
+const LATER: &str = "rp_later";
 
 /// Where the consumer is.
 struct Day<'a> {
@@ -41,6 +43,7 @@ pub(crate) async fn day(language: &Language) -> Result<(), String> {
     let running = day.replays(running).await?;
     let running = day.erasures(running).await?;
     let running = day.erased_before_it_came(running).await?;
+    let running = day.erased_and_replayed(running).await?;
     let running = day.what_was_not_committed(running).await?;
     let running = day.words_of_tomorrow(running).await?;
     day.begun_anew(running).await?;
@@ -259,6 +262,25 @@ impl Day<'_> {
         all_are(&said, None, "skipped")
             .map_err(|wrong| format!("it was forgotten before it came: {wrong}"))?;
         self.records += 4;
+        self.judged()?;
+        Ok(running)
+    }
+
+    /// A replay that it is told of after an erasure brings back nothing of what was erased.
+    async fn erased_and_replayed(&mut self, running: Running) -> Result<Running, String> {
+        running.stopped().await?;
+        let mut running = self.stage.run(GROUP, LATER, &[]);
+        for id in [LATE, "ev1_of_nobody"] {
+            let event = json!({"specversion": "1.0", "id": id, "type": "video.room.started"});
+            self.stage.put_replayed(&event, LATER);
+        }
+        let mut said = running.told(2).await?;
+        said.sort();
+        all_are(&said[..1], Some(LATER), "skipped")
+            .map_err(|wrong| format!("it was forgotten, of a replay too: {wrong}"))?;
+        all_are(&said[1..], Some(LATER), "handled")?;
+        self.records += 2;
+        self.should.insert(("ev1_of_nobody".to_owned(), LATER.to_owned()));
         self.judged()?;
         Ok(running)
     }

@@ -31,6 +31,7 @@ const TOKEN: &str = "a-token-that-only-this-day-knows";
 /// The group that the consumer is in, but for the last part of its day.
 pub(crate) const GROUP: &str = "first";
 const PARTITIONS: i32 = 4;
+const OF_TOMORROW: Header<'static, &str> = Header { key: "a-header-of-tomorrow", value: Some("1") };
 const SENDERS: usize = 8;
 
 /// All of it.
@@ -150,9 +151,13 @@ impl<'a> Stage<'a> {
         config.create().unwrap()
     }
 
-    fn send(&self, producer: &ThreadedProducer<DefaultProducerContext>, event: &Value) {
+    fn send(
+        &self,
+        producer: &ThreadedProducer<DefaultProducerContext>,
+        event: &Value,
+        header: Header<'_, &str>,
+    ) {
         let topic = self.settings.topic(Family::Lifecycle);
-        let header = Header { key: "a-header-of-tomorrow", value: Some("1") };
         let (key, value) = ("tenant-fixtures/a-room", event.to_string());
         let record = BaseRecord::to(&topic).key(key).payload(&value);
         producer.send(record.headers(OwnedHeaders::new().insert(header))).unwrap();
@@ -161,7 +166,13 @@ impl<'a> Stage<'a> {
 
     /// Puts a record on the lifecycle topic that no gateway of today publishes.
     pub(crate) fn put(&self, event: &Value) {
-        self.send(&self.producer(&[]), event);
+        self.send(&self.producer(&[]), event, OF_TOMORROW);
+    }
+
+    /// The same, as of a replay.
+    pub(crate) fn put_replayed(&self, event: &Value, replay: &str) {
+        let header = Header { key: "hookgate-replay-id", value: Some(replay) };
+        self.send(&self.producer(&[]), event, header);
     }
 
     /// Puts one there in a transaction that is aborted: it stays, and is not committed.
@@ -169,7 +180,7 @@ impl<'a> Stage<'a> {
         let producer = self.producer(&[("transactional.id", &self.settings.topic_prefix)]);
         producer.init_transactions(PATIENCE).unwrap();
         producer.begin_transaction().unwrap();
-        self.send(&producer, event);
+        self.send(&producer, event, OF_TOMORROW);
         producer.abort_transaction(PATIENCE).unwrap();
     }
 

@@ -92,6 +92,8 @@ const EXPLAINED: &[([&str; 3], [&str; 3], bool)] = &[
     (["HookgateDown", "critical", "instance=a"], ["HookgateKafkaDown", "critical", "instance=a"], true),
     (["HookgateDown", "critical", "instance=a"], ["HookgateKafkaDown", "critical", "instance=b"], false),
     (["HookgateDown", "critical", "instance=a"], ["HookgateSourceSilent", "critical", "source=s"], false),
+    (["HookgateAbsent", "critical", "job=l"], ["HookgateGone", "critical", "job=l"], true),
+    (["HookgateAbsent", "critical", "job=l"], ["HookgateGone", "critical", "instance=l"], false),
     (["HookgateKafkaDown", "critical", "instance=c"], ["HookgatePublishLag", "warning", "instance=c"], true),
     (["HookgateKafkaDown", "critical", "instance=c"], ["HookgateBacklogGrowing", "warning", "instance=c"], true),
     (["HookgatePublishLag", "critical", "instance=d"], ["HookgatePublishLag", "warning", "instance=d"], true),

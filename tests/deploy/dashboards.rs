@@ -5,7 +5,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::tools::{root, text};
+use crate::tools::{agrees, root, text};
 
 const SOURCE: &str = "deploy/grafana/dashboards.toml";
 const FOLDER: &str = "deploy/grafana/dashboards";
@@ -284,4 +284,52 @@ fn panels_do_not_overlap_and_use_only_the_variables_of_their_dashboard() {
             }
         }
     }
+}
+
+/// What a fleet of two shows, and how many of it do not answer in the end.
+const FLEETS: [(&str, &str, &str, &str); 5] = [
+    ("both answer", "1x30", "1x30", "0"),
+    ("one is down", "1x30", "1x10 0x20", "1"),
+    ("one has no target any more", "1x30", "1x10 stale", "1"),
+    ("one comes back", "1x30", "1x10 0x10 1x9", "0"),
+    ("none answers", "1x10 stale", "1x10 0x20", "2"),
+];
+
+#[test]
+fn one_gateway_of_two_that_does_not_answer_is_red() {
+    let title = "on-call / Gateways that do not answer";
+    let asked = questions().into_iter().find(|asked| asked.whose == title).unwrap();
+    let expr = asked.expr.replace("$job", ".+").replace("$instance", ".+");
+    let tests = FLEETS.map(|(name, one, two, count)| {
+        let series = |name: &str, instance: &str, values: &str| {
+            let series = format!("{name}{{job=\"hookgate\",instance=\"{instance}\"}}");
+            json!({"series": series, "values": values})
+        };
+        // A scrape that fails leaves nothing but its `up`.
+        let shown = |values: &str| values.replace(" 0x10", " stale _x9").replace(" 0x20", " stale");
+        let stranger = json!({"series": "up{job=\"node\",instance=\"host\"}", "values": "0x30"});
+        json!({
+            "name": name,
+            "interval": "1m",
+            "input_series": [
+                stranger,
+                series("up", "gate-0", one), series("up", "gate-1", two),
+                series("hookgate_build_info", "gate-0", &shown(one)),
+                series("hookgate_build_info", "gate-1", &shown(two)),
+            ],
+            "promql_expr_test": [{
+                "expr": expr, "eval_time": "30m",
+                "exp_samples": [{"labels": "{}", "value": count.parse::<f64>().unwrap()}],
+            }],
+        })
+    });
+    let folder = tempfile::tempdir().unwrap();
+    // Prometheus' YAML takes JSON.
+    let file = json!({"rule_files": [], "evaluation_interval": "1m", "tests": tests});
+    std::fs::write(folder.path().join("fleets.yaml"), file.to_string()).unwrap();
+    agrees("promtool", &["test", "rules", "fleets.yaml"], folder.path());
+    let mut panels = all().into_iter().flat_map(|d| d.row).flat_map(|row| row.panel);
+    let panel = panels.find(|panel| title.ends_with(&panel.title)).unwrap();
+    let steps = &thresholds(&panel)["steps"];
+    assert!(steps[1]["color"] == "red" && steps[1]["value"].as_f64().unwrap() <= 1.0, "{steps}");
 }

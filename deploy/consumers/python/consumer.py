@@ -11,10 +11,8 @@ CREATE TABLE IF NOT EXISTS seen (id TEXT, replay TEXT, at INTEGER, PRIMARY KEY (
 CREATE INDEX IF NOT EXISTS seen_at ON seen (at);
 CREATE TABLE IF NOT EXISTS work (id TEXT, replay TEXT, type TEXT, tenant TEXT, time TEXT, room TEXT, person TEXT);
 """
-PRUNE = "DELETE FROM seen WHERE at < unixepoch() - 86400 * ?"
-MARK = "INSERT OR IGNORE INTO seen SELECT value, ?, unixepoch() FROM json_each(?)"
-WORK = "INSERT INTO work VALUES (?, ?, ?, ?, ?, ?, ?)"
-RENAME = "UPDATE work SET person = ? WHERE person = ?"
+MARK = """INSERT OR IGNORE INTO seen SELECT value, ?, unixepoch() FROM json_each(?)
+          WHERE NOT EXISTS (SELECT 1 FROM seen WHERE id = value AND replay = 'erased')"""
 FORGET = """DELETE FROM work WHERE tenant = ? AND (id IN (SELECT value FROM json_each(?)) OR time <= ? AND EXISTS
             (SELECT 1 FROM json_each(?) WHERE value IN (room, person)))"""
 
@@ -28,16 +26,15 @@ def handle(db, event, replay):
         return "skipped"
     data = event.get("data", {})
     if erasure := data.get("erasure"):
-        for each in ["", *ACCEPTED]:  # what was erased may still be on its way, on another topic
-            mark(each, erasure["event_ids"])
+        mark("erased", erasure["event_ids"])  # they may yet come: on another topic, or in a replay
         names = [erasure["ref"], *erasure.get("other_refs", [])]
         db.execute(FORGET, (event["tenant"], json.dumps(erasure["event_ids"]), event["time"], json.dumps(names)))
         return "erased"
     person = data.get("participant", {})
     if "previous_ref" in person:  # the key was replaced: one person, two names
-        db.execute(RENAME, (person["ref"], person["previous_ref"]))
-    db.execute(WORK, (event["id"], replay, event["type"], event.get("tenant"), event.get("time"),
-                      event.get("subject"), person.get("ref")))  # your work stands here
+        db.execute("UPDATE work SET person = ? WHERE person = ?", (person["ref"], person["previous_ref"]))
+    db.execute("INSERT INTO work VALUES (?, ?, ?, ?, ?, ?, ?)", (event["id"], replay, event["type"],
+               event.get("tenant"), event.get("time"), event.get("subject"), person.get("ref")))  # your work, here
     return "handled"
 
 
@@ -55,7 +52,7 @@ def main():
         if not records:
             continue
         with db:  # the work and what was seen are one transaction
-            db.execute(PRUNE, (int(ENV.get("KEEP_DAYS", "45")),))
+            db.execute("DELETE FROM seen WHERE at < unixepoch() - 86400 * ?", (int(ENV.get("KEEP_DAYS", "45")),))
             for record in records:
                 if record.error():
                     raise KafkaException(record.error())

@@ -17,10 +17,9 @@ CREATE TABLE IF NOT EXISTS seen (id TEXT, replay TEXT, at INTEGER, PRIMARY KEY (
 CREATE INDEX IF NOT EXISTS seen_at ON seen (at);
 CREATE TABLE IF NOT EXISTS work (id TEXT, replay TEXT, type TEXT, tenant TEXT, time TEXT, room TEXT, person TEXT);
 `)
-const prune = db.prepare('DELETE FROM seen WHERE at < unixepoch() - 86400 * ?')
-const mark = db.prepare('INSERT OR IGNORE INTO seen SELECT value, ?, unixepoch() FROM json_each(?)')
+const mark = db.prepare(`INSERT OR IGNORE INTO seen SELECT value, ?, unixepoch() FROM json_each(?)
+  WHERE NOT EXISTS (SELECT 1 FROM seen WHERE id = value AND replay = 'erased')`)
 const work = db.prepare('INSERT INTO work VALUES (?, ?, ?, ?, ?, ?, ?)')
-const rename = db.prepare('UPDATE work SET person = ? WHERE person = ?')
 const forget = db.prepare(`DELETE FROM work WHERE tenant = ? AND (id IN (SELECT value FROM json_each(?)) OR time <= ?
   AND EXISTS (SELECT 1 FROM json_each(?) WHERE value IN (room, person)))`)
 
@@ -31,12 +30,13 @@ function handle(event: Event, replay: string): 'handled' | 'erased' | 'skipped' 
   const { erasure, participant: person } = event.data ?? {}
   const { tenant = null, time = null, subject = null } = event
   if (erasure) {
-    const ids = JSON.stringify(erasure.event_ids) // they may still be on their way, on another topic
-    for (const each of ['', ...accepted]) mark.run(each, ids)
+    const ids = JSON.stringify(erasure.event_ids)
+    mark.run('erased', ids) // they may yet come: on another topic, or in a replay
     forget.run(tenant, ids, time, JSON.stringify([erasure.ref, ...(erasure.other_refs ?? [])]))
     return 'erased'
   }
-  if (person?.previous_ref) rename.run(person.ref!, person.previous_ref) // a new key: one person, two names
+  if (person?.previous_ref) // the key was replaced: one person, two names
+    db.prepare('UPDATE work SET person = ? WHERE person = ?').run(person.ref!, person.previous_ref)
   work.run(event.id, replay, event.type, tenant, time, subject, person?.ref ?? null) // your work stands here
   return 'handled'
 }
@@ -53,7 +53,7 @@ for await (const record of stream) {
   batch.push(record)
   if (batch.length < 500 && stream.readableLength > 0) continue
   db.exec('BEGIN') // the work and what was seen are one transaction
-  prune.run(Number(env.KEEP_DAYS ?? 45))
+  db.prepare('DELETE FROM seen WHERE at < unixepoch() - 86400 * ?').run(Number(env.KEEP_DAYS ?? 45))
   const said = batch.map(({ value, headers }) => {
     const replay = headers.get('hookgate-replay-id') ?? ''
     return { id: value.id, type: value.type, replay: replay || null, action: handle(value, replay) }

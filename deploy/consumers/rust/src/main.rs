@@ -12,18 +12,16 @@ const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS seen (id TEXT, replay TEXT, at INTEGER, PRIMARY KEY (id, replay)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS seen_at ON seen (at);
 CREATE TABLE IF NOT EXISTS work (id TEXT, replay TEXT, type TEXT, tenant TEXT, time TEXT, room TEXT, person TEXT);";
-const PRUNE: &str = "DELETE FROM seen WHERE at < unixepoch() - 86400 * ?";
-const MARK: &str = "INSERT OR IGNORE INTO seen SELECT value, ?, unixepoch() FROM json_each(?)";
-const WORK: &str = "INSERT INTO work VALUES (?, ?, ?, ?, ?, ?, ?)";
-const RENAME: &str = "UPDATE work SET person = ? WHERE person = ?";
+const MARK: &str = "INSERT OR IGNORE INTO seen SELECT value, ?, unixepoch() FROM json_each(?)
+    WHERE NOT EXISTS (SELECT 1 FROM seen WHERE id = value AND replay = 'erased')";
 const FORGET: &str = "DELETE FROM work WHERE tenant = ? AND (id IN (SELECT value FROM json_each(?)) OR time <= ?
     AND EXISTS (SELECT 1 FROM json_each(?) WHERE value IN (room, person)))";
 
-fn handle(db: &Connection, accepted: &[String], event: &Value, replay: &str) -> Result<&'static str> {
+fn handle(db: &Connection, accepted: &[&str], event: &Value, replay: &str) -> Result<&'static str> {
     let mark = |replay: &str, ids: &Value| db.execute(MARK, params![replay, ids.to_string()]);
     let own = json!([event["id"]]);
     let mut fresh = mark("", &own)?;
-    if accepted.iter().any(|each| each == replay) {
+    if accepted.contains(&replay) {
         fresh = mark(replay, &own)?; // we asked for it: again, but once
     }
     if fresh == 0 {
@@ -31,9 +29,8 @@ fn handle(db: &Connection, accepted: &[String], event: &Value, replay: &str) -> 
     }
     let text = |name: &str| event[name].as_str();
     if let Some(erasure) = event["data"].get("erasure") {
-        let erased = &erasure["event_ids"]; // they may still be on their way, on another topic
-        mark("", erased)?;
-        accepted.iter().try_for_each(|each| mark(each, erased).map(drop))?;
+        let erased = &erasure["event_ids"];
+        mark("erased", erased)?; // they may yet come: on another topic, or in a replay
         let mut names = erasure["other_refs"].as_array().cloned().unwrap_or_default();
         names.push(erasure["ref"].clone());
         let names = json!(names).to_string();
@@ -41,12 +38,13 @@ fn handle(db: &Connection, accepted: &[String], event: &Value, replay: &str) -> 
         return Ok("erased");
     }
     let person = &event["data"]["participant"];
-    if let Some(previous) = person["previous_ref"].as_str() {
-        db.execute(RENAME, params![person["ref"].as_str(), previous])?; // the key was replaced: one person, two names
+    let (room, person, previous) = (text("subject"), person["ref"].as_str(), person["previous_ref"].as_str());
+    if previous.is_some() {
+        db.execute("UPDATE work SET person = ? WHERE person = ?", [person, previous])?; // a new key: two names
     }
-    let (room, person) = (text("subject"), person["ref"].as_str());
+    let (id, kind, tenant, time) = (text("id"), text("type"), text("tenant"), text("time"));
     // Your work stands here.
-    db.execute(WORK, params![text("id"), replay, text("type"), text("tenant"), text("time"), room, person])?;
+    db.execute("INSERT INTO work VALUES (?, ?, ?, ?, ?, ?, ?)", params![id, replay, kind, tenant, time, room, person])?;
     Ok("handled")
 }
 
@@ -56,7 +54,7 @@ fn main() -> anyhow::Result<()> {
     let prefix = var("TOPIC_PREFIX").unwrap_or_else(|_| "video".to_owned());
     let topics = ["recording", "participant", "lifecycle"].map(|family| format!("{prefix}.{family}"));
     let accepted = var("ACCEPT_REPLAY").unwrap_or_default();
-    let accepted: Vec<_> = accepted.split(',').filter(|id| !id.is_empty()).map(str::to_owned).collect();
+    let accepted: Vec<_> = accepted.split(',').filter(|id| !id.is_empty()).collect();
     let keep_days: u32 = var("KEEP_DAYS").map_or(Ok(45), |days| days.parse())?;
     let mut db = Connection::open(var("STATE")?)?;
     db.execute_batch(TABLES)?;
@@ -77,7 +75,7 @@ fn main() -> anyhow::Result<()> {
             continue;
         }
         let transaction = db.transaction()?; // the work and what was seen are one transaction
-        transaction.execute(PRUNE, [keep_days])?;
+        transaction.execute("DELETE FROM seen WHERE at < unixepoch() - 86400 * ?", [keep_days])?;
         for record in &records {
             let event: Value = serde_json::from_slice(record.payload().unwrap_or_default())?;
             let mut headers = record.headers().into_iter().flat_map(|headers| headers.iter());

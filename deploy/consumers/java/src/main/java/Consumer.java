@@ -19,10 +19,9 @@ public class Consumer {
             CREATE TABLE IF NOT EXISTS work
             (id TEXT, replay TEXT, type TEXT, tenant TEXT, time TEXT, room TEXT, person TEXT);
             """;
-    static final String PRUNE = "DELETE FROM seen WHERE at < unixepoch() - 86400 * ?";
-    static final String MARK = "INSERT OR IGNORE INTO seen SELECT value, ?, unixepoch() FROM json_each(?)";
-    static final String WORK = "INSERT INTO work VALUES (?, ?, ?, ?, ?, ?, ?)";
-    static final String RENAME = "UPDATE work SET person = ? WHERE person = ?";
+    static final String MARK = """
+            INSERT OR IGNORE INTO seen SELECT value, ?, unixepoch() FROM json_each(?)
+            WHERE NOT EXISTS (SELECT 1 FROM seen WHERE id = value AND replay = 'erased')""";
     static final String FORGET = """
             DELETE FROM work WHERE tenant = ? AND (id IN (SELECT value FROM json_each(?)) OR time <= ?
             AND EXISTS (SELECT 1 FROM json_each(?) WHERE value IN (room, person)))""";
@@ -44,18 +43,18 @@ public class Consumer {
         JsonNode erasure = event.at("/data/erasure"), person = event.at("/data/participant");
         String tenant = event.path("tenant").textValue(), time = event.path("time").textValue();
         if (erasure.isObject()) {
-            String erased = erasure.path("event_ids").toString(); // they may still be on their way, on another topic
-            run(db, MARK, "", erased);
-            for (String each : ACCEPTED) run(db, MARK, each, erased);
+            String erased = erasure.path("event_ids").toString();
+            run(db, MARK, "erased", erased); // they may yet come: on another topic, or in a replay
             ArrayNode names = JSON.createArrayNode().add(erasure.get("ref"));
             erasure.path("other_refs").forEach(names::add);
             run(db, FORGET, tenant, erased, time, names.toString());
             return "erased";
         }
         String ref = person.path("ref").textValue(), previous = person.path("previous_ref").textValue();
-        if (previous != null) run(db, RENAME, ref, previous); // the key was replaced: one person, two names
+        if (previous != null) run(db, "UPDATE work SET person = ? WHERE person = ?", ref, previous); // it has two names
         String type = event.path("type").textValue(), room = event.path("subject").textValue();
-        run(db, WORK, id, replay, type, tenant, time, room, ref); // your work stands here
+        // Your work stands here.
+        run(db, "INSERT INTO work VALUES (?, ?, ?, ?, ?, ?, ?)", id, replay, type, tenant, time, room, ref);
         return "handled";
     }
 
@@ -78,7 +77,7 @@ public class Consumer {
             while (!ends) {
                 ConsumerRecords<byte[], byte[]> records = consumer.poll(Duration.ofMillis(500));
                 if (records.isEmpty()) continue;
-                run(db, PRUNE, ENV.getOrDefault("KEEP_DAYS", "45"));
+                run(db, "DELETE FROM seen WHERE at < unixepoch() - 86400 * ?", ENV.getOrDefault("KEEP_DAYS", "45"));
                 List<JsonNode> said = new ArrayList<>();
                 for (var record : records) {
                     JsonNode event = JSON.readTree(record.value());
