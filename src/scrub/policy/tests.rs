@@ -108,6 +108,34 @@ fn numbers_leave_by_the_lower_end_of_their_range_and_times_to_the_minute() {
 }
 
 #[test]
+fn what_stops_is_told_by_the_stricter_of_its_own_rule_and_that_of_quarantine() {
+    let length = |kind: &str, ranges: &str| {
+        let more = format!(
+            "kinds = [\"{kind}\"]\naction = \"bucket\"\nranges = {ranges}\naccept_risk = \"a test\""
+        );
+        rule("[\"participant.duration_seconds\"]", &more)
+    };
+    let dropped = "kinds = [\"participant.left\"]\naction = \"drop\"";
+    let risky = "kinds = [\"quarantined\"]\naction = \"pass\"\naccept_risk = \"a test\"";
+    let both = length("quarantined", "[0, 60, 300]") + &length("participant.left", "[0, 30, 300]");
+    let one = rule("[\"participant.duration_seconds\"]", risky)
+        + &length("participant.left", "[0, 60]")
+        + &rule("[\"participant.session_id\"]", dropped);
+    let (both, one) = (with(&both), with(&one));
+    let told = As::Stopped(Kind::ParticipantLeft);
+    for (policy, number, lower) in
+        [(&both, 299.0, 0), (&both, 301.0, 300), (&one, 59.0, 0), (&one, 301.0, 60)]
+    {
+        let word = Word::ParticipantDuration;
+        assert_eq!(policy.action(told, word), Action::Bucket);
+        assert_eq!(policy.in_range(told, word, number), lower, "{number}");
+    }
+    assert_eq!(one.action(told, Word::ParticipantSession), Action::Drop);
+    assert_eq!(one.action(told, Word::ParticipantJoinedAt), Action::Unlisted);
+    assert_eq!(one.action(Kind::Quarantined, Word::ParticipantSession), Action::Pass);
+}
+
+#[test]
 fn what_is_looser_needs_its_risk_accepted_and_is_listed() {
     let wider = "action = \"pass\"\nkinds = [\"recording.ready\"]";
     let looser = rule("[\"participant.region\"]", wider);
