@@ -72,8 +72,12 @@ pub struct Accepted {
     pub kinds: Vec<Kind>,
     /// What became of it before.
     pub before: Action,
+    /// The lower ends of the ranges in which it left before, where it did.
+    pub before_ranges: Vec<u64>,
     /// What becomes of it now.
     pub now: Action,
+    /// The lower ends of the ranges in which it leaves now, where it does.
+    pub now_ranges: Vec<u64>,
     /// Why, in the words of the rule.
     pub why: String,
     column: usize,

@@ -74,17 +74,18 @@ fn shown(args: &Show, source: &str, policy: &Policy) -> String {
 fn table(rows: &[Row]) -> String {
     let mut sheet = Sheet::new(&[text("FIELD", 0), text("LEAVES", 0), text("WHY", 1)]);
     for row in rows {
-        sheet.row(PLAIN, [row.field.clone(), how(row), row.reason.clone()]);
+        let how = how(row.action, &row.ranges);
+        sheet.row(PLAIN, [row.field.clone(), how, row.reason.clone()]);
     }
     sheet.render(sheet::width())
 }
 
-fn how(row: &Row) -> String {
-    match row.action {
+fn how(action: Action, ranges: &[u64]) -> String {
+    match action {
         Action::Pass => "as it is".to_owned(),
-        Action::Bucket if row.ranges.is_empty() => "to the minute".to_owned(),
+        Action::Bucket if ranges.is_empty() => "to the minute".to_owned(),
         Action::Bucket => {
-            let ends: Vec<_> = row.ranges.iter().map(u64::to_string).collect();
+            let ends: Vec<_> = ranges.iter().map(u64::to_string).collect();
             format!("in ranges from {}", ends.join(", "))
         }
         Action::Pseudonym => "as a pseudonym".to_owned(),
@@ -121,7 +122,7 @@ fn said(settings: &Settings) -> String {
 fn risks(policy: &Policy) -> String {
     let mut lines = String::new();
     for risk in policy.accepted() {
-        let (kinds, now) = (super::in_words(&risk.kinds), risk.now.as_str());
+        let (kinds, now) = (super::in_words(&risk.kinds), how(risk.now, &risk.now_ranges));
         let _ = writeln!(lines, "risk accepted: {} ({now}) in {kinds}: {}", risk.field, risk.why);
     }
     lines

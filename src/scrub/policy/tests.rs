@@ -164,6 +164,28 @@ fn what_is_looser_needs_its_risk_accepted_and_is_listed() {
 }
 
 #[test]
+fn a_risk_is_listed_with_its_ranges_once_for_each_way_in_which_it_was_kept() {
+    let of = |kinds: &str, action: &str, more: &str| {
+        let more = format!("action = {action}\nkinds = {kinds}\n{more}");
+        rule("[\"participant.duration_seconds\"]", &more)
+    };
+    let (left, aborted) = ("[\"participant.left\"]", "[\"participant.aborted\"]");
+    let kept = with(&(of(left, "\"bucket\"\nranges = [0, 60]", "") + &of(aborted, "\"drop\"", "")));
+    let both = "[\"participant.left\", \"participant.aborted\"]";
+    let why = "accept_risk = \"billing\"";
+    let risky = kept.with(&of(both, "\"bucket\"\nranges = [0, 30, 60]", why)).unwrap();
+    let [one, other] = risky.accepted() else { panic!("{:?}", risky.accepted()) };
+    assert_eq!(
+        (&one.kinds[..], &other.kinds[..]),
+        (&[Kind::ParticipantLeft][..], &[Kind::ParticipantAborted][..])
+    );
+    assert_eq!((one.before, &one.before_ranges[..]), (Action::Bucket, &[0, 60][..]));
+    assert_eq!((other.before, &other.before_ranges[..]), (Action::Drop, &[][..]));
+    assert!([one, other].iter().all(|risk| risk.now_ranges == [0, 30, 60]));
+    assert_eq!(risky.without_risks().hash(), kept.hash());
+}
+
+#[test]
 fn a_risk_ends_where_a_rule_above_keeps_what_was_kept_before() {
     let of = |action: &str, more: &str| {
         let more = format!("action = \"{action}\"\nkinds = [\"recording.ready\"]\n{more}");
