@@ -123,6 +123,8 @@ impl Laying<'_> {
                 self.flaw(&at, None, text.to_owned());
             }
             for column in columns {
+                // A star may mean moments too, which leave to the minute.
+                let ranges = if is_number(column) { ranges } else { 0 };
                 let cell = Cell { action: self.action(), ranges, reason };
                 self.lay_field(&at, column, is_whole(pattern), cell, &kinds);
             }

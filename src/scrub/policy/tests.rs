@@ -136,6 +136,22 @@ fn what_stops_is_told_by_the_stricter_of_its_own_rule_and_that_of_quarantine() {
 }
 
 #[test]
+fn ranges_of_a_rule_with_a_star_are_of_numbers_alone() {
+    let kinds = "kinds = [\"participant.left\"]\naction = \"bucket\"";
+    let moments = with(&rule("[\"participant.joined_at\", \"participant.left_at\"]", kinds));
+    let starred = rule("[\"participant.*\"]", &format!("{kinds}\nranges = [0, 60]"));
+    let both = moments.with(&starred).unwrap_or_else(|flaws| panic!("{flaws:?}"));
+    let row = |field: &str| {
+        let rows = both.rows(Kind::ParticipantLeft);
+        rows.into_iter().find(|row| row.field == field).unwrap().ranges
+    };
+    assert_eq!(row("participant.joined_at"), [0; 0]);
+    assert_eq!(row("participant.duration_seconds"), [0, 60]);
+    let differ = moments.differences(&both);
+    assert!(differ.iter().all(|one| one.field != "participant.joined_at"), "{differ:?}");
+}
+
+#[test]
 fn what_is_looser_needs_its_risk_accepted_and_is_listed() {
     let wider = "action = \"pass\"\nkinds = [\"recording.ready\"]";
     let looser = rule("[\"participant.region\"]", wider);
