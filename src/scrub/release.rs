@@ -48,6 +48,13 @@ impl Kept<'_> {
         QuarantineReason::ALL.into_iter().find(|known| known.as_str() == reason)
     }
 
+    /// Whether it tells that recordings are forbidden: it then holds nothing of what was recorded.
+    pub fn tells_forbidden(&self) -> bool {
+        let written: Option<Reasoned<'_>> = serde_json::from_slice(self.value).ok();
+        let told = Finding::RecordingForbidden.as_str();
+        written.is_some_and(|written| written.data.findings.iter().any(|found| found == told))
+    }
+
     /// The same event again: for what was too large, and for what was masked.
     pub fn as_kept(&self, kind: Kind) -> Clean {
         self.released(kind, self.value.clone())
@@ -95,6 +102,8 @@ struct Reasoned<'a> {
 struct ReasonedData<'a> {
     #[serde(borrow)]
     reason: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    findings: Vec<Cow<'a, str>>,
 }
 
 /// An envelope that was kept, read back.
@@ -320,6 +329,17 @@ mod tests {
             assert_eq!(released.source().origin(), "plain");
             assert_ne!(*released.source(), source);
             assert!(!after.to_string().contains("Zoe"));
+        }
+    }
+
+    #[test]
+    fn what_came_while_recordings_were_forbidden_tells_so() {
+        let ready = json!({"kind": "recording.ready", "recording": super::super::tests::UUID});
+        for recording in [Recording::Allowed, Recording::Forbidden] {
+            let by = Settings { recording, ..settings() };
+            let clean = super::super::tests::scrub_with(by, &ready);
+            let told = kept(&clean, clean.source()).tells_forbidden();
+            assert_eq!(told, recording == Recording::Forbidden);
         }
     }
 
