@@ -185,8 +185,7 @@ fn one(
     } else {
         match kept.reason() {
             Some(QuarantineReason::UnknownKind) => by.and_then(|by| {
-                let event = kept.understood(by.provider().dialect, by.boundary().settings());
-                event.ok_or("unknown_kind")
+                kept.understood(by.provider().dialect, by.boundary()).ok_or("unknown_kind")
             }),
             Some(QuarantineReason::PiiViolation) => {
                 match journal.masked(stored).map_err(unreadable)? {

@@ -349,9 +349,18 @@ impl Boundary {
 
     /// Whether a room's name may leave as it is: its events then carry the name itself.
     pub fn lets_out(&self, room: Personal<&str>) -> bool {
-        let clean = !self.detectors.finds(room.expose());
         // Of any kind, for nobody says which one is meant.
-        let always = self.settings.policy.lets_room_out();
+        self.is_shown(room, self.settings.policy.lets_room_out())
+    }
+
+    /// The same with an event of this kind, where the policy does not keep rooms of it.
+    pub(super) fn lets_out_with(&self, kind: Kind, room: Personal<&str>) -> bool {
+        let always = self.settings.policy.action(kind, Word::RoomName) == Action::Pass;
+        self.is_shown(room, always)
+    }
+
+    fn is_shown(&self, room: Personal<&str>, always: bool) -> bool {
+        let clean = !self.detectors.finds(room.expose());
         let short = room.expose().len() <= VISIBLE_TEXT_BYTES_MAX;
         clean && short && (always || self.matches_room(room))
     }
