@@ -325,4 +325,14 @@ fn what_is_held_back_in_one_field_and_told_by_another_is_cautioned_against() {
     let length = rule("[\"recording.duration_seconds\"]", "action = \"drop\"");
     let [one] = &with(&length).cautions()[..] else { panic!() };
     assert!(one.contains("recording.started_at and recording.ended_at leave exactly"), "{one}");
+    // Dropped, a moment is told no less than to the minute; and where something ends, its own time
+    // is the end.
+    let times = "kinds = [\"participant.*\"]\naction = \"drop\"";
+    let told = with(&rule("[\"participant.joined_at\"]", times)).cautions();
+    assert_eq!(told.len(), others.len(), "{told:?}");
+    assert!(told[0].starts_with("participant.joined_at does not leave, but time, "), "{told:?}");
+    let end = rule("[\"participant.left_at\", \"participant.duration_seconds\"]", times);
+    let told = with(&end).cautions();
+    let says = "participant.joined_at and time leave exactly";
+    assert!(told.iter().any(|one| one.contains(says)), "{told:?}");
 }
