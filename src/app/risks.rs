@@ -141,7 +141,9 @@ mod tests {
             field: field.to_owned(),
             kinds: vec!["recording.ready".to_owned()],
             before: "unlisted".to_owned(),
+            before_ranges: Vec::new(),
             now: "pass".to_owned(),
+            now_ranges: Vec::new(),
             why: why.to_owned(),
         }
     }
@@ -192,6 +194,17 @@ mod tests {
         assert_eq!(log.told(&both), []);
         assert_eq!(log.told(&[two.clone(), one.clone()]), []);
         assert_eq!(log.told(&[one]).len(), 1);
+        // In finer ranges more leaves, under the same words.
+        let ranged = |now: &[u64]| {
+            let (before, now_ranges) = ("bucket".to_owned(), now.to_vec());
+            let (now, before_ranges) = ("bucket".to_owned(), vec![0, 600]);
+            AcceptedRisk { before, before_ranges, now, now_ranges, ..risk("track.id", "quality") }
+        };
+        assert_eq!(log.told(&[ranged(&[0, 60, 600])]).len(), 1);
+        let finer = log.told(&[ranged(&[0, 30, 60, 600])]);
+        let end = ", in ranges from 0, 30, 60, 600, before from 0, 600";
+        assert!(finer.len() == 1 && finer[0].2.ends_with(end), "{finer:?}");
+        assert_eq!(log.told(&[ranged(&[0, 30, 60, 600])]), []);
         assert_eq!(log.told(&[risk("participant.region", "another reason")]).len(), 1);
         let none = log.told(&[]);
         assert!(none.len() == 1 && none[0].0.is_none(), "{none:?}");

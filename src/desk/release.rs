@@ -3,9 +3,9 @@
 //! What can: an unknown kind that this version knows by its type, made of the envelope that was
 //! kept; an event that was masked, as it was masked; one that was too large for Kafka, tried again
 //! as it is. What cannot stays, and the answer says how many by why: `malformed` and `unknown_kind`
-//! for ever or until a newer version, `recording_forbidden` where it was masked before recordings
-//! were forbidden, `gone` where the row is erased, deleted or damaged,
-//! `not_in_quarantine`, `no_source` where its source has left the configuration.
+//! for ever or until a newer version, `recording_forbidden` where it holds what was recorded before
+//! that was forbidden, `gone` where the row is erased, deleted or damaged, `not_in_quarantine`,
+//! `no_source` where its source has left the configuration: nobody can say then what may leave.
 //!
 //! Each goes once, in the journal's order (`journal/release.rs`). A release that fails halfway has
 //! let go whole steps, and asking again answers `already` for those.
@@ -173,29 +173,28 @@ fn one(
     let Stored { id, source, received, .. } = stored;
     let as_kept = |key, value| Kept { id: *id, source, received: *received, key, value };
     let kept = as_kept(&stored.key, &stored.value);
+    let by = sources.named(&SourceName::new(source.origin())).ok_or("no_source");
+    // As it was kept, unless that is from before recordings were forbidden.
+    let whole = |one: Kept<'_>, kind| match &by {
+        Ok(by) if by.boundary().forbids(kind) && !one.tells_forbidden() => {
+            Err("recording_forbidden")
+        }
+        Ok(_) => Ok(one.as_kept(kind)),
+        Err(why) => Err(*why),
+    };
     let event = if stored.kind != Kind::Quarantined {
-        let oversized = is_oversized(journal, stored.sequence)?;
-        oversized.then(|| kept.as_kept(stored.kind)).ok_or("not_in_quarantine")
+        match is_oversized(journal, stored.sequence)? {
+            true => whole(kept, stored.kind),
+            false => Err("not_in_quarantine"),
+        }
     } else {
         match kept.reason() {
-            Some(QuarantineReason::UnknownKind) => {
-                match sources.named(&SourceName::new(source.origin())) {
-                    Some(source) => {
-                        let settings = source.boundary().settings();
-                        let event = kept.understood(source.provider().dialect, settings);
-                        event.ok_or("unknown_kind")
-                    }
-                    None => Err("no_source"),
-                }
-            }
+            Some(QuarantineReason::UnknownKind) => by.and_then(|by| {
+                kept.understood(by.provider().dialect, by.boundary()).ok_or("unknown_kind")
+            }),
             Some(QuarantineReason::PiiViolation) => {
-                let masked = journal.masked(stored).map_err(unreadable)?;
-                let by = sources.named(&SourceName::new(source.origin()));
-                let forbids = |kind| by.as_ref().is_some_and(|by| by.boundary().forbids(kind));
-                match masked {
-                    // It stopped before that was forbidden, and holds what was recorded.
-                    Some(one) if forbids(one.kind) => Err("recording_forbidden"),
-                    Some(one) => Ok(as_kept(&one.key, &one.value).as_kept(one.kind)),
+                match journal.masked(stored).map_err(unreadable)? {
+                    Some(one) => whole(as_kept(&one.key, &one.value), one.kind),
                     None => Err("gone"),
                 }
             }

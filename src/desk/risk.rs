@@ -20,8 +20,14 @@ pub struct AcceptedRisk {
     pub kinds: Vec<String>,
     /// What became of it before: `unlisted`, `drop`, `pseudonym`, `role` or `bucket`.
     pub before: String,
+    /// The lower ends of the ranges in which it left before, where it left in ranges.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before_ranges: Vec<u64>,
     /// What becomes of it now: `pseudonym`, `role`, `bucket` or `pass`.
     pub now: String,
+    /// The lower ends of the ranges in which it leaves now, where it leaves in ranges.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub now_ranges: Vec<u64>,
     /// Why, in the words of the rule.
     pub why: String,
 }
@@ -34,7 +40,9 @@ impl AcceptedRisk {
             field: accepted.field.clone(),
             kinds: accepted.kinds.iter().map(ToString::to_string).collect(),
             before: accepted.before.as_str().to_owned(),
+            before_ranges: accepted.before_ranges.clone(),
             now: accepted.now.as_str().to_owned(),
+            now_ranges: accepted.now_ranges.clone(),
             why: accepted.why.clone(),
         };
         boundary.policy.accepted().iter().map(risk).collect()
@@ -45,14 +53,27 @@ impl AcceptedRisk {
         format!("{}/{}", self.source, self.field)
     }
 
-    /// What changes, and where: `unlisted → pass with recording.ready, recording.failed`.
+    /// What changes, and where: `unlisted → pass with recording.ready, recording.failed`, and
+    /// behind it the ranges: `, in ranges from 0, 30, 60, before from 0, 60`.
     pub fn change(&self) -> String {
         let Self { before, now, .. } = self;
         let kinds = match self.kinds.len() == Policy::kinds().count() {
             true => "every kind".to_owned(),
             false => self.kinds.join(", "),
         };
-        format!("{before} → {now} with {kinds}")
+        let ends = |of: &[u64]| {
+            let ends: Vec<_> = of.iter().map(u64::to_string).collect();
+            ends.join(", ")
+        };
+        let ranges = match (&self.before_ranges[..], &self.now_ranges[..]) {
+            ([], []) => String::new(),
+            ([], now) => format!(", in ranges from {}", ends(now)),
+            (before, []) => format!(", before in ranges from {}", ends(before)),
+            (before, now) => {
+                format!(", in ranges from {}, before from {}", ends(now), ends(before))
+            }
+        };
+        format!("{before} → {now} with {kinds}{ranges}")
     }
 }
 
@@ -88,5 +109,31 @@ mod tests {
              billing";
         assert_eq!(risk.to_string(), said);
         assert_eq!(risks("\"*\"")[0].change(), "pseudonym → pass with every kind");
+    }
+
+    #[test]
+    fn ranges_are_part_of_a_risk_and_of_its_text() {
+        let rule = |action: &str, why: &str| {
+            format!(
+                "[[rule]]\nfields = [\"participant.duration_seconds\"]\n\
+                 kinds = [\"participant.left\"]\naction = {action}\nreason = \"a test\"\n{why}\n"
+            )
+        };
+        let told = |before: &str, now: &str| {
+            let layers = rule(before, "") + &rule(now, "accept_risk = \"billing\"");
+            let policy = Arc::new(Policy::standard().with(&layers).unwrap());
+            let name = (SourceName::new("clinic"), TenantName::new("t"));
+            let plain = Settings::new(name.0, name.1, ProviderName::new("daily"));
+            let [risk] = &AcceptedRisk::of(&Settings { policy, ..plain })[..] else { panic!() };
+            let json = serde_json::to_value(risk).unwrap();
+            assert_eq!(&serde_json::from_value::<AcceptedRisk>(json).unwrap(), risk);
+            risk.change().split_once(" with participant.left").unwrap().1.to_owned()
+        };
+        let bucket = |ranges: &str| format!("\"bucket\"\nranges = {ranges}");
+        let (rough, fine) = (bucket("[0, 60]"), bucket("[0, 30, 60]"));
+        assert_eq!(told(&rough, &fine), ", in ranges from 0, 30, 60, before from 0, 60");
+        assert_eq!(told("\"drop\"", &rough), ", in ranges from 0, 60");
+        assert_eq!(told(&rough, "\"pass\""), ", before in ranges from 0, 60");
+        assert_eq!(told("\"drop\"", "\"pass\""), "");
     }
 }

@@ -4,6 +4,7 @@
 //! judge.
 
 use super::judge::{Judged, Verdict};
+use super::policy::As;
 use super::table::FIELDS;
 use super::{Boundary, RULE_UNLISTED, Violation};
 use crate::event::{Kind, QuarantineReason};
@@ -53,6 +54,13 @@ impl Boundary {
     /// Tells what becomes of each value of an event.
     pub fn explain(&self, mut event: Normalized<'_>) -> Explained {
         let judged = Judged::new(self, &event);
+        let stops = self.stops(&event, &judged);
+        let violations = judged.evidence(Default::default()).violations.listed;
+        // Of what stops leaves what its record in quarantine tells.
+        let judged = match stops {
+            true => Judged::told(self, &event, As::Stopped(event.kind())),
+            false => judged,
+        };
         let passed = judged.passed(event.facts());
         let mut leaves: Vec<(usize, Fate)> = Vec::new();
         for (fact, verdict) in judged.of(event.facts()) {
@@ -70,10 +78,8 @@ impl Boundary {
         }
         leaves.sort_by_key(|(field, _)| *field);
         let kind = event.kind();
-        let stops = self.stops(&event, &judged);
         let reason = event.reason().or_else(|| stops.then_some(QuarantineReason::PiiViolation));
         let stays = self.stays(&mut event, &judged, passed);
-        let violations = judged.evidence(Default::default()).violations.listed;
         let name =
             |(field, fate): (usize, Fate)| FIELDS.get(field).map(|field| (field.name(), fate));
         let leaves = leaves.into_iter().filter_map(name).collect();

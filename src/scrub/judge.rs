@@ -4,7 +4,7 @@
 use super::data::Evidence;
 use super::detect::Detector;
 use super::names::{PersonRef, RoomRef};
-use super::policy::Action;
+use super::policy::{Action, As};
 use super::shape::Form;
 use super::table::{self, FIELDS, Rule};
 use super::value::{is_plausible, text};
@@ -74,13 +74,13 @@ pub(super) struct Judged<'b> {
 impl<'b> Judged<'b> {
     /// Judges every fact of an event, as one of its own kind.
     pub(super) fn new(boundary: &'b Boundary, event: &Normalized<'_>) -> Self {
-        Self::as_kind(boundary, event, event.kind())
+        Self::told(boundary, event, As::Own(event.kind()))
     }
 
-    /// The same as one of another kind: of a stopped event only the envelope is told.
-    pub(super) fn as_kind(boundary: &'b Boundary, event: &Normalized<'_>, kind: Kind) -> Self {
+    /// The same as one that is told so: of what stopped only the envelope is.
+    pub(super) fn told(boundary: &'b Boundary, event: &Normalized<'_>, told: As) -> Self {
         let mut noticed = Vec::new();
-        let mut bench = Bench { boundary, event, kind, noticed: &mut noticed };
+        let mut bench = Bench { boundary, event, told, noticed: &mut noticed };
         let verdicts = event.facts().iter().map(|fact| bench.judge(fact)).collect();
         Self { verdicts, noticed }
     }
@@ -176,7 +176,7 @@ impl Noticed {
 struct Bench<'b, 'e, 'v> {
     boundary: &'b Boundary,
     event: &'e Normalized<'v>,
-    kind: Kind,
+    told: As,
     noticed: &'e mut Vec<Noticed>,
 }
 
@@ -189,13 +189,13 @@ impl<'b> Bench<'b, '_, '_> {
         if unknown && fact.word == Word::ParticipantId {
             return Verdict::Stays(RULE_UNLISTED);
         }
-        let action = settings.policy.action(self.kind, fact.word);
+        let action = settings.policy.action(self.told, fact.word);
         match action {
             Action::Unlisted => return Verdict::Stays(RULE_UNLISTED),
             Action::Drop => return Verdict::Stays(RULE_POLICY),
             Action::Pseudonym | Action::Role | Action::Bucket | Action::Pass => {}
         }
-        if self.boundary.forbids(self.kind) && is_artefact(fact.word) {
+        if self.boundary.forbids(self.told.kind()) && is_artefact(fact.word) {
             return Verdict::Stays(RULE_RECORDING);
         }
         match (self.formed(fact, action), action) {
@@ -349,9 +349,18 @@ impl Boundary {
 
     /// Whether a room's name may leave as it is: its events then carry the name itself.
     pub fn lets_out(&self, room: Personal<&str>) -> bool {
-        let clean = !self.detectors.finds(room.expose());
         // Of any kind, for nobody says which one is meant.
-        let always = self.settings.policy.lets_room_out();
+        self.is_shown(room, self.settings.policy.lets_room_out())
+    }
+
+    /// The same with an event of this kind, where the policy does not keep rooms of it.
+    pub(super) fn lets_out_with(&self, kind: Kind, room: Personal<&str>) -> bool {
+        let always = self.settings.policy.action(kind, Word::RoomName) == Action::Pass;
+        self.is_shown(room, always)
+    }
+
+    fn is_shown(&self, room: Personal<&str>, always: bool) -> bool {
+        let clean = !self.detectors.finds(room.expose());
         let short = room.expose().len() <= VISIBLE_TEXT_BYTES_MAX;
         clean && short && (always || self.matches_room(room))
     }

@@ -20,7 +20,7 @@ use self::encode::{Attributes, Subject, encode};
 use self::identity::Names;
 use self::judge::{Judged, Verdict};
 use self::names::{PersonRef, RoomKey, RoomRef};
-use self::policy::Action;
+use self::policy::{Action, As};
 use self::sections::Sections;
 use self::value::{is_plausible, text, told_as, value};
 use crate::event::{EventId, Kind, QuarantineReason};
@@ -148,7 +148,7 @@ impl Boundary {
         };
         let stops = self.stops(&event, &judged);
         let told = if stops { evidence.clone() } else { Evidence::default() };
-        let sections = self.fill(&event, event.kind(), &judged);
+        let sections = self.fill(&event, As::Own(event.kind()), &judged);
         let key = Bytes::from(self.key(&event, &sections, id));
         let value = self.write(&event, id, event.reason(), sections, evidence);
         let masked =
@@ -188,8 +188,9 @@ impl Boundary {
         told: Evidence,
     ) -> (Kind, Option<QuarantineReason>, Bytes, Bytes) {
         let (kind, reason) = (Kind::Quarantined, Some(QuarantineReason::PiiViolation));
-        let judged = Judged::as_kind(self, event, kind);
-        let sections = self.fill(event, kind, &judged);
+        let stopped = As::Stopped(event.kind());
+        let judged = Judged::told(self, event, stopped);
+        let sections = self.fill(event, stopped, &judged);
         let key = self.key(event, &sections, id).into();
         (kind, reason, key, self.write(event, id, reason, sections, told))
     }
@@ -198,7 +199,7 @@ impl Boundary {
     fn fill<'e>(
         &'e self,
         event: &'e Normalized<'_>,
-        kind: Kind,
+        told: As,
         judged: &Judged<'e>,
     ) -> Sections<'e> {
         let mut sections = Sections::default();
@@ -209,7 +210,7 @@ impl Boundary {
                 let room = sections.room.get_or_insert_default();
                 room.r#ref = room.r#ref.or(Some(now));
                 room.previous_ref = room.previous_ref.or(before);
-            } else if let Some(value) = value(self, event, kind, fact, verdict) {
+            } else if let Some(value) = value(self, event, told, fact, verdict) {
                 table::put(&mut sections, fact.word, fact.item, value);
             }
             if let (Verdict::Person(_, Some(before)), Some(person)) =
@@ -218,7 +219,7 @@ impl Boundary {
                 person.previous_ref = person.previous_ref.or(Some(before));
             }
         }
-        let with_roles = self.settings.policy.action(kind, Word::ParticipantLabel) == Action::Role;
+        let with_roles = self.settings.policy.action(told, Word::ParticipantLabel) == Action::Role;
         if with_roles && (labelled || sections.participant.is_some()) {
             let person = sections.participant.get_or_insert_default();
             person.role = person.role.or(Some(ROLE_DEFAULT));
@@ -248,25 +249,28 @@ impl Boundary {
         id: EventId,
         reason: Option<QuarantineReason>,
         sections: Sections<'_>,
-        told: Evidence,
+        evidence: Evidence,
     ) -> Bytes {
         let delivery = event.verified().delivery();
         let received = delivery.head().received();
         let subject = subject(&sections);
-        let kind = if reason.is_some() { Kind::Quarantined } else { event.kind() };
+        let (kind, told) = match reason {
+            Some(_) => (Kind::Quarantined, As::Stopped(event.kind())),
+            None => (event.kind(), As::Own(event.kind())),
+        };
         // What could not be understood is told by when it came: its own time may be anything.
         let own = event.time().filter(|time| reason.is_none() && is_plausible(*time, received));
         let policy = &self.settings.policy;
         // A time that is its receipt is as coarse as that.
-        let coarse = policy.coarse_time(kind) || (own.is_none() && policy.coarse_receipt(kind));
+        let coarse = policy.coarse_time(told) || (own.is_none() && policy.coarse_receipt(told));
         let time = told_as(own.unwrap_or(received), coarse);
-        let received = told_as(received, policy.coarse_receipt(kind));
+        let received = told_as(received, policy.coarse_receipt(told));
         let data = match reason {
             Some(reason @ QuarantineReason::Malformed) => {
                 Data::Quarantine(QuarantineData::bare(reason, delivery.body().len()))
             }
-            Some(reason) => Data::quarantined(reason, sections, told),
-            None => Data::understood(kind.family(), sections, told),
+            Some(reason) => Data::quarantined(reason, sections, evidence),
+            None => Data::understood(kind.family(), sections, evidence),
         };
         let attributes = Attributes {
             id,

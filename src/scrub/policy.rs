@@ -20,10 +20,12 @@ mod difference;
 mod layer;
 mod risk;
 mod rows;
+mod stopped;
 
 pub use difference::Difference;
 pub use layer::{Flaw, REFUSED, RISK_REQUIRED};
 pub use rows::Row;
+pub(super) use stopped::As;
 
 /// The list that everybody begins with, as text.
 pub const STANDARD: &str = include_str!("policy.toml");
@@ -70,8 +72,12 @@ pub struct Accepted {
     pub kinds: Vec<Kind>,
     /// What became of it before.
     pub before: Action,
+    /// The lower ends of the ranges in which it left before, where it did.
+    pub before_ranges: Vec<u64>,
     /// What becomes of it now.
     pub now: Action,
+    /// The lower ends of the ranges in which it leaves now, where it does.
+    pub now_ranges: Vec<u64>,
     /// Why, in the words of the rule.
     pub why: String,
     column: usize,
@@ -121,26 +127,25 @@ impl Policy {
         if flaws.is_empty() { Ok(policy) } else { Err(flaws) }
     }
 
-    /// What becomes of a word's value in events of a kind.
-    pub(super) fn action(&self, kind: Kind, word: Word) -> Action {
-        self.cell(kind, word as usize).action
+    /// What becomes of a word's value in events that are told so.
+    pub(super) fn action(&self, told: impl Into<As>, word: Word) -> Action {
+        self.told(told.into(), word as usize).action
     }
 
-    /// A number as the policy lets it leave with this kind, where it leaves in ranges.
-    pub(super) fn in_range(&self, kind: Kind, word: Word, number: f64) -> u64 {
-        let ranges = self.ranges.get(usize::from(self.cell(kind, word as usize).ranges));
-        let lower = ranges.into_iter().flatten().rev().find(|lower| **lower as f64 <= number);
-        lower.copied().unwrap_or(0)
+    /// A number as the policy lets it leave with such an event, where it leaves in ranges.
+    pub(super) fn in_range(&self, told: impl Into<As>, word: Word, number: f64) -> u64 {
+        let mut ends = self.ends(told.into(), word as usize).rev();
+        ends.find(|lower| *lower as f64 <= number).unwrap_or(0)
     }
 
     /// Whether an event's own time leaves to the minute.
-    pub(super) fn coarse_time(&self, kind: Kind) -> bool {
-        self.cell(kind, TIME).action == Action::Bucket
+    pub(super) fn coarse_time(&self, told: impl Into<As>) -> bool {
+        self.told(told.into(), TIME).action == Action::Bucket
     }
 
     /// Whether the time of its receipt leaves to the minute.
-    pub(super) fn coarse_receipt(&self, kind: Kind) -> bool {
-        self.cell(kind, RECEIVED).action == Action::Bucket
+    pub(super) fn coarse_receipt(&self, told: impl Into<As>) -> bool {
+        self.told(told.into(), RECEIVED).action == Action::Bucket
     }
 
     /// Whether room names leave whatever they are, with any kind.

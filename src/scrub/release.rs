@@ -1,10 +1,15 @@
 //! Out of quarantine: events that may be published after all, made of what the journal kept.
 //!
 //! A released event keeps the id under which it stands in quarantine, for that is its only name;
-//! its `type` is its real one. Its record key is the one it had. Nothing is let out that had not
-//! crossed the boundary when it came: what an unknown kind kept (the envelope) becomes the event of
-//! the kind that a newer version knows, what was masked is published as it was masked, and what was
-//! too large is tried again as it is.
+//! its `type` is its real one. Nothing is let out that had not crossed the boundary when it came:
+//! what an unknown kind kept (the envelope) becomes the event of the kind that a newer version
+//! knows, what was masked is published as it was masked, and what was too large is tried again as
+//! it is.
+//!
+//! The envelope crosses once more, by the settings that hold now: a room's name that may not leave
+//! any more, or that looks personal by now, leaves as its pseudonym. Its record key is the one it
+//! had, unless that shows what may not leave any more; it is then the key that such an event would
+//! have.
 //!
 //! It goes into the journal under a name of its source that stands beside the ledger
 //! ([`SourceName::released`]), since it has been counted when it came.
@@ -15,15 +20,15 @@ use bytes::Bytes;
 use serde::Deserialize;
 
 use super::data::{Data, Evidence, Moment};
-use super::encode::{Attributes, SPEC_VERSION, Subject, encode};
-use super::names::RoomRef;
-use super::policy::{Action, Policy};
+use super::encode::{Attributes, SPEC_VERSION, encode};
+use super::names::{RoomRef, is_name};
+use super::policy::Action;
 use super::sections::{Participant, ProviderEvent, Room, Sections};
 use super::value::told_as;
-use super::{Clean, Finding, ROLE_DEFAULT, Recording, Seen, Settings, Violation, Violations};
+use super::{Boundary, Clean, Finding, ROLE_DEFAULT, Seen, Violation, Violations, subject};
 use crate::clock::Timestamp;
-use crate::event::{EventId, Family, Kind, QuarantineReason, SourceName};
-use crate::normalize::{Dialect, Removed, Word};
+use crate::event::{EventId, Kind, QuarantineReason, SourceName};
+use crate::normalize::{Dialect, Personal, Removed, Word};
 
 /// What the journal keeps of an event in quarantine.
 #[derive(Clone, Copy, Debug)]
@@ -48,34 +53,42 @@ impl Kept<'_> {
         QuarantineReason::ALL.into_iter().find(|known| known.as_str() == reason)
     }
 
+    /// Whether it tells that recordings are forbidden: it then holds nothing of what was recorded.
+    pub fn tells_forbidden(&self) -> bool {
+        let written: Option<Reasoned<'_>> = serde_json::from_slice(self.value).ok();
+        let told = Finding::RecordingForbidden.as_str();
+        written.is_some_and(|written| written.data.findings.iter().any(|found| found == told))
+    }
+
     /// The same event again: for what was too large, and for what was masked.
     pub fn as_kept(&self, kind: Kind) -> Clean {
-        self.released(kind, self.value.clone())
+        self.released(kind, self.key.clone(), self.value.clone())
     }
 
     /// The event of an unknown kind, as the kind that this dialect knows it as, by the settings
     /// that hold now. `None` where the dialect does not know it either, or cannot tell by what was
     /// kept.
-    pub fn understood(&self, dialect: &dyn Dialect, by: &Settings) -> Option<Clean> {
+    pub fn understood(&self, dialect: &dyn Dialect, by: &Boundary) -> Option<Clean> {
         let written: Written<'_> = serde_json::from_slice(self.value).ok()?;
         let told = written.data.provider_event.as_ref();
         let kind = dialect.kind_of(told?.r#type.as_deref()?)?;
         if written.specversion != SPEC_VERSION || kind == Kind::Quarantined {
             return None;
         }
-        let forbidden = by.recording == Recording::Forbidden && kind.family() == Family::Recording;
-        let value = written.encoded(kind, self.id, &by.policy, forbidden)?;
-        Some(self.released(kind, value))
+        let lets = Lets { by, kind, received: self.received };
+        let sections = written.sections(&lets);
+        let key = written.key(self, &sections, by);
+        Some(self.released(kind, key, written.encoded(sections, self.id, &lets)))
     }
 
-    fn released(&self, kind: Kind, value: Bytes) -> Clean {
+    fn released(&self, kind: Kind, key: Bytes, value: Bytes) -> Clean {
         Clean {
             id: self.id,
             source: self.source.released(),
             kind,
             reason: None,
             received: self.received,
-            key: self.key.clone(),
+            key,
             value,
             former: None,
             masked: None,
@@ -95,6 +108,8 @@ struct Reasoned<'a> {
 struct ReasonedData<'a> {
     #[serde(borrow)]
     reason: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    findings: Vec<Cow<'a, str>>,
 }
 
 /// An envelope that was kept, read back.
@@ -104,8 +119,6 @@ struct Written<'a> {
     specversion: Cow<'a, str>,
     #[serde(borrow)]
     source: Cow<'a, str>,
-    #[serde(borrow)]
-    subject: Option<Cow<'a, str>>,
     #[serde(borrow)]
     tenant: Cow<'a, str>,
     #[serde(borrow)]
@@ -167,31 +180,56 @@ struct KeptEvent<'a> {
 }
 
 impl Written<'_> {
-    /// The event of this kind, with all that was kept and may leave with it in its place.
-    fn encoded(&self, kind: Kind, id: EventId, policy: &Policy, forbidden: bool) -> Option<Bytes> {
+    /// All that was kept and may leave, in its place.
+    fn sections(&self, lets: &Lets<'_>) -> Sections<'_> {
         let data = &self.data;
-        let lets = Lets { policy, kind };
-        let sent_at = data.provider_event.as_ref().and_then(|event| event.sent_at);
-        let mut sections = Sections {
-            room: data.room.as_ref().map(|room| room.section(&lets)),
-            provider_event: data.provider_event.as_ref().map(|event| event.section(&lets)),
+        let with_roles = lets.action(Word::ParticipantLabel) == Action::Role;
+        Sections {
+            room: data.room.as_ref().map(|room| room.section(lets)),
+            participant: data.participant.as_ref().map(|person| Participant {
+                session_id: lets.text(Word::ParticipantSession, &person.session_id),
+                role: with_roles.then_some(ROLE_DEFAULT),
+                ..Participant::default()
+            }),
+            provider_event: data.provider_event.as_ref().map(|event| event.section(lets)),
             ..Sections::default()
-        };
-        let with_roles = policy.action(kind, Word::ParticipantLabel) == Action::Role;
-        sections.participant = data.participant.as_ref().map(|person| Participant {
-            session_id: lets.text(Word::ParticipantSession, &person.session_id),
-            role: with_roles.then_some(ROLE_DEFAULT),
-            ..Participant::default()
-        });
+        }
+    }
+
+    /// The record key: the one it had, or the next best where that shows what stays now.
+    fn key(&self, kept: &Kept<'_>, sections: &Sections<'_>, by: &Boundary) -> Bytes {
+        let of = |best: &str| Bytes::from([&*self.tenant, "/", best].concat());
+        if sections.room.as_ref().is_some_and(|room| room.name.is_some()) {
+            return kept.key.clone();
+        }
+        if let Some(name) = self.data.room.as_ref().and_then(|room| room.name.as_deref()) {
+            return by.names.room_key(name).shown(of);
+        }
+        let had = std::str::from_utf8(kept.key).ok().and_then(|key| key.split_once('/'));
+        match sections.best_identity() {
+            _ if had.is_some_and(|(_, room)| is_name(room, 'k')) => kept.key.clone(),
+            Some(best) => of(best),
+            None => kept.id.shown(of),
+        }
+    }
+
+    /// The event, encoded once and for all.
+    fn encoded(&self, sections: Sections<'_>, id: EventId, lets: &Lets<'_>) -> Bytes {
+        let (data, kind, policy) = (&self.data, lets.kind, &lets.by.settings.policy);
+        let forbidden = lets.by.forbids(kind);
+        let sent_at = data.provider_event.as_ref().and_then(|event| event.sent_at);
         let paths = data.removed.iter().map(|path| &**path).collect();
         let removed = Removed { paths, more: data.removed_more };
         let time = sent_at.unwrap_or(self.receivedtime);
+        // A time that is its receipt is as coarse as that.
+        let by_receipt = sent_at.is_none() && policy.coarse_receipt(kind);
+        let coarse = policy.coarse_time(kind) || by_receipt;
         let attributes = Attributes {
             id,
             source: &self.source,
             kind,
-            subject: lets.text(Word::RoomName, &self.subject).map(Subject::Text),
-            time: told_as(time, policy.coarse_time(kind)),
+            subject: subject(&sections),
+            time: told_as(time, coarse),
             tenant: &self.tenant,
             provider: &self.provider,
             received: told_as(self.receivedtime, policy.coarse_receipt(kind)),
@@ -200,19 +238,38 @@ impl Written<'_> {
         let violations = Violations { listed, more };
         let findings = forbidden.then_some(Finding::RecordingForbidden).into_iter().collect();
         let told = Evidence { removed, violations, findings };
-        Some(encode(&attributes, &Data::understood(kind.family(), sections, told)))
+        encode(&attributes, &Data::understood(kind.family(), sections, told))
     }
 }
 
-/// What the policy lets out with a kind.
-struct Lets<'p> {
-    policy: &'p Policy,
+/// What leaves with a kind by the boundary that holds now.
+struct Lets<'b> {
+    by: &'b Boundary,
     kind: Kind,
+    received: Timestamp,
 }
 
 impl Lets<'_> {
+    fn action(&self, word: Word) -> Action {
+        self.by.settings.policy.action(self.kind, word)
+    }
+
     fn out(&self, word: Word) -> bool {
-        !matches!(self.policy.action(self.kind, word), Action::Unlisted | Action::Drop)
+        !matches!(self.action(word), Action::Unlisted | Action::Drop)
+    }
+
+    /// A room as it may be seen now.
+    fn room<'t>(&self, kept: &'t KeptRoom<'_>) -> Room<'t> {
+        let pseudonym = |text: &Option<Cow<'_, str>>| text.as_deref().and_then(RoomRef::parse);
+        let names = &self.by.names;
+        let (name, r#ref, previous_ref) = match kept.name.as_deref() {
+            _ if !self.out(Word::RoomName) => (None, None, None),
+            Some(name) if !self.by.lets_out_with(self.kind, Personal::new(name)) => {
+                (None, Some(names.room(name)), names.former_room(name, self.received))
+            }
+            name => (name, pseudonym(&kept.r#ref), pseudonym(&kept.previous_ref)),
+        };
+        Room { name, r#ref, previous_ref, ..Room::default() }
     }
 
     fn text<'t>(&self, word: Word, text: &'t Option<Cow<'_, str>>) -> Option<&'t str> {
@@ -221,24 +278,19 @@ impl Lets<'_> {
 
     fn moment(&self, word: Word, time: Option<Timestamp>) -> Option<Moment> {
         let time = time.filter(|_| self.out(word))?;
-        let coarse = self.policy.action(self.kind, word) == Action::Bucket;
+        let coarse = self.action(word) == Action::Bucket;
         Some(Moment(told_as(time, coarse)))
     }
 }
 
 impl KeptRoom<'_> {
     fn section(&self, lets: &Lets<'_>) -> Room<'_> {
-        let name = Word::RoomName;
-        let parsed = |room: &Option<Cow<'_, str>>| lets.text(name, room).and_then(RoomRef::parse);
         Room {
-            name: lets.text(name, &self.name),
-            r#ref: parsed(&self.r#ref),
-            previous_ref: parsed(&self.previous_ref),
             id: lets.text(Word::RoomId, &self.id),
             session_id: lets.text(Word::RoomSession, &self.session_id),
             started_at: lets.moment(Word::RoomStartedAt, self.started_at),
             ended_at: lets.moment(Word::RoomEndedAt, self.ended_at),
-            ..Room::default()
+            ..lets.room(self)
         }
     }
 }
@@ -259,10 +311,11 @@ impl KeptEvent<'_> {
 mod tests {
     use serde_json::json;
 
-    use super::super::tests::{event, scrub, settings};
+    use super::super::tests::{event, key, keys, scrub, settings};
     use super::*;
     use crate::normalize::{At, Draft, Reading};
-    use crate::scrub::closed_schema;
+    use crate::scrub::policy::Policy;
+    use crate::scrub::{Recording, Settings, closed_schema};
 
     /// A version that knows one type more.
     struct Newer;
@@ -303,7 +356,7 @@ mod tests {
             let (clean, source) = (unknown("whiteboard.saved", room), settings().source);
             let kept = kept(&clean, &source);
             assert_eq!(kept.reason(), Some(QuarantineReason::UnknownKind));
-            let released = kept.understood(&Newer, &settings()).unwrap();
+            let released = kept.understood(&Newer, &boundary(settings())).unwrap();
             let (before, after) = (event(&clean), event(&released));
             assert_eq!(after["type"], "video.participant.joined");
             assert_eq!(after["data"]["participant"]["role"], "Participant");
@@ -323,15 +376,93 @@ mod tests {
         }
     }
 
+    fn boundary(settings: Settings) -> Boundary {
+        Boundary::new(settings, &keys())
+    }
+
+    /// An event of a type that is known by now, let go by these settings; and what such an event
+    /// would leave as if it came today.
+    fn released(body: &serde_json::Value, by: Settings) -> (Clean, Clean) {
+        let (clean, source) = (scrub(body), settings().source);
+        let mut known = body.clone();
+        known["kind"] = json!("participant.joined");
+        let today = super::super::tests::scrub_with(by.clone(), &known);
+        (kept(&clean, &source).understood(&Newer, &boundary(by)).unwrap(), today)
+    }
+
+    #[test]
+    fn a_room_that_was_named_is_let_go_as_the_settings_that_hold_now_show_it() {
+        let body = json!({"kind": "whiteboard", "type": "whiteboard.saved", "id": "w-1",
+            "room": "consult-0a1b2c3d"});
+        let regex = |text: &str| regex::Regex::new(text).unwrap();
+        let dropped =
+            "[[rule]]\nfields = [\"room.name\"]\naction = \"drop\"\nreason = \"a test\"\n";
+        let policy = Policy::standard().with(dropped).unwrap().into();
+        for by in [
+            Settings { room_name: None, ..settings() },
+            Settings { room_name: Some(regex("^visit-.*$")), ..settings() },
+            Settings { national_ids: vec![regex("0a1b2c3d")], ..settings() },
+            Settings { policy, ..settings() },
+        ] {
+            let (released, today) = released(&body, by);
+            let (after, today_told) = (event(&released), event(&today));
+            assert!(!format!("{after} {}", key(&released)).contains("consult-"), "{after}");
+            assert_eq!(after.get("subject"), today_told.get("subject"));
+            assert_eq!(after["data"].pointer("/room/ref"), today_told["data"].pointer("/room/ref"));
+            assert_eq!(released.key(), today.key());
+        }
+    }
+
+    #[test]
+    fn a_key_that_shows_what_stays_now_gives_way_to_the_next_best() {
+        let session = super::super::tests::UUID;
+        let body = json!({"kind": "whiteboard", "type": "whiteboard.saved", "id": "w-1",
+            "session": session});
+        let (same, _) = released(&body, settings());
+        assert_eq!(key(&same), format!("tenant-a/{session}"));
+        let dropped = "[[rule]]\nfields = [\"participant.session_id\"]\naction = \"drop\"\n\
+            reason = \"a test\"\n";
+        let policy = Policy::standard().with(dropped).unwrap().into();
+        let (released, _) = released(&body, Settings { policy, ..settings() });
+        assert!(key(&released).starts_with("tenant-a/ev1_"), "{}", key(&released));
+        assert!(!event(&released).to_string().contains(session));
+    }
+
+    #[test]
+    fn a_time_that_is_its_receipt_is_let_go_as_coarse_as_that() {
+        let coarse = "[[rule]]\nfields = [\"receivedtime\"]\naction = \"bucket\"\n\
+            kinds = [\"participant.*\"]\nreason = \"a test\"\n";
+        let policy = Policy::standard().with(coarse).unwrap().into();
+        let body = json!({"kind": "whiteboard", "type": "whiteboard.saved", "id": "w-1"});
+        let (exact, _) = released(&body, settings());
+        assert_eq!(event(&exact)["time"], "2026-11-20T10:00:00.301Z");
+        let (released, _) = released(&body, Settings { policy, ..settings() });
+        for time in ["time", "receivedtime"] {
+            assert_eq!(event(&released)[time], "2026-11-20T10:00:00.000Z", "{time}");
+        }
+    }
+
+    #[test]
+    fn what_came_while_recordings_were_forbidden_tells_so() {
+        let ready = json!({"kind": "recording.ready", "recording": super::super::tests::UUID});
+        for recording in [Recording::Allowed, Recording::Forbidden] {
+            let by = Settings { recording, ..settings() };
+            let clean = super::super::tests::scrub_with(by, &ready);
+            let told = kept(&clean, clean.source()).tells_forbidden();
+            assert_eq!(told, recording == Recording::Forbidden);
+        }
+    }
+
     #[test]
     fn what_is_still_unknown_or_not_ours_is_not_released() {
         let source = settings().source;
         let clean = unknown("whiteboard.closed", "consult-0a1b2c3d");
-        assert!(kept(&clean, &source).understood(&Newer, &settings()).is_none());
+        let by = boundary(settings());
+        assert!(kept(&clean, &source).understood(&Newer, &by).is_none());
         for value in ["", "{}", "[]", r#"{"data":{"reason":"zoe"}}"#] {
             let value = Bytes::from_static(value.as_bytes());
             let kept = Kept { value: &value, ..kept(&clean, &source) };
-            assert!(kept.understood(&Newer, &settings()).is_none() && kept.reason().is_none());
+            assert!(kept.understood(&Newer, &by).is_none() && kept.reason().is_none());
         }
     }
 }

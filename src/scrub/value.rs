@@ -2,10 +2,10 @@
 
 use super::Boundary;
 use super::judge::Verdict;
+use super::policy::As;
 use super::table::Value;
 use crate::bounds::{MOMENT_AHEAD_MAX, MOMENT_MIN_MILLIS};
 use crate::clock::Timestamp;
-use crate::event::Kind;
 use crate::normalize::{Fact, Given, Normalized, Personal, Word};
 
 /// The text of a fact, opened.
@@ -22,7 +22,7 @@ pub(super) fn text<'e>(event: &'e Normalized<'_>, fact: &Fact) -> Option<&'e str
 pub(super) fn value<'e>(
     boundary: &Boundary,
     event: &'e Normalized<'_>,
-    kind: Kind,
+    told: As,
     fact: &Fact,
     verdict: Verdict<'e>,
 ) -> Option<Value<'e>> {
@@ -39,13 +39,13 @@ pub(super) fn value<'e>(
         Verdict::Person(person, _) => Some(Value::Person(person)),
         Verdict::Role(label) => Some(Value::Text(label)),
         Verdict::Passes => Some(given),
-        Verdict::Coarse => Some(coarse(boundary, kind, fact.word, given)),
+        Verdict::Coarse => Some(coarse(boundary, told, fact.word, given)),
         Verdict::Room(..) | Verdict::Stays(_) => None,
     }
 }
 
-fn coarse<'e>(boundary: &Boundary, kind: Kind, word: Word, given: Value<'e>) -> Value<'e> {
-    let lower = |number| Value::Count(boundary.settings.policy.in_range(kind, word, number));
+fn coarse<'e>(boundary: &Boundary, told: As, word: Word, given: Value<'e>) -> Value<'e> {
+    let lower = |number| Value::Count(boundary.settings.policy.in_range(told, word, number));
     match given {
         Value::Moment(time) => Value::Moment(told_as(time, true)),
         Value::Count(count) => lower(count as f64),

@@ -32,6 +32,15 @@ pub enum Finding {
     RecordingForbidden,
 }
 
+impl Finding {
+    /// As events tell it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RecordingForbidden => "recording_forbidden",
+        }
+    }
+}
+
 /// The violations of one event: so many listed, the rest counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Violations {

@@ -111,6 +111,16 @@ fn source(name: &str, clock: &Clock, captures: bool) -> Source {
 
 /// A source of a provider, called as that.
 pub(crate) fn source_of(provider: Provider, clock: &Clock, captures: bool) -> Source {
+    source_with(provider, clock, captures, |_| {})
+}
+
+/// The same with a boundary of its own, called as that one says.
+pub(crate) fn source_with(
+    provider: Provider,
+    clock: &Clock,
+    captures: bool,
+    change: impl FnOnce(&mut Settings),
+) -> Source {
     let name = provider.name.as_str();
     let signing = |label: &str, secret: &str| SigningSecret {
         label: label.to_owned(),
@@ -130,16 +140,17 @@ pub(crate) fn source_of(provider: Provider, clock: &Clock, captures: bool) -> So
     let ready = (provider.build)(credentials, clock.now());
     let ready = ready.unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
     let (source, tenant) = (SourceName::new(name), TenantName::new("tenant-fixtures"));
-    let settings = Settings {
+    let mut settings = Settings {
         role_labels: ["Doctor", "Patient"].map(str::to_owned).to_vec(),
         room_name: Some(Regex::new("^consult-[0-9a-f]{8}$").unwrap()),
         ..Settings::new(source, tenant, provider.name)
     };
+    change(&mut settings);
     let keys = Keys::new(Secret::new(vec![0x11; 32]), Secret::new(vec![0x22; 32]));
     let lists = Lists { refusals: &[], rules: &[], detectors: &[], failures: &[] };
     let topics = Family::ALL.map(|family| (family, family.as_str().to_owned()));
     let telemetry = Telemetry::new(&lists, &topics).unwrap();
-    let name = SourceName::new(name);
+    let name = settings.source.clone();
     let meters = telemetry.source(&SourceLabels { source: &name, secrets: Vec::new() }, &lists);
     let boundary = Boundary::new(settings, &keys);
     let rate = Rate { per_second: 1_000.try_into().unwrap(), burst: 1_000.try_into().unwrap() };

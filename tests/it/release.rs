@@ -4,18 +4,21 @@
 
 use std::sync::Arc;
 
+use hookgate::clock::Clock;
 use hookgate::desk::{AuditFilter, Filter, Refusal, ReleaseAsk, Released};
-use hookgate::event::{Family, Kind};
+use hookgate::event::{Family, Kind, SourceName};
+use hookgate::intake::{Source, Sources};
 use hookgate::normalize::daily::Daily;
 use hookgate::normalize::{At, Dialect, Draft, Reading};
 use hookgate::outcome::Outcome;
 use hookgate::providers::{Provider, Providers};
 use hookgate::publish::{Embedded, Injected, Received};
+use hookgate::scrub::{OnViolation, Recording, Settings};
 use serde_json::{Value, json};
 
-use crate::capture::{Room, operator, source_of, why};
+use crate::capture::{Room, operator, source_of, source_with, why};
 use crate::depot::{Depot, read, settings, until};
-use crate::search::{desk, noted};
+use crate::search::{desk_with, noted};
 
 /// Daily as a newer version knows it.
 struct Newer;
@@ -44,6 +47,16 @@ impl Room {
         let daily = *Providers::standard().get("daily").unwrap();
         let newer = source_of(Provider { dialect: &Newer, ..daily }, &self.clock, false);
         self.sources.replace(vec![Arc::new(newer)]);
+    }
+
+    /// Puts a source of Daily's in its place that treats recordings so and stops what looks
+    /// personal.
+    fn allow(&self, recording: Recording) {
+        let daily = *Providers::standard().get("daily").unwrap();
+        let strict = source_with(daily, &self.clock, false, |settings| {
+            (settings.on_violation, settings.recording) = (OnViolation::Quarantine, recording);
+        });
+        self.sources.replace(vec![Arc::new(strict)]);
     }
 
     async fn release(&self, sequence: Option<u64>, filter: Option<Filter>) -> Released {
@@ -134,6 +147,57 @@ async fn what_cannot_be_let_go_stays_and_is_told_by_why() {
     assert!(log.records.iter().all(|record| record.action == "quarantine.release"));
 }
 
+#[tokio::test]
+async fn what_was_masked_goes_only_as_its_source_lets_recordings_go_now() {
+    let room = Room::new();
+    room.allow(Recording::Allowed);
+    let ready = json!({"type": "recording.ready-to-download", "id": "r-1", "payload": {
+        "recording_id": "6497c79b-f326-4942-aef8-c36a29140ad1", "room_name": "Zoe's room"}});
+    let outcome = room.take("daily", ready.to_string().as_bytes()).await;
+    assert!(matches!(outcome, Outcome::Quarantined(_)), "{outcome:?}");
+    let kept = |why: &str| [(why.to_owned(), 1)].into();
+    room.sources.replace(Vec::new());
+    assert_eq!(room.release(Some(1), None).await.kept, kept("no_source"));
+    room.allow(Recording::Forbidden);
+    assert_eq!(room.release(Some(1), None).await.kept, kept("recording_forbidden"));
+    room.allow(Recording::Allowed);
+    assert_eq!(room.release(Some(1), None).await.released, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_too_large_goes_only_as_its_source_lets_recordings_go_now() {
+    let broker = Embedded::start("video", 4).unwrap();
+    let depot = Depot::new(settings(broker.brokers()));
+    depot.journal.start_search();
+    depot.keep_large(1).await;
+    broker.inject(&[Injected::TooLarge, Injected::TooLarge]);
+    let courier = depot.courier();
+    until(&courier, |status| status.cursor == 1).await;
+    noted(&depot.journal).await;
+    let sources = Arc::new(Sources::new(Vec::new()));
+    let desk = desk_with(&depot.journal, sources.clone());
+    let released = async || {
+        let ask = ReleaseAsk { reason: why(), filter: None };
+        desk.release(&operator(), Some(1), ask).await.unwrap()
+    };
+    let kept = |why: &str| [(why.to_owned(), 1)].into();
+    assert_eq!(released().await.kept, kept("no_source"));
+    sources.replace(vec![of_depot(Recording::Forbidden)]);
+    assert_eq!(released().await.kept, kept("recording_forbidden"));
+    sources.replace(vec![of_depot(Recording::Allowed)]);
+    assert_eq!(released().await.released, 1);
+    depot.drain(courier).await;
+}
+
+/// The source that a depot's events come from.
+fn of_depot(recording: Recording) -> Arc<Source> {
+    let livekit = *Providers::standard().get("livekit").unwrap();
+    let change = |settings: &mut Settings| {
+        (settings.source, settings.recording) = (SourceName::new("depot"), recording);
+    };
+    Arc::new(source_with(livekit, &Clock::system(), false, change))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_too_large_is_let_go_and_reaches_its_own_topic_under_its_own_id() {
     let broker = Embedded::start("video", 4).unwrap();
@@ -147,7 +211,8 @@ async fn what_was_too_large_is_let_go_and_reaches_its_own_topic_under_its_own_id
     depot.keep(1).await;
     until(&courier, |status| status.cursor == 2).await;
     noted(&depot.journal).await;
-    let desk = desk(&depot.journal);
+    let sources = Sources::new(vec![of_depot(Recording::Allowed)]);
+    let desk = desk_with(&depot.journal, Arc::new(sources));
     let page = desk.quarantine(Filter::default()).await.unwrap();
     assert_eq!(page.counts, [("too_large_for_kafka".to_owned(), 1)].into());
     for (released, already) in [(1, 0), (0, 1)] {

@@ -243,8 +243,12 @@ async fn without_a_search_file_lists_are_refused_and_events_are_shown() {
 }
 
 pub(crate) fn desk(journal: &Journal) -> Desk {
+    desk_with(journal, Arc::new(Sources::new(Vec::new())))
+}
+
+/// A desk that knows these sources.
+pub(crate) fn desk_with(journal: &Journal, sources: Arc<Sources>) -> Desk {
     let folder = tempfile::tempdir().unwrap();
-    let sources = Arc::new(Sources::new(Vec::new()));
     let (audit, clock) = (Audit::open(folder.path(), Clock::system()), Clock::system());
     let alone = desk::Parts::alone(journal.clone(), sources, audit, clock);
     Desk::new(desk::Parts { contract: Contract::of("video"), ..alone })

@@ -1,13 +1,16 @@
 //! `policy diff`: what leaves otherwise under one policy than under another, in words.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use clap::Args;
 
 use super::{in_words, laid, sources};
 use crate::cli::sheet::{BAD, GOOD};
 use crate::cli::{Failure, print};
+use crate::event::{ProviderName, SourceName, TenantName};
 use crate::scrub::Settings;
 use crate::scrub::policy::{Action, Difference, Policy};
 
@@ -22,43 +25,45 @@ pub struct Diff {
     pub now: String,
 }
 
-/// One side: a policy, and the settings of the source that it was taken from.
-struct Side {
-    policy: Policy,
-    settings: Option<Settings>,
-}
-
 /// Tells it.
 ///
 /// # Errors
 /// 78 for a configuration or policy with mistakes.
 pub(super) fn run(args: &Diff) -> Result<(), Failure> {
     let (before, now) = (side(&args.before)?, side(&args.now)?);
-    let mut out = String::new();
-    if let (Some(before), Some(now)) = (&before.settings, &now.settings) {
-        out.push_str(&said(before, now));
-    }
+    Ok(print(&compared(&before, &now))?)
+}
+
+fn compared(before: &Settings, now: &Settings) -> String {
+    let mut out = said(before, now);
     for difference in before.policy.differences(&now.policy) {
         out.push_str(&told(&difference));
     }
     if out.is_empty() {
         out = "no difference: the same leaves under both\n".to_owned();
     }
-    Ok(print(&out)?)
+    out
 }
 
-fn side(text: &str) -> Result<Side, Failure> {
+/// One side: the settings of a source, or those of one that says nothing beside its policy.
+fn side(text: &str) -> Result<Settings, Failure> {
     if text == "standard" {
-        return Ok(Side { policy: (*Policy::standard()).clone(), settings: None });
+        return Ok(plain(Policy::standard()));
     }
     match text.rsplit_once(':') {
         Some((config, source)) if !Path::new(text).exists() => {
             let mut meant = sources(Path::new(config), Some(source))?;
             let one = meant.pop().ok_or_else(|| Failure::Usage("no such source".to_owned()))?;
-            Ok(Side { policy: (*one.settings.policy).clone(), settings: Some(one.settings) })
+            Ok(one.settings)
         }
-        Some(_) | None => Ok(Side { policy: laid(Path::new(text))?, settings: None }),
+        Some(_) | None => Ok(plain(Arc::new(laid(Path::new(text))?))),
     }
+}
+
+/// What a policy is where no source is meant.
+fn plain(policy: Arc<Policy>) -> Settings {
+    let (source, tenant) = (SourceName::new("none"), TenantName::new("none"));
+    Settings { policy, ..Settings::new(source, tenant, ProviderName::new("none")) }
 }
 
 fn told(difference: &Difference) -> String {
@@ -101,8 +106,7 @@ fn said(before: &Settings, now: &Settings) -> String {
             ("room_name", pattern(&settings.room_name)),
             ("artifact_key", pattern(&settings.artifact_key)),
             ("role_labels", format!("{:?}", settings.role_labels)),
-            // What stands for a label may be somebody's name.
-            ("role_map", format!("{} texts", settings.role_map.len())),
+            ("role_map", mapped(settings)),
             ("on_violation", settings.on_violation.as_str().to_owned()),
             ("recording", settings.recording.as_str().to_owned()),
             ("national_id_patterns", format!("{national:?}")),
@@ -112,9 +116,22 @@ fn said(before: &Settings, now: &Settings) -> String {
     for ((key, old), (_, new)) in each(before).into_iter().zip(each(now)) {
         if old != new {
             let _ = writeln!(lines, "changed   {key}: {old} → {new}");
+        } else if key == "role_map" && before.role_map != now.role_map {
+            let _ = writeln!(lines, "changed   {key}: {new}, but not the same ones");
         }
     }
     lines
+}
+
+/// A map of roles by how many texts stand for which label: such a text may be somebody's name.
+fn mapped(settings: &Settings) -> String {
+    let mut texts: BTreeMap<&str, usize> = BTreeMap::new();
+    for label in settings.role_map.values() {
+        *texts.entry(label).or_default() += 1;
+    }
+    let texts: Vec<_> =
+        texts.iter().map(|(label, count)| format!("{count} for {label:?}")).collect();
+    if texts.is_empty() { "no texts".to_owned() } else { format!("texts {}", texts.join(", ")) }
 }
 
 #[cfg(test)]
@@ -133,5 +150,30 @@ mod tests {
         assert_eq!(plain(one), expected);
         let back = &stricter.differences(&Policy::standard())[0];
         assert!(plain(back).starts_with("LOOSER    participant.region leaves as it is"));
+    }
+
+    #[test]
+    fn other_texts_for_a_role_are_a_difference_and_are_not_shown() {
+        let with = |map: &[(&str, &str)]| {
+            let owned = |(text, label): &(&str, &str)| ((*text).to_owned(), (*label).to_owned());
+            let role_map = map.iter().map(owned).collect();
+            Settings { role_map, ..plain(Policy::standard()) }
+        };
+        let zoe = with(&[("zoe", "Doctor")]);
+        let told = compared(&zoe, &with(&[("zoë", "Doctor")]));
+        assert_eq!(told, "changed   role_map: texts 1 for \"Doctor\", but not the same ones\n");
+        let told = compared(&zoe, &with(&[("zoe", "Patient")]));
+        let expected = "changed   role_map: texts 1 for \"Doctor\" → texts 1 for \"Patient\"\n";
+        assert_eq!(told, expected);
+        let same = "no difference: the same leaves under both\n";
+        assert_eq!(compared(&zoe, &zoe.clone()), same);
+    }
+
+    #[test]
+    fn a_source_is_held_against_one_that_says_nothing_where_the_other_side_is_a_policy_alone() {
+        let room_name = regex::Regex::new("^consult-[0-9]$").ok();
+        let source = Settings { room_name, ..plain(Policy::standard()) };
+        let told = compared(&side("standard").unwrap(), &source);
+        assert_eq!(told, "changed   room_name: none → ^consult-[0-9]$\n");
     }
 }

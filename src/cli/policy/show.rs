@@ -39,16 +39,20 @@ pub(super) fn run(args: &Show) -> Result<(), Failure> {
             let (name, tenant) = (&settings.source, &settings.tenant);
             let _ = writeln!(out, "Source {name} of {tenant}\n\n{}", said(settings));
         }
-        out.push_str(&shown(args, settings.source.as_str(), &settings.policy));
+        out.push_str(&shown(args, Some(settings), &settings.policy));
     }
     if sources.is_empty() {
-        out = shown(args, "", &args.meant.alone()?);
+        out = shown(args, None, &args.meant.alone()?);
     }
     Ok(print(&out)?)
 }
 
-fn shown(args: &Show, source: &str, policy: &Policy) -> String {
+fn shown(args: &Show, settings: Option<&Settings>, policy: &Policy) -> String {
     let mut out = String::new();
+    let source = settings.map_or("", |settings| settings.source.as_str());
+    // What goes beside the policy: null where no source is meant.
+    let on_violation = settings.map(|settings| settings.on_violation.as_str());
+    let recording = settings.map(|settings| settings.recording.as_str());
     for kind in Policy::kinds().filter(|kind| args.kind.is_none_or(|only| only == *kind)) {
         let rows = policy.rows(kind);
         match args.json {
@@ -56,6 +60,7 @@ fn shown(args: &Show, source: &str, policy: &Policy) -> String {
                 let line = json!({
                     "source": source, "kind": kind.as_str(), "field": row.field,
                     "action": row.action.as_str(), "ranges": row.ranges, "reason": row.reason,
+                    "on_violation": on_violation, "recording": recording,
                 });
                 let _ = writeln!(out, "{line}");
             }),
@@ -74,17 +79,18 @@ fn shown(args: &Show, source: &str, policy: &Policy) -> String {
 fn table(rows: &[Row]) -> String {
     let mut sheet = Sheet::new(&[text("FIELD", 0), text("LEAVES", 0), text("WHY", 1)]);
     for row in rows {
-        sheet.row(PLAIN, [row.field.clone(), how(row), row.reason.clone()]);
+        let how = how(row.action, &row.ranges);
+        sheet.row(PLAIN, [row.field.clone(), how, row.reason.clone()]);
     }
     sheet.render(sheet::width())
 }
 
-fn how(row: &Row) -> String {
-    match row.action {
+fn how(action: Action, ranges: &[u64]) -> String {
+    match action {
         Action::Pass => "as it is".to_owned(),
-        Action::Bucket if row.ranges.is_empty() => "to the minute".to_owned(),
+        Action::Bucket if ranges.is_empty() => "to the minute".to_owned(),
         Action::Bucket => {
-            let ends: Vec<_> = row.ranges.iter().map(u64::to_string).collect();
+            let ends: Vec<_> = ranges.iter().map(u64::to_string).collect();
             format!("in ranges from {}", ends.join(", "))
         }
         Action::Pseudonym => "as a pseudonym".to_owned(),
@@ -121,7 +127,7 @@ fn said(settings: &Settings) -> String {
 fn risks(policy: &Policy) -> String {
     let mut lines = String::new();
     for risk in policy.accepted() {
-        let (kinds, now) = (super::in_words(&risk.kinds), risk.now.as_str());
+        let (kinds, now) = (super::in_words(&risk.kinds), how(risk.now, &risk.now_ranges));
         let _ = writeln!(lines, "risk accepted: {} ({now}) in {kinds}: {}", risk.field, risk.why);
     }
     lines
@@ -130,4 +136,34 @@ fn risks(policy: &Policy) -> String {
 fn kind(text: &str) -> Result<Kind, String> {
     let known = Policy::kinds().find(|kind| kind.as_str() == text);
     known.ok_or_else(|| "a kind as consumers read it, such as participant.joined".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::ProviderName;
+    use crate::scrub::madeup::stage;
+    use crate::scrub::{OnViolation, Recording};
+
+    #[test]
+    fn each_json_line_tells_what_goes_beside_the_policy_where_a_source_is_meant() {
+        let meant = Meant { policy: None, config: None, source: None };
+        let args = Show { meant, kind: Some(Kind::RecordingReady), json: true };
+        let settings = Settings {
+            on_violation: OnViolation::Quarantine,
+            recording: Recording::Forbidden,
+            ..stage::settings(ProviderName::new("daily"))
+        };
+        for (settings, told) in [
+            (Some(&settings), [json!("quarantine"), json!("forbidden")]),
+            (None, [json!(null), json!(null)]),
+        ] {
+            let out = shown(&args, settings, &Policy::standard());
+            assert!(out.lines().count() > 3, "{out}");
+            for line in out.lines() {
+                let line: serde_json::Value = serde_json::from_str(line).unwrap();
+                assert_eq!([&line["on_violation"], &line["recording"]], [&told[0], &told[1]]);
+            }
+        }
+    }
 }

@@ -1,9 +1,11 @@
 //! What a policy lets out by another way than the one it closes.
 //!
-//! A moment to the minute says little where the event's own time, or that of its sending or
-//! receipt, leaves exactly; a duration in ranges says little where beginning and end leave exactly.
+//! A moment to the minute, or one that is dropped, says no less where the event's own time, or that
+//! of its sending or receipt, leaves exactly; nor does a duration in ranges where beginning and end
+//! leave exactly, or the event's own time, which is the end where something ends.
 
 use super::{Action, FIELDS, Policy, Rule, column_name, kinds};
+use crate::event::Kind;
 
 /// Durations, and the moments that they lie between.
 const BETWEEN: [(&str, &str, &str); 5] = [
@@ -16,6 +18,18 @@ const BETWEEN: [(&str, &str, &str); 5] = [
         "stream.outputs[].started_at",
         "stream.outputs[].ended_at",
     ),
+];
+
+/// Kinds whose own time is the end of what they tell of.
+const ENDS: [Kind; 8] = [
+    Kind::ParticipantLeft,
+    Kind::WaitingLeft,
+    Kind::RecordingReady,
+    Kind::RecordingFailed,
+    Kind::TranscriptReady,
+    Kind::TranscriptFailed,
+    Kind::StreamEnded,
+    Kind::StreamFailed,
 ];
 
 impl Policy {
@@ -33,11 +47,15 @@ impl Policy {
             let exact_others: Vec<_> = others.into_iter().filter(|field| exact(field)).collect();
             for (column, field) in FIELDS.iter().enumerate() {
                 let name = column_name(column);
-                let coarse = self.cell(kind, column).action == Action::Bucket;
-                if field.rule == Rule::Moment && coarse && !others.contains(&name.as_str()) {
+                let leaves = match self.cell(kind, column).action {
+                    Action::Bucket => "leaves to the minute",
+                    Action::Drop => "does not leave",
+                    Action::Unlisted | Action::Pseudonym | Action::Role | Action::Pass => continue,
+                };
+                if field.rule == Rule::Moment && !others.contains(&name.as_str()) {
                     for other in &exact_others {
                         note(format!(
-                            "{name} leaves to the minute, but {other}, which tells the same moment \
+                            "{name} {leaves}, but {other}, which tells the same moment \
                              or one close to it, leaves exactly; bucket it with these kinds too"
                         ));
                     }
@@ -45,9 +63,11 @@ impl Policy {
             }
             for (length, begin, end) in BETWEEN {
                 let of = |field| self.action_of(kind, field);
-                if matches!(of(length), Some(Action::Bucket | Action::Drop))
+                let ends = [end].into_iter().chain(ENDS.contains(&kind).then_some("time"));
+                let held = matches!(of(length), Some(Action::Bucket | Action::Drop));
+                if held
                     && exact(begin)
-                    && exact(end)
+                    && let Some(end) = ends.into_iter().find(|end| exact(end))
                 {
                     note(format!(
                         "{length} is held back, but {begin} and {end} leave exactly and tell it; \

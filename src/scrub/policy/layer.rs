@@ -123,6 +123,8 @@ impl Laying<'_> {
                 self.flaw(&at, None, text.to_owned());
             }
             for column in columns {
+                // A star may mean moments too, which leave to the minute.
+                let ranges = if is_number(column) { ranges } else { 0 };
                 let cell = Cell { action: self.action(), ranges, reason };
                 self.lay_field(&at, column, is_whole(pattern), cell, &kinds);
             }
@@ -166,12 +168,13 @@ impl Laying<'_> {
             }
             self.policy.set(kind, column, cell);
         }
-        self.accept(at, column, action, &loosened);
+        self.accept(at, column, cell, &loosened);
     }
 
-    /// Notes what a rule lets out that was kept, or refuses it.
-    fn accept(&mut self, at: &str, column: usize, now: Action, loosened: &[(Kind, Cell)]) {
+    /// Notes what a rule lets out that was kept, once for each way in which it was; or refuses it.
+    fn accept(&mut self, at: &str, column: usize, cell: Cell, loosened: &[(Kind, Cell)]) {
         let Some((_, Cell { action: before, .. })) = loosened.first().copied() else { return };
+        let now = cell.action;
         let field = column_name(column);
         let Some(why) = self.written.accept_risk.clone() else {
             let (before, now) = (before.as_str(), now.as_str());
@@ -182,9 +185,32 @@ impl Laying<'_> {
             self.flaw(at, Some(RISK_REQUIRED), text);
             return;
         };
-        let (kinds, was) = loosened.iter().copied().unzip();
-        let accepted = Accepted { field, kinds, before, now, why, column, was };
-        self.policy.accepted.push(accepted);
+        let now_ranges = self.policy.ranges_of(cell);
+        let noted = self.policy.accepted.len();
+        for (kind, old) in loosened.iter().copied() {
+            let (before, before_ranges) = (old.action, self.policy.ranges_of(old));
+            let mut of_rule = self.policy.accepted.iter_mut().skip(noted);
+            let same =
+                of_rule.find(|risk| risk.before == before && risk.before_ranges == before_ranges);
+            if let Some(risk) = same {
+                risk.kinds.push(kind);
+                risk.was.push(old);
+                continue;
+            }
+            let (field, why, now_ranges) = (field.clone(), why.clone(), now_ranges.clone());
+            let (kinds, was) = (vec![kind], vec![old]);
+            self.policy.accepted.push(Accepted {
+                field,
+                kinds,
+                before,
+                before_ranges,
+                now,
+                now_ranges,
+                why,
+                column,
+                was,
+            });
+        }
     }
 
     fn unsuited(&mut self, at: &str, column: usize) {

@@ -108,6 +108,50 @@ fn numbers_leave_by_the_lower_end_of_their_range_and_times_to_the_minute() {
 }
 
 #[test]
+fn what_stops_is_told_by_the_stricter_of_its_own_rule_and_that_of_quarantine() {
+    let length = |kind: &str, ranges: &str| {
+        let more = format!(
+            "kinds = [\"{kind}\"]\naction = \"bucket\"\nranges = {ranges}\naccept_risk = \"a test\""
+        );
+        rule("[\"participant.duration_seconds\"]", &more)
+    };
+    let dropped = "kinds = [\"participant.left\"]\naction = \"drop\"";
+    let risky = "kinds = [\"quarantined\"]\naction = \"pass\"\naccept_risk = \"a test\"";
+    let both = length("quarantined", "[0, 60, 300]") + &length("participant.left", "[0, 30, 300]");
+    let one = rule("[\"participant.duration_seconds\"]", risky)
+        + &length("participant.left", "[0, 60]")
+        + &rule("[\"participant.session_id\"]", dropped);
+    let (both, one) = (with(&both), with(&one));
+    let told = As::Stopped(Kind::ParticipantLeft);
+    for (policy, number, lower) in
+        [(&both, 299.0, 0), (&both, 301.0, 300), (&one, 59.0, 0), (&one, 301.0, 60)]
+    {
+        let word = Word::ParticipantDuration;
+        assert_eq!(policy.action(told, word), Action::Bucket);
+        assert_eq!(policy.in_range(told, word, number), lower, "{number}");
+    }
+    assert_eq!(one.action(told, Word::ParticipantSession), Action::Drop);
+    assert_eq!(one.action(told, Word::ParticipantJoinedAt), Action::Unlisted);
+    assert_eq!(one.action(Kind::Quarantined, Word::ParticipantSession), Action::Pass);
+}
+
+#[test]
+fn ranges_of_a_rule_with_a_star_are_of_numbers_alone() {
+    let kinds = "kinds = [\"participant.left\"]\naction = \"bucket\"";
+    let moments = with(&rule("[\"participant.joined_at\", \"participant.left_at\"]", kinds));
+    let starred = rule("[\"participant.*\"]", &format!("{kinds}\nranges = [0, 60]"));
+    let both = moments.with(&starred).unwrap_or_else(|flaws| panic!("{flaws:?}"));
+    let row = |field: &str| {
+        let rows = both.rows(Kind::ParticipantLeft);
+        rows.into_iter().find(|row| row.field == field).unwrap().ranges
+    };
+    assert_eq!(row("participant.joined_at"), [0; 0]);
+    assert_eq!(row("participant.duration_seconds"), [0, 60]);
+    let differ = moments.differences(&both);
+    assert!(differ.iter().all(|one| one.field != "participant.joined_at"), "{differ:?}");
+}
+
+#[test]
 fn what_is_looser_needs_its_risk_accepted_and_is_listed() {
     let wider = "action = \"pass\"\nkinds = [\"recording.ready\"]";
     let looser = rule("[\"participant.region\"]", wider);
@@ -133,6 +177,28 @@ fn what_is_looser_needs_its_risk_accepted_and_is_listed() {
     let coarse = with(&range("[0, 60, 600]"));
     assert_eq!(coarse.with(&range("[0, 30, 60]")).unwrap_err()[0].code, Some(RISK_REQUIRED));
     assert!(coarse.with(&range("[0, 600]")).is_ok());
+}
+
+#[test]
+fn a_risk_is_listed_with_its_ranges_once_for_each_way_in_which_it_was_kept() {
+    let of = |kinds: &str, action: &str, more: &str| {
+        let more = format!("action = {action}\nkinds = {kinds}\n{more}");
+        rule("[\"participant.duration_seconds\"]", &more)
+    };
+    let (left, aborted) = ("[\"participant.left\"]", "[\"participant.aborted\"]");
+    let kept = with(&(of(left, "\"bucket\"\nranges = [0, 60]", "") + &of(aborted, "\"drop\"", "")));
+    let both = "[\"participant.left\", \"participant.aborted\"]";
+    let why = "accept_risk = \"billing\"";
+    let risky = kept.with(&of(both, "\"bucket\"\nranges = [0, 30, 60]", why)).unwrap();
+    let [one, other] = risky.accepted() else { panic!("{:?}", risky.accepted()) };
+    assert_eq!(
+        (&one.kinds[..], &other.kinds[..]),
+        (&[Kind::ParticipantLeft][..], &[Kind::ParticipantAborted][..])
+    );
+    assert_eq!((one.before, &one.before_ranges[..]), (Action::Bucket, &[0, 60][..]));
+    assert_eq!((other.before, &other.before_ranges[..]), (Action::Drop, &[][..]));
+    assert!([one, other].iter().all(|risk| risk.now_ranges == [0, 30, 60]));
+    assert_eq!(risky.without_risks().hash(), kept.hash());
 }
 
 #[test]
@@ -259,4 +325,14 @@ fn what_is_held_back_in_one_field_and_told_by_another_is_cautioned_against() {
     let length = rule("[\"recording.duration_seconds\"]", "action = \"drop\"");
     let [one] = &with(&length).cautions()[..] else { panic!() };
     assert!(one.contains("recording.started_at and recording.ended_at leave exactly"), "{one}");
+    // Dropped, a moment is told no less than to the minute; and where something ends, its own time
+    // is the end.
+    let times = "kinds = [\"participant.*\"]\naction = \"drop\"";
+    let told = with(&rule("[\"participant.joined_at\"]", times)).cautions();
+    assert_eq!(told.len(), others.len(), "{told:?}");
+    assert!(told[0].starts_with("participant.joined_at does not leave, but time, "), "{told:?}");
+    let end = rule("[\"participant.left_at\", \"participant.duration_seconds\"]", times);
+    let told = with(&end).cautions();
+    let says = "participant.joined_at and time leave exactly";
+    assert!(told.iter().any(|one| one.contains(says)), "{told:?}");
 }

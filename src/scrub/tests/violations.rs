@@ -190,6 +190,54 @@ fn the_record_of_what_stopped_is_keyed_and_told_as_the_policy_says_for_quarantin
     assert_eq!(&clean.masked().unwrap().key[..], b"tenant-a/consult-0a1b2c3d");
 }
 
+/// A participant.joined of Daily in a room whose name is a violation, at a source that stops such
+/// events and whose policy lays these rules over the standard one: what leaves.
+fn stopped_under(rules: &str) -> Value {
+    use crate::normalize::daily::Daily;
+    let body = json!({"version": "1.0.0", "type": "participant.joined", "id": "x", "payload": {
+        "room": "Zoë's room", "session_id": OTHER_UUID, "user_id": UUID, "user_name": "Zoë",
+        "joined_at": 1_795_168_859.9}, "event_ts": 1_795_168_859.9})
+    .to_string();
+    let policy = crate::scrub::policy::Policy::standard().with(rules).unwrap().into();
+    let settings = strict(Settings { policy, ..settings() });
+    let verified = verified(Timestamp::from_millis(1_795_168_859_999), body.as_bytes());
+    let boundary = Boundary::new(settings, &keys());
+    let normalized = || normalize(&verified, boundary.settings().provider, &Daily);
+    let clean = boundary.scrub(normalized());
+    assert_eq!(clean.reason(), Some(QuarantineReason::PiiViolation));
+    let record = event(&clean);
+    assert_eq!(key(&clean).split_once('/').unwrap().0, "tenant-a");
+    // What is explained is what leaves.
+    for (field, _) in boundary.explain(normalized()).leaves {
+        let (section, name) = field.split_once('.').unwrap();
+        let name = if field == "room.name" { "ref" } else { name };
+        assert!(record["data"][section].get(name).is_some(), "{field} {record}");
+    }
+    record
+}
+
+#[test]
+fn what_stops_leaves_no_more_exactly_than_its_own_kind_may() {
+    let exact = stopped_under("");
+    assert_eq!(exact["data"]["provider_event"]["sent_at"], "2026-11-20T10:00:59.900Z");
+    let rules = "[[rule]]\nkinds = [\"participant.*\"]\naction = \"bucket\"\nreason = \"a test\"\n\
+        fields = [\"time\", \"receivedtime\", \"provider_event.sent_at\"]\n";
+    let coarse = stopped_under(rules);
+    for place in ["/time", "/receivedtime", "/data/provider_event/sent_at"] {
+        assert_eq!(coarse.pointer(place).unwrap(), "2026-11-20T10:00:00.000Z", "{place}");
+    }
+}
+
+#[test]
+fn what_a_rule_keeps_of_a_kind_stays_when_that_kind_stops() {
+    let whole = stopped_under("")["data"]["participant"].clone();
+    assert!(whole["ref"].is_string() && whole["session_id"].is_string(), "{whole}");
+    let rules = "[[rule]]\nkinds = [\"participant.*\"]\naction = \"drop\"\nreason = \"a test\"\n\
+        fields = [\"participant.session_id\", \"participant.ref\"]\n";
+    let kept = stopped_under(rules);
+    assert_eq!(kept["data"].get("participant"), None, "{kept}");
+}
+
 #[test]
 fn a_type_that_is_not_known_yet_is_a_forbidden_recording_by_its_name() {
     use crate::normalize::daily::Daily;

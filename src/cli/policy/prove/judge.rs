@@ -16,10 +16,10 @@ use super::scan::{Spot, What, spots};
 use super::search::Finder;
 use crate::bounds::VISIBLE_TEXT_BYTES_MAX;
 use crate::clock::Timestamp;
-use crate::event::{Kind, QuarantineReason};
+use crate::event::{Family, Kind, QuarantineReason};
 use crate::publish::Received;
-use crate::scrub::Settings;
 use crate::scrub::policy::Action;
+use crate::scrub::{Recording, Settings};
 
 /// A canary in a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,6 +139,11 @@ impl Judge<'_> {
     /// Whether a text may leave in a field of the event.
     fn lets(&self, told: &Told<'_>, field: &str, text: &str, is_number: bool) -> bool {
         let Some((settings, kind)) = self.settings(told).zip(told.kind) else { return false };
+        let forbids =
+            settings.recording == Recording::Forbidden && kind.family() == Family::Recording;
+        if forbids && is_of_recorded(field) {
+            return false;
+        }
         let action = settings.policy.action_of(kind, field);
         let matches = |pattern: &Option<Regex>| {
             let visible = text.len() <= VISIBLE_TEXT_BYTES_MAX;
@@ -273,6 +278,12 @@ fn field_of(path: &str) -> Option<String> {
         "/subject" => Some("room.name".to_owned()),
         _ => Some(path.strip_prefix("/data/")?.replace("/*", "[]").replace('/', ".")),
     }
+}
+
+/// Whether a field says where what was recorded lies, or what it is like: where recordings are
+/// forbidden it leaves with none.
+fn is_of_recorded(field: &str) -> bool {
+    field.starts_with("files[].") || field.ends_with(".storage_key") || field == "transcript.region"
 }
 
 /// A place, where that is no more than names of ours.

@@ -115,8 +115,14 @@ pub(super) struct Risk {
     pub(super) kinds: Vec<String>,
     /// What became of it before.
     pub(super) before: &'static str,
+    /// The ranges in which it left before, by their lower ends.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) before_ranges: Vec<u64>,
     /// What becomes of it now.
     pub(super) now: &'static str,
+    /// The ranges in which it leaves now, by their lower ends.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) now_ranges: Vec<u64>,
     /// Why.
     pub(super) why: String,
 }

@@ -280,7 +280,9 @@ fn boundary(settings: &Settings) -> report::Boundary {
         field: risk.field.clone(),
         kinds: risk.kinds.iter().map(|kind| kind.as_str().to_owned()).collect(),
         before: risk.before.as_str(),
+        before_ranges: risk.before_ranges.clone(),
         now: risk.now.as_str(),
+        now_ranges: risk.now_ranges.clone(),
         why: risk.why.clone(),
     });
     let shown = |pattern: &Option<regex::Regex>| pattern.as_ref().map(|p| p.as_str().to_owned());

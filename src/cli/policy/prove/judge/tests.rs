@@ -237,6 +237,31 @@ fn a_stricter_policy_makes_a_leak_of_what_passed() {
 }
 
 #[test]
+fn what_was_recorded_leaks_where_recordings_are_forbidden() {
+    let (file, region, id) = (format!("recordings/{UUID}/a.mp4"), "us-west-2", UUID);
+    let cases = [
+        ("recording.ready", "/files/0/storage_key", &*file, true),
+        ("recording.ready", "/recording/storage_key", &*file, true),
+        ("transcript.ready", "/transcript/storage_key", &*file, true),
+        ("transcript.ready", "/transcript/region", region, true),
+        ("processing.finished", "/files/0/region", region, true),
+        // Whoever must act on it has to find it.
+        ("recording.ready", "/recording/id", id, false),
+        ("participant.joined", "/participant/region", region, false),
+    ];
+    for (kind, pointer, text, leaks) in cases {
+        let made = alike(text);
+        let record = with(kind, pointer, made.forms.first().unwrap_or(&made.text));
+        for recording in [Recording::Allowed, Recording::Forbidden] {
+            let court = Court::of(&[&made], Settings { recording, ..settings() });
+            let (passed, leaked) = court.seen(&record);
+            let expected = leaks && recording == Recording::Forbidden;
+            assert_eq!((passed.len(), leaked.len()), (!expected as usize, expected as usize));
+        }
+    }
+}
+
+#[test]
 fn a_looser_policy_lists_what_it_lets_out() {
     let name = Mint::new(8).name();
     let loose = laid(
