@@ -359,9 +359,10 @@ pub(super) fn not_found_out(error: SearchError) -> Refusal {
         SearchError::Busy => Refusal::Unavailable(
             "as many questions as may be asked at one time are being answered; ask again".into(),
         ),
-        SearchError::TooMany | SearchError::Unusable(_) | SearchError::Ended => {
-            Refusal::Unavailable(format!("{error}; ask again in a while"))
-        }
+        SearchError::NotYet
+        | SearchError::TooMany
+        | SearchError::Unusable(_)
+        | SearchError::Ended => Refusal::Unavailable(format!("{error}; ask again in a while")),
     }
 }
 

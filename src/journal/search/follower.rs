@@ -7,22 +7,22 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::watch;
 
 use super::super::fault::{Code, Fault};
-use super::super::read::{self, Met, Readers};
+use super::super::read::{self, Met};
 use super::super::{ReadError, checkpoint, schema};
 use super::fill::{self, Entry, Filler};
 use super::notes::Note;
+use super::place::Place;
 use super::query::Question;
 use super::state::Positions;
 use super::wanted::Wanted;
 use super::words::Term;
-use super::{Followed, SearchError, Standing, file, gone, readers};
+use super::{Followed, SearchError, Standing, file, gone};
 use crate::bounds;
 use crate::clock::Clock;
 
@@ -40,7 +40,7 @@ pub(super) enum Order {
 pub(super) struct Follower {
     of: Followed,
     tell: watch::Sender<Standing>,
-    place: Arc<Mutex<Arc<Readers>>>,
+    place: Place,
     clock: Clock,
     path: PathBuf,
     /// The head when notes began to be kept for us, until the first of them are taken.
@@ -86,7 +86,7 @@ impl Follower {
     pub(super) fn new(
         of: Followed,
         tell: watch::Sender<Standing>,
-        place: Arc<Mutex<Arc<Readers>>>,
+        place: Place,
         clock: Clock,
     ) -> Self {
         let path = file::path(&of.dir);
@@ -156,15 +156,14 @@ impl Follower {
         let (file, through) = match found {
             Some(found) => found,
             None => {
+                self.place.close();
                 let file = file::make(&self.path, self.of.epoch, counted_after)?;
                 file::set(&file, "anew_to", &head.cast_signed())?;
                 self.anew = false;
                 (file, 0)
             }
         };
-        // Whoever reads the one before keeps it; the next ones find this one.
-        let new = Arc::new(readers(self.path.clone()));
-        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = new;
+        self.place.open(self.path.clone());
         file::set(&file, "closed", &0_i64)?;
         let filler = Filler::load(&file)?;
         let anew_to = schema::meta::<i64>(&file, "anew_to")?.cast_unsigned();

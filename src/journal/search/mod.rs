@@ -26,7 +26,6 @@ use tokio::sync::watch;
 
 use super::ReadError;
 use super::fault::Code;
-use super::read::Readers;
 use super::shared::Shared;
 use crate::bounds;
 use crate::clock::Clock;
@@ -38,6 +37,7 @@ mod fill;
 mod follower;
 mod gone;
 mod notes;
+mod place;
 mod query;
 mod runs;
 mod state;
@@ -52,6 +52,7 @@ pub use words::{Term, Words};
 pub(super) use notes::{Noted, notes};
 
 use follower::{Follower, Order};
+use place::Place;
 use query::Question;
 
 /// Why a question is not answered.
@@ -63,6 +64,9 @@ pub enum SearchError {
     /// It took longer than it may.
     #[error("the question takes too long")]
     TooSlow,
+    /// The file is being made, or cannot be.
+    #[error("the search file is not there yet")]
+    NotYet,
     /// More than [`bounds::SEARCH_FORGET_EVENTS`] at one time.
     #[error("too many events at one time")]
     TooMany,
@@ -97,7 +101,7 @@ pub struct Facts {
 pub struct Search {
     orders: SyncSender<Order>,
     standing: watch::Receiver<Standing>,
-    place: Arc<Mutex<Arc<Readers>>>,
+    place: Place,
     clock: Clock,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -121,8 +125,8 @@ impl Search {
     pub(super) fn start(of: Followed, clock: Clock) -> Self {
         let (orders, taken) = sync_channel(bounds::SEARCH_QUESTIONS);
         let (tell, standing) = watch::channel(Standing::default());
-        let place = Arc::new(Mutex::new(Arc::new(readers(file::path(&of.dir)))));
-        let follower = Follower::new(of, tell, Arc::clone(&place), clock.clone());
+        let place = Place::default();
+        let follower = Follower::new(of, tell, place.clone(), clock.clone());
         let thread = Builder::new()
             .name("journal-search".into())
             .spawn(move || follower.run(&taken))
@@ -206,7 +210,9 @@ impl Search {
         &self,
         read: impl Fn(&Connection, &dyn Fn() -> bool) -> rusqlite::Result<Option<T>>,
     ) -> Result<T, SearchError> {
-        let readers = Arc::clone(&*self.place.lock().unwrap_or_else(PoisonError::into_inner));
+        let Some(readers) = self.place.readers(bounds::SEARCH_TURN) else {
+            return Err(SearchError::NotYet);
+        };
         let end = self.clock.steady().saturating_add(bounds::SEARCH_TIME);
         let found = readers.with(|connection| {
             let clock = self.clock.clone();
@@ -232,10 +238,6 @@ impl Search {
             Err(ReadError::UnknownKind { .. }) => Err(SearchError::Unusable(Code::DEFECT)),
         }
     }
-}
-
-fn readers(path: PathBuf) -> Readers {
-    Readers::of(path, bounds::SEARCH_QUESTIONS, bounds::SEARCH_TURN)
 }
 
 fn facts(connection: &Connection, sequence: u64) -> rusqlite::Result<Facts> {

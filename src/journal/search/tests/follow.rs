@@ -23,8 +23,8 @@ fn a_follower_that_begins_late_counts_from_when_it_was_told_to() {
     let journal = open(dir.path(), Tuning::default());
     append(&journal, event(1)).unwrap();
     let (tell, _standing) = watch::channel(Standing::default());
-    let place = Arc::new(Mutex::new(Arc::new(readers(file::path(dir.path())))));
-    let follower = Follower::new(journal.followed().unwrap(), tell, place, Clock::system());
+    let followed = journal.followed().unwrap();
+    let follower = Follower::new(followed, tell, Place::default(), Clock::system());
     append(&journal, event(2)).unwrap();
     journal.notes().delivered_again(id(2));
     let (orders, taken) = sync_channel(1);
