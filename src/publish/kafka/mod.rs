@@ -4,6 +4,7 @@
 //! leaves this folder, save its fixed descriptions of errors.
 
 mod ailments;
+mod callbacks;
 mod client;
 mod embedded;
 mod headers;

@@ -2,19 +2,16 @@
 
 use std::sync::Arc;
 
-use rdkafka::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{DeliveryResult, Message};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
-use rdkafka::statistics::Statistics;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use tokio::sync::mpsc;
 
-use super::ailments::{Ailments, Complaints, ailments};
+use super::ailments::{Ailments, ailments};
+use super::callbacks::{Callbacks, Fates};
 use super::client;
 use super::headers::Headers;
 use super::polled::Polled;
-use super::vitals;
 use crate::bounds;
 use crate::event::Family;
 use crate::publish::registry::Frames;
@@ -35,7 +32,7 @@ pub struct Reports {
 /// A client that takes records. Dropping it withdraws what is still queued, which takes up to half
 /// a second: see [`Publisher::close`].
 pub struct Publisher {
-    producer: Polled<Reporter>,
+    producer: Polled<Callbacks<Reporter>>,
     topics: [(Family, String); 4],
     headers: Headers,
     frames: Frames,
@@ -56,8 +53,8 @@ impl Publisher {
         let (fates_in, fates) = mpsc::channel(bounds::CLIENT_QUEUE_RECORDS);
         let (complaints, ailments) = ailments();
         let topics = Family::ALL.map(|family| (family, settings.topic(family)));
-        let reporter = Reporter { topics: topics.clone(), fates: fates_in, complaints, heard };
-        let producer = Polled::open(&config, reporter)?;
+        let fates_to = Reporter { topics: topics.clone(), fates: fates_in };
+        let producer = Polled::open(&config, Callbacks { fates: fates_to, complaints, heard })?;
         tracing::info!(
             brokers = settings.brokers,
             ?batching,
@@ -81,7 +78,7 @@ impl Publisher {
             if error.rdkafka_error_code() == Some(Code::QueueFull) {
                 return NotTaken::QueueFull;
             }
-            NotTaken::Failed(self.producer.context().failure(&self.producer, &error))
+            NotTaken::Failed(self.producer.context().fates.failure(&self.producer, &error))
         });
         self.producer.listen();
         sent
@@ -94,17 +91,15 @@ impl Publisher {
     }
 }
 
-/// Takes the client's callbacks, on its own thread.
+/// Where the fates of records arrive.
 struct Reporter {
     topics: [(Family, String); 4],
     fates: mpsc::Sender<Report>,
-    complaints: Complaints,
-    heard: Heard,
 }
 
 impl Reporter {
     /// An error of `send`, with the reason behind a fatal one.
-    fn failure(&self, producer: &BaseProducer<Self>, error: &KafkaError) -> Failure {
+    fn failure(&self, producer: &BaseProducer<Callbacks<Self>>, error: &KafkaError) -> Failure {
         let fatal = || {
             let (code, _) = producer.client().fatal_error()?;
             Some(Failure { trouble: Trouble::Fatal, detail: code.to_string() })
@@ -119,26 +114,8 @@ impl Reporter {
     }
 }
 
-impl ClientContext for Reporter {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        client::log(level, facility, line);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        if let Some(failure) = client::ailment(&error, reason) {
-            self.complaints.tell(failure);
-        }
-    }
-
-    fn stats(&self, statistics: Statistics) {
-        (self.heard)(vitals::of(&statistics));
-    }
-}
-
-impl ProducerContext for Reporter {
-    type DeliveryOpaque = usize;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, slot: usize) {
+impl Fates for Reporter {
+    fn told(&self, result: &DeliveryResult<'_>, slot: usize) -> bool {
         let fate = match result {
             // What the client concludes from a later acknowledgement is not the brokers' word.
             Ok(message) if message.offset() < 0 => Fate::Failed(Failure {
@@ -152,13 +129,10 @@ impl ProducerContext for Reporter {
                     offset: message.offset(),
                 }),
                 // No record is sent to another topic.
-                None => return,
+                None => return true,
             },
             Err((error, _)) => client::failure(error).map_or(Fate::Withdrawn, Fate::Failed),
         };
-        if self.fates.try_send(Report { slot, fate }).is_err() {
-            // Closed: its owner is gone. Full: impossible, as the queue of the client is the bound.
-            tracing::debug!("a record's fate had no reader");
-        }
+        self.fates.try_send(Report { slot, fate }).is_ok()
     }
 }

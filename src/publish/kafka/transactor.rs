@@ -21,6 +21,7 @@ use rdkafka::producer::{BaseRecord, Producer};
 use tokio::sync::mpsc;
 
 use super::ailments::{Ailments, ailments};
+use super::callbacks::Callbacks;
 use super::client;
 use super::headers::Headers;
 use super::marks::{self, Through};
@@ -105,7 +106,7 @@ impl Transactor {
         let config = client::transactional(settings, lane, batch_bytes)?;
         let (receipts_in, receipts) = line::sync_channel(bounds::CLIENT_QUEUE_RECORDS);
         let (complaints, ailments) = ailments();
-        let context = Receipts { receipts: receipts_in, complaints, heard };
+        let context = Callbacks { fates: Receipts(receipts_in), complaints, heard };
         let producer = Polled::open(&config, context)?;
         let (orders_in, orders) = line::sync_channel(1);
         let (answers_in, answers) = mpsc::channel(1);
@@ -144,7 +145,7 @@ impl Transactor {
 type Step = Result<Answer, Failure>;
 
 struct Work {
-    producer: Polled<Receipts>,
+    producer: Polled<Callbacks<Receipts>>,
     receipts: line::Receiver<(usize, Fate)>,
     topics: [(Family, String); 4],
     cursor_topic: String,
