@@ -137,7 +137,7 @@ impl App {
             telemetry: telemetry.clone(),
             clock: clock.clone(),
         };
-        let (last_words, of_certificates) = (limits.last_words, telemetry.clone());
+        let last_words = limits.last_words;
         let door = assembly::door(&server, sockets.public, certificates.public(), &limits);
         let edge = Edge::start(door, behind).map_err(port("server.listen", server.listen))?;
         let (signpost, keyring) = (edge.signpost(), admin.keyring());
@@ -164,7 +164,7 @@ impl App {
         );
         let mut upkeep = JoinSet::new();
         upkeep.spawn(board::keep_up(panel.clone(), peers));
-        upkeep.spawn(certificates.keep(limits.tls_look, of_certificates));
+        upkeep.spawn(certificates.keep(limits.tls_look));
         Ok(Self {
             edge,
             admin,

@@ -94,6 +94,7 @@ impl Panel {
     /// Reads the gauges anew. A journal that cannot be read is said, and shown by `/readyz`.
     async fn refresh(&self) {
         let _one_at_a_time = self.reading.lock().await;
+        self.certificates.show(&self.telemetry);
         match self.look().await {
             Ok(seen) => self.show(&seen),
             Err(error) => tracing::warn!(%error, "the gauges cannot be read anew"),
@@ -115,7 +116,6 @@ impl Panel {
 
     fn show(&self, seen: &Seen) {
         let gateway = &self.telemetry.gateway;
-        self.certificates.show(&self.telemetry);
         gateway.journal_bytes.set(seen.bytes as f64);
         gateway.damaged_events.set(self.journal.damaged_events() as f64);
         if let Some(free) = seen.free {

@@ -50,7 +50,6 @@ impl Certificates {
         &self,
         public: Option<&Certified>,
         admin: Option<&Certified>,
-        telemetry: &Telemetry,
     ) -> Vec<String> {
         let given = |listener| if listener == "public" { public } else { admin };
         let mut changed = Vec::new();
@@ -61,7 +60,6 @@ impl Certificates {
                 changed.push(format!("another certificate on the {listener} listener, to {ends}"));
             }
         }
-        self.show(telemetry);
         changed
     }
 
@@ -86,13 +84,12 @@ impl Certificates {
     }
 
     /// Looks at the files again and again.
-    pub(super) async fn keep(self: Arc<Self>, every: Duration, telemetry: Arc<Telemetry>) {
+    pub(super) async fn keep(self: Arc<Self>, every: Duration) {
         loop {
             sleep(every).await;
             let looked = self.clone();
             // A look that panics has been told where it did, and the next one may not.
             let _ = spawn_blocking(move || looked.look()).await;
-            self.show(&telemetry);
         }
     }
 

@@ -53,7 +53,6 @@ impl Core {
             tracing::warn!(%warning, "the configuration allows what should be known");
         }
         let telemetry = Arc::new(assembly::telemetry(&kafka)?);
-        certificates.show(&telemetry);
         let collecting = Collecting::start(told.otlp, &server.instance, &telemetry)?;
         let (delivery, retention) = (kafka.delivery, place.retention);
         let (settings, ages) = assembly::journal_settings(place, &server, telemetry.clone());

@@ -173,7 +173,7 @@ impl Helm {
             difference.changed.push("accepted risks are recorded and in force".to_owned());
         }
         let certificates = &tackle.certificates;
-        let others = certificates.replace(public.as_ref(), admin.as_ref(), &tackle.telemetry);
+        let others = certificates.replace(public.as_ref(), admin.as_ref());
         difference.changed.extend(others);
         risks::say(&accepted_risks);
         let fingerprint = now.clone();
